@@ -1,0 +1,33 @@
+//! The words that every other crate speaks: ids, positions, events, commands, read models.
+//!
+//! Pure: no IO, no clock, no randomness. No business word either; `domain` says what may happen,
+//! this crate says what "an event", "a command" and "a read model" are.
+
+pub mod actor;
+pub mod aggregate;
+pub mod codec;
+pub mod command;
+pub mod event;
+pub mod ids;
+pub mod labels;
+pub mod position;
+pub mod read_model;
+pub mod rejection;
+pub mod scope;
+pub mod specs;
+pub mod text;
+pub mod trace;
+
+pub use actor::{Actor, ActorKind};
+pub use aggregate::{Aggregate, Change, Loaded, Source, Streams};
+pub use codec::{DecodeError, Encoded, EventData, Upcaster};
+pub use command::{Command, Context, Decided, Decision, Events, Ids, View};
+pub use event::{Event, EventSet, Recorded};
+pub use ids::{ActorId, CommandId, CorrelationId, EventId, LogId, TenantId};
+pub use labels::{Labelled, Language};
+pub use position::{Epoch, Position, Version};
+pub use read_model::{Column, ColumnKind, Index, Keys, ReadModel, Table};
+pub use rejection::{Rejection, RejectionKind};
+pub use scope::{Scope, Scopes};
+pub use text::{ParseError, Text};
+pub use trace::TraceParent;

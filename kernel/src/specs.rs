@@ -1,0 +1,218 @@
+//! Given, when, then: the language in which commands and read models are specified.
+//!
+//! No IO; a spec is a sentence of the business. Every event that passes through a spec also goes through
+//! the codec and back, so a payload that cannot be stored never gets far.
+
+use crate::actor::Actor;
+use crate::aggregate::{Aggregate, Streams};
+use crate::codec::{self, EventData};
+use crate::command::{Command, Context, Decided, Decision, Events};
+use crate::event::{Event, EventSet, Recorded};
+use crate::ids::{ActorId, CommandId, CorrelationId, EventId, TenantId};
+use crate::position::{Epoch, Position, Version};
+use crate::read_model::ReadModel;
+use crate::rejection::Rejection;
+use crate::scope::Scopes;
+use chrono::{DateTime, TimeDelta, Utc};
+use std::collections::HashMap;
+use std::fmt::Debug;
+use uuid::Uuid;
+
+/// The tenant of every spec.
+pub const TENANT: TenantId = TenantId(Uuid::from_u128(0x7e0a_0000_0000_4000_8000_0000_0000_0001));
+
+/// Noon of a winter day in Paris, as UTC: the time of every spec unless it says otherwise.
+pub fn noon() -> DateTime<Utc> {
+    DateTime::from_timestamp(1_768_474_800, 0).unwrap_or_default()
+}
+
+/// A context for `actor` holding `scopes`, at [`noon`].
+pub fn context(actor: ActorId, target: Uuid, scopes: &[&str]) -> Context {
+    Context {
+        tenant_id: TENANT,
+        actor: Actor::user(actor),
+        scopes: scopes.iter().copied().collect::<Scopes>(),
+        command_id: CommandId(Uuid::from_u128(0xc0)),
+        target,
+        now: noon(),
+    }
+}
+
+/// The state that these events lead to, each of them having gone through the codec and back.
+pub fn state_of<A: Aggregate>(events: impl IntoIterator<Item = A::Event>) -> A {
+    events.into_iter().map(through_the_codec).fold(A::default(), |state, event| state.evolve(&event))
+}
+
+fn through_the_codec<E: Event>(event: E) -> E {
+    let stored = EventData::from(&event.encode());
+    let back: E = codec::decode(E::CATEGORY, E::UPCASTERS, &stored).expect("a stored event can be read");
+    assert_eq!(back, event, "an event changed on its way through the codec");
+    back
+}
+
+/// Starts a spec of a command on one aggregate: what has happened so far.
+pub fn given<A: Aggregate>(events: impl IntoIterator<Item = A::Event>) -> Given<A> {
+    Given { state: state_of(events) }
+}
+
+/// A spec that knows what has happened.
+pub struct Given<A> {
+    state: A,
+}
+
+impl<A: Aggregate> Given<A> {
+    /// What is asked for, and by whom.
+    pub fn when<C: Command<Streams = A>>(self, command: &C, cx: &Context) -> Then<C> {
+        let decision = command.decide(&self.state, cx);
+        Then { decision }
+    }
+}
+
+/// A spec that knows the answer.
+pub struct Then<C: Command> {
+    decision: Decision<C>,
+}
+
+impl<C: Command> Then<C> {
+    /// Wraps the answer of a command over several aggregates: `Then::of(command.decide((&zone, &assignment), &cx))`.
+    pub const fn of(decision: Decision<C>) -> Self {
+        Self { decision }
+    }
+
+    /// It was accepted; gives the whole answer.
+    pub fn accepted(self) -> Decided<Events<C>> {
+        self.decision.unwrap_or_else(|rejection| panic!("refused: {rejection:?}"))
+    }
+
+    /// It was refused, for this reason.
+    pub fn is_rejected(self, expected: &<C::Streams as Streams>::Rejection)
+    where
+        Events<C>: Debug,
+    {
+        match self.decision {
+            Ok(decided) => panic!("accepted with {:?}, expected a refusal {expected:?}", decided.events),
+            Err(rejection) => {
+                assert_eq!(rejection.code(), expected.code(), "refused for another reason: {rejection:?}");
+                assert!(!rejection.to_string().is_empty() && !rejection.remedy().is_empty());
+            }
+        }
+    }
+}
+
+impl<A: Aggregate, C: Command<Streams = A>> Then<C> {
+    /// It was accepted with exactly these events. Repeating the command in the new state is also tried by
+    /// [`Then::answers`]' callers where that matters.
+    pub fn answers(self, expected: impl IntoIterator<Item = A::Event>) {
+        let expected: Vec<A::Event> = expected.into_iter().collect();
+        let events: Vec<A::Event> = self.accepted().events.into_iter().map(through_the_codec).collect();
+        assert_eq!(events, expected);
+    }
+
+    /// It was accepted and there was nothing to do.
+    pub fn changes_nothing(self) {
+        self.answers([]);
+    }
+}
+
+/// A story for read models: events of several streams in the order they are recorded, one minute apart.
+#[derive(Default)]
+pub struct Story<S> {
+    events: Vec<Recorded<S>>,
+    versions: HashMap<(String, Uuid), i32>,
+}
+
+impl<S: EventSet + Clone> Story<S> {
+    /// An empty story.
+    pub fn new() -> Self {
+        Self { events: Vec::new(), versions: HashMap::new() }
+    }
+
+    /// The next event, by `actor`.
+    #[must_use]
+    pub fn then<E: Event + Into<S>>(self, stream_id: impl Into<Uuid>, actor: ActorId, event: E) -> Self {
+        self.then_numbered(stream_id, actor, None, event)
+    }
+
+    /// The next event, with the number that the log gave it.
+    #[must_use]
+    pub fn then_numbered<E: Event + Into<S>>(
+        mut self,
+        stream_id: impl Into<Uuid>,
+        actor: ActorId,
+        number: Option<i64>,
+        event: E,
+    ) -> Self {
+        let stream_id = stream_id.into();
+        let position = i64::try_from(self.events.len()).unwrap_or(i64::MAX) + 1;
+        let version = self.versions.entry((E::CATEGORY.to_owned(), stream_id)).or_insert(0);
+        *version += 1;
+        let at = noon() + TimeDelta::minutes(position);
+        self.events.push(Recorded {
+            position: Position(position),
+            epoch: Epoch(1),
+            event_id: EventId(Uuid::from_u128(position.unsigned_abs().into())),
+            tenant_id: TENANT,
+            category: E::CATEGORY.to_owned(),
+            stream_id,
+            version: Version(*version),
+            actor: Actor::user(actor),
+            command_id: CommandId(Uuid::from_u128(0xc0)),
+            correlation_id: CorrelationId(Uuid::from_u128(0xc0)),
+            causation_id: None,
+            trace: None,
+            occurred_at: at,
+            recorded_at: at,
+            number,
+            event: through_the_codec(event).into(),
+        });
+        self
+    }
+
+    /// The events told so far.
+    pub fn events(&self) -> &[Recorded<S>] {
+        &self.events
+    }
+
+    /// The rows that a read model shows after the story, by key. Also checks what every read model must keep:
+    /// each row serializes to exactly the columns of its table, and reads back equal.
+    pub fn rows<M: ReadModel<Event = S>>(&self) -> HashMap<M::Key, M::Row> {
+        let mut rows = HashMap::new();
+        for event in &self.events {
+            for key in M::keys(event).as_slice() {
+                let before = rows.remove(key);
+                if let Some(after) = M::apply(before, key, event) {
+                    check_row::<M>(key, &after);
+                    rows.insert(key.clone(), after);
+                }
+            }
+        }
+        rows
+    }
+
+    /// The one row with this key after the story.
+    pub fn row<M: ReadModel<Event = S>>(&self, key: &M::Key) -> Option<M::Row> {
+        self.rows::<M>().remove(key)
+    }
+}
+
+fn check_row<M: ReadModel>(key: &M::Key, row: &M::Row) {
+    let text = serde_json::to_string(row).expect("a row serializes");
+    let back: M::Row = serde_json::from_str(&text).expect("a row reads back");
+    assert_eq!(&back, row, "{}: a row changed on its way through serde", M::NAME);
+    let value: serde_json::Value = serde_json::from_str(&text).expect("a row is JSON");
+    let fields = value.as_object().expect("a row is an object");
+    assert_eq!(fields.len(), M::TABLE.columns.len(), "{}: fields and columns differ in number", M::NAME);
+    for column in M::TABLE.columns {
+        let field = fields.get(column.name).unwrap_or_else(|| panic!("{}: no field {}", M::NAME, column.name));
+        assert!(column.nullable || !field.is_null(), "{}.{} is null", M::NAME, column.name);
+    }
+    let key_value = serde_json::to_value(key).expect("a key serializes");
+    let key_fields: Vec<&serde_json::Value> = match &key_value {
+        serde_json::Value::Array(values) => values.iter().collect(),
+        single => vec![single],
+    };
+    assert_eq!(key_fields.len(), M::TABLE.key, "{}: the key has another number of columns", M::NAME);
+    for (column, part) in M::TABLE.columns.iter().zip(key_fields) {
+        assert_eq!(&fields[column.name], part, "{}.{} is not the row's key", M::NAME, column.name);
+    }
+}
