@@ -4,11 +4,15 @@ use crate::codec::Encoded;
 use crate::event::Event;
 use crate::position::Version;
 use crate::rejection::Rejection;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 use std::sync::Arc;
 use uuid::Uuid;
 
 /// The state of one stream, folded from its events. `Default` is the state of a stream that does not exist.
-pub trait Aggregate: Default + Clone + Send + Sync + 'static {
+///
+/// It serializes only so that the store may keep snapshots, which are caches of one build and never contracts.
+pub trait Aggregate: Default + Clone + Serialize + DeserializeOwned + Send + Sync + 'static {
     /// What may happen to it.
     type Event: Event;
     /// Why its commands are refused.
@@ -104,7 +108,7 @@ fn remember<A: Aggregate, S: Source>(source: &S, loaded: Loaded<A>, events: &[A:
         return;
     }
     let added = i32::try_from(events.len()).unwrap_or(i32::MAX);
-    let state = events.iter().fold(Arc::unwrap_or_clone(loaded.state), |state, event| state.evolve(event));
+    let state = events.iter().fold(Arc::unwrap_or_clone(loaded.state), Aggregate::evolve);
     source.remember(Loaded { id: loaded.id, version: Version(loaded.version.0 + added), state: Arc::new(state) });
 }
 

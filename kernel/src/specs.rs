@@ -40,13 +40,13 @@ pub fn context(actor: ActorId, target: Uuid, scopes: &[&str]) -> Context {
 
 /// The state that these events lead to, each of them having gone through the codec and back.
 pub fn state_of<A: Aggregate>(events: impl IntoIterator<Item = A::Event>) -> A {
-    events.into_iter().map(through_the_codec).fold(A::default(), |state, event| state.evolve(&event))
+    events.into_iter().map(|event| through_the_codec(&event)).fold(A::default(), |state, event| state.evolve(&event))
 }
 
-fn through_the_codec<E: Event>(event: E) -> E {
+fn through_the_codec<E: Event>(event: &E) -> E {
     let stored = EventData::from(&event.encode());
     let back: E = codec::decode(E::CATEGORY, E::UPCASTERS, &stored).expect("a stored event can be read");
-    assert_eq!(back, event, "an event changed on its way through the codec");
+    assert_eq!(&back, event, "an event changed on its way through the codec");
     back
 }
 
@@ -104,7 +104,7 @@ impl<A: Aggregate, C: Command<Streams = A>> Then<C> {
     /// [`Then::answers`]' callers where that matters.
     pub fn answers(self, expected: impl IntoIterator<Item = A::Event>) {
         let expected: Vec<A::Event> = expected.into_iter().collect();
-        let events: Vec<A::Event> = self.accepted().events.into_iter().map(through_the_codec).collect();
+        let events: Vec<A::Event> = self.accepted().events.iter().map(through_the_codec).collect();
         assert_eq!(events, expected);
     }
 
@@ -163,7 +163,7 @@ impl<S: EventSet + Clone> Story<S> {
             occurred_at: at,
             recorded_at: at,
             number,
-            event: through_the_codec(event).into(),
+            event: through_the_codec(&event).into(),
         });
         self
     }
