@@ -1,0 +1,70 @@
+//! Writing a note for colleagues.
+
+use super::{Content, Event, Ticket, TicketNoteId, WORK};
+use kernel::{Command, Context, Decided, Decision, Scope, View};
+use serde::Deserialize;
+use utoipa::ToSchema;
+use uuid::Uuid;
+
+/// Adds a note that only agents ever see. Changes neither the status nor the first response.
+///
+/// Refused on a resolved, closed or cancelled ticket (`support.ticket_resolved`, …): reopen it first.
+#[derive(Clone, Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct AddInternalNote {
+    /// What colleagues should know.
+    pub content: Content,
+}
+
+impl Command for AddInternalNote {
+    type Streams = Ticket;
+    const NAME: &'static str = "support.add_internal_note";
+    const SCOPE: Scope = WORK;
+
+    fn streams(&self, target: Uuid, _cx: &Context) -> Uuid {
+        target
+    }
+
+    fn decide(&self, ticket: View<'_, Self>, cx: &Context) -> Decision<Self> {
+        ticket.existing()?.takes_messages()?;
+        let note_id = TicketNoteId(cx.derived_id("note"));
+        Ok(Decided::from(Event::InternalNoteAdded { note_id, content: self.content.clone() }))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::specs::{BOB, agent, agent_replied, moved, note, opened, text};
+    use super::super::{Rejection, ReplyToTicket, TicketStatus};
+    use super::*;
+    use kernel::specs::given;
+
+    fn add() -> AddInternalNote {
+        AddInternalNote { content: text("Rude") }
+    }
+
+    #[test]
+    fn a_note_is_neither_a_first_response_nor_a_step() {
+        given([opened()]).when(&add(), &agent(BOB)).answers([note()]);
+        given([opened(), note()])
+            .when(&ReplyToTicket { content: text("Hello") }, &agent(BOB))
+            .answers([agent_replied(1, true), moved(TicketStatus::Open, TicketStatus::InProgress)]);
+    }
+
+    #[test]
+    fn an_ended_ticket_takes_no_note() {
+        given([opened(), moved(TicketStatus::Open, TicketStatus::Resolved)])
+            .when(&add(), &agent(BOB))
+            .is_rejected(&Rejection::Resolved);
+    }
+
+    #[test]
+    fn there_is_no_note_without_a_ticket() {
+        given([]).when(&add(), &agent(BOB)).is_rejected(&Rejection::NotFound);
+    }
+
+    #[test]
+    fn only_agents_hold_the_scope() {
+        assert_eq!(AddInternalNote::SCOPE, WORK);
+    }
+}
