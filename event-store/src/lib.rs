@@ -1,1 +1,22 @@
-//! TBD
+//! How facts are kept: append, load, tail, relay.
+//!
+//! Postgres is the truth; NATS JetStream is fan-out. The laws that this crate keeps are in DESIGN §3: positions
+//! are gapless and in commit order, one append is one atomic unit, acknowledged means durable, history is never
+//! rewritten, unknown is an error. No business word in here.
+
+pub mod append;
+pub mod cloud_event;
+mod copy;
+pub mod jetstream;
+pub mod log;
+pub mod relay;
+pub mod repository;
+pub mod schema;
+mod snapshots;
+pub mod tail;
+
+pub use append::{Answer, Append, AppendError, Appender, Idempotency};
+pub use log::{Head, Log, ReadError};
+pub use relay::Relay;
+pub use repository::{Repository, States};
+pub use tail::{Tail, TailError};

@@ -1,0 +1,73 @@
+//! Which requests of a failed batch are to blame.
+
+use super::batch::Batch;
+use super::{Answer, Append, AppendError};
+use kernel::{Epoch, Position, Version};
+use sqlx::postgres::PgRow;
+use sqlx::{PgConnection, Row};
+use std::collections::HashMap;
+use uuid::Uuid;
+
+const REFUSALS: &str = "select request, reason, stream_id, version, scope, key, request_hash, position, number, \
+    recorded_at, changed from log.refusals($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)";
+
+/// What a request that cannot be appended is told, by its index in the batch.
+pub(super) type Refusals = HashMap<usize, Result<Answer, AppendError>>;
+
+/// Asks Postgres why the batch failed. An empty answer means that the reason is gone: try again.
+pub(super) async fn find(
+    connection: &mut PgConnection,
+    batch: &Batch<'_>,
+    appends: &[&Append],
+    epoch: Epoch,
+) -> Result<Refusals, sqlx::Error> {
+    let (tenants, keys) = batch.keys();
+    let (streams, names) = (batch.streams(), batch.names());
+    let rows = sqlx::query(REFUSALS)
+        .bind(tenants)
+        .bind(keys)
+        .bind(&streams.request)
+        .bind(&streams.tenant)
+        .bind(&streams.stream)
+        .bind(&streams.category)
+        .bind(&streams.expected)
+        .bind(&names.request)
+        .bind(&names.tenant)
+        .bind(&names.scope)
+        .bind(&names.key)
+        .bind(&names.stream)
+        .bind(&names.release)
+        .fetch_all(connection)
+        .await?;
+    let mut refusals = Refusals::new();
+    for row in rows {
+        let index = usize::try_from(row.try_get::<i32, _>(0)?).unwrap_or_default();
+        let refusal = match row.try_get::<&str, _>(1)? {
+            // A repeat is answered as the first time, whatever has become of the stream since.
+            "repeated" => {
+                refusals.insert(index, repeated(&row, appends[index], epoch)?);
+                continue;
+            }
+            "version" => AppendError::Conflict { stream_id: row.try_get(2)?, version: Version(row.try_get(3)?) },
+            _ => AppendError::Reserved { scope: row.try_get(4)?, key: row.try_get(5)?, stream_id: row.try_get(2)? },
+        };
+        refusals.entry(index).or_insert(Err(refusal));
+    }
+    Ok(refusals)
+}
+
+fn repeated(row: &PgRow, append: &Append, epoch: Epoch) -> Result<Result<Answer, AppendError>, sqlx::Error> {
+    if row.try_get::<Uuid, _>(6)? != append.idempotency.request_hash {
+        return Ok(Err(AppendError::KeyReused));
+    }
+    Ok(Ok(Answer {
+        stream_id: row.try_get(2)?,
+        version: Version(row.try_get(3)?),
+        position: Position(row.try_get(7)?),
+        number: row.try_get(8)?,
+        recorded_at: row.try_get(9)?,
+        changed: row.try_get(10)?,
+        epoch,
+        repeated: true,
+    }))
+}

@@ -1,0 +1,210 @@
+//! Reading long stretches of the log by `COPY BINARY`.
+
+use crate::log::{ReadError, actor, columns};
+use bytes::{Buf, Bytes, BytesMut};
+use chrono::{DateTime, TimeDelta, Utc};
+use futures_util::stream::BoxStream;
+use futures_util::{Stream, StreamExt, stream};
+use kernel::{CommandId, CorrelationId, Epoch, EventData, EventId, Position, Recorded, TenantId, Version};
+use sqlx::PgPool;
+use sqlx::postgres::PgPoolCopyExt;
+use uuid::Uuid;
+
+/// Events per chunk, about.
+const CHUNK: usize = 1_000;
+/// `PGCOPY\n\377\r\n\0`, flags, length of the header extension.
+const HEADER: usize = 19;
+/// Microseconds from the Unix epoch to Postgres' own, 2000-01-01.
+const POSTGRES_EPOCH_US: i64 = 946_684_800_000_000;
+
+struct Scan {
+    source: BoxStream<'static, Result<Bytes, sqlx::Error>>,
+    buffer: BytesMut,
+    header_seen: bool,
+    done: bool,
+}
+
+pub(crate) fn scan(
+    pool: PgPool,
+    after: Position,
+    up_to: Position,
+    categories: &[&str],
+) -> impl Stream<Item = Result<Vec<Recorded<EventData>>, ReadError>> + Send + 'static {
+    let statement = statement(after, up_to, categories);
+    stream::once(async move {
+        let source = pool.copy_out_raw(&statement).await?;
+        Ok::<_, ReadError>(Scan { source, buffer: BytesMut::with_capacity(1 << 20), header_seen: false, done: false })
+    })
+    .flat_map(|opened| match opened {
+        Ok(scan) => stream::unfold(scan, next_chunk).boxed(),
+        Err(error) => stream::once(async { Err(error) }).boxed(),
+    })
+}
+
+/// `COPY` takes no parameters. The positions are numbers and the categories are constants of the code,
+/// quoted all the same.
+fn statement(after: Position, up_to: Position, categories: &[&str]) -> String {
+    let only = if categories.is_empty() {
+        String::new()
+    } else {
+        let quoted: Vec<String> = categories.iter().map(|name| format!("'{}'", name.replace('\'', "''"))).collect();
+        format!(" and category in ({})", quoted.join(", "))
+    };
+    format!(
+        "copy (select {} from log.events where position > {after} and position <= {up_to}{only} order by position) \
+         to stdout (format binary)",
+        columns!()
+    )
+}
+
+async fn next_chunk(mut scan: Scan) -> Option<(Result<Vec<Recorded<EventData>>, ReadError>, Scan)> {
+    let mut events = Vec::with_capacity(CHUNK);
+    while events.len() < CHUNK && !scan.done {
+        match read_row(&mut scan) {
+            Ok(Some(event)) => events.push(event),
+            Ok(None) if scan.done => break,
+            Ok(None) => match scan.source.next().await {
+                Some(Ok(bytes)) => scan.buffer.extend_from_slice(&bytes),
+                Some(Err(error)) => return Some(fail(scan, error.into())),
+                None => return Some(fail(scan, ReadError::Damaged("the copy ended early".into()))),
+            },
+            Err(error) => return Some(fail(scan, error)),
+        }
+    }
+    if events.is_empty() { None } else { Some((Ok(events), scan)) }
+}
+
+fn fail(mut scan: Scan, error: ReadError) -> (Result<Vec<Recorded<EventData>>, ReadError>, Scan) {
+    scan.done = true;
+    (Err(error), scan)
+}
+
+/// One row from the buffer; `None` if it is not all there yet, or at the end.
+fn read_row(scan: &mut Scan) -> Result<Option<Recorded<EventData>>, ReadError> {
+    if !scan.header_seen {
+        if scan.buffer.len() < HEADER {
+            return Ok(None);
+        }
+        scan.buffer.advance(HEADER);
+        scan.header_seen = true;
+    }
+    let Some(length) = row_length(&scan.buffer) else { return Ok(None) };
+    if length == 2 {
+        scan.done = true;
+        return Ok(None);
+    }
+    let row = scan.buffer.split_to(length);
+    parse(Fields { rest: &row[2..] }).map(Some)
+}
+
+/// The bytes of the first row: a field count, then length and bytes of each; 2 for the end marker.
+fn row_length(buffer: &[u8]) -> Option<usize> {
+    let count = i16::from_be_bytes(buffer.get(..2)?.try_into().ok()?);
+    let mut at = 2;
+    for _ in 0..count.max(0) {
+        let length = i32::from_be_bytes(buffer.get(at..at + 4)?.try_into().ok()?);
+        at += 4 + usize::try_from(length).unwrap_or(0);
+    }
+    (buffer.len() >= at).then_some(at)
+}
+
+/// The fields of one row, in order.
+struct Fields<'a> {
+    rest: &'a [u8],
+}
+
+impl<'a> Fields<'a> {
+    fn optional(&mut self) -> Result<Option<&'a [u8]>, ReadError> {
+        let damaged = || ReadError::Damaged("a row of the copy is too short".into());
+        let (length, rest) = self.rest.split_first_chunk::<4>().ok_or_else(damaged)?;
+        self.rest = rest;
+        let Ok(length) = usize::try_from(i32::from_be_bytes(*length)) else { return Ok(None) };
+        let (field, rest) = self.rest.split_at_checked(length).ok_or_else(damaged)?;
+        self.rest = rest;
+        Ok(Some(field))
+    }
+
+    fn fixed<const N: usize>(&mut self) -> Result<[u8; N], ReadError> {
+        self.optional_fixed()?.ok_or_else(|| ReadError::Damaged("a field of the copy is null".into()))
+    }
+
+    fn optional_fixed<const N: usize>(&mut self) -> Result<Option<[u8; N]>, ReadError> {
+        let wrong = |_| ReadError::Damaged("a field of the copy has another size".into());
+        self.optional()?.map(|field| field.try_into().map_err(wrong)).transpose()
+    }
+
+    fn long(&mut self) -> Result<i64, ReadError> {
+        self.fixed().map(i64::from_be_bytes)
+    }
+
+    fn integer(&mut self) -> Result<i32, ReadError> {
+        self.fixed().map(i32::from_be_bytes)
+    }
+
+    fn uuid(&mut self) -> Result<Uuid, ReadError> {
+        self.fixed().map(Uuid::from_bytes)
+    }
+
+    fn optional_uuid(&mut self) -> Result<Option<Uuid>, ReadError> {
+        Ok(self.optional_fixed()?.map(Uuid::from_bytes))
+    }
+
+    fn time(&mut self) -> Result<DateTime<Utc>, ReadError> {
+        let microseconds = self.long()?;
+        DateTime::from_timestamp_micros(POSTGRES_EPOCH_US)
+            .and_then(|epoch| epoch.checked_add_signed(TimeDelta::microseconds(microseconds)))
+            .ok_or_else(|| ReadError::Damaged("a time is out of range".into()))
+    }
+
+    fn optional_text(&mut self) -> Result<Option<&'a str>, ReadError> {
+        let field = self.optional()?;
+        field
+            .map(|bytes| std::str::from_utf8(bytes).map_err(|_| ReadError::Damaged("text is not UTF-8".into())))
+            .transpose()
+    }
+
+    fn text(&mut self) -> Result<&'a str, ReadError> {
+        Ok(self.optional_text()?.unwrap_or_default())
+    }
+}
+
+fn parse(mut row: Fields<'_>) -> Result<Recorded<EventData>, ReadError> {
+    let position = Position(row.long()?);
+    let recorded_at = row.time()?;
+    let occurred_at = row.time()?;
+    let number = row.optional_fixed()?.map(i64::from_be_bytes);
+    let epoch = Epoch(row.integer()?);
+    let version = Version(row.integer()?);
+    let schema_version = i16::from_be_bytes(row.fixed()?);
+    let event_id = EventId(row.uuid()?);
+    let tenant_id = TenantId(row.uuid()?);
+    let stream_id = row.uuid()?;
+    let command_id = CommandId(row.uuid()?);
+    let correlation_id = CorrelationId(row.uuid()?);
+    let causation_id = row.optional_uuid()?.map(EventId);
+    let actor_id = row.uuid()?;
+    let on_behalf_of = row.optional_uuid()?;
+    let actor = actor(row.text()?, actor_id, on_behalf_of)?;
+    let category = row.text()?.to_owned();
+    let event_type = row.text()?.to_owned();
+    let trace = row.optional_text()?.and_then(|text| text.parse().ok());
+    let data = row.optional()?.unwrap_or_default().to_vec();
+    Ok(Recorded {
+        position,
+        epoch,
+        event_id,
+        tenant_id,
+        category,
+        stream_id,
+        version,
+        actor,
+        command_id,
+        correlation_id,
+        causation_id,
+        trace,
+        occurred_at,
+        recorded_at,
+        number,
+        event: EventData { event_type, schema_version, data },
+    })
+}

@@ -1,0 +1,193 @@
+//! Reading the log. Positions are gapless and in commit order, so "what comes after p" is the whole protocol.
+
+use crate::copy;
+use chrono::{DateTime, Utc};
+use futures_util::Stream;
+use kernel::{
+    Actor, ActorId, ActorKind, CommandId, CorrelationId, Epoch, EventData, EventId, LogId, Position, Recorded,
+    TenantId, Version,
+};
+use sqlx::postgres::PgRow;
+use sqlx::{PgPool, Row};
+use uuid::Uuid;
+
+macro_rules! columns {
+    () => {
+        "position, recorded_at, occurred_at, number, epoch, version, schema_version, event_id, tenant_id, stream_id, \
+         command_id, correlation_id, causation_id, actor_id, on_behalf_of, actor_kind, category, type, trace, data"
+    };
+}
+pub(crate) use columns;
+
+/// Why the log could not be read.
+#[derive(Debug, thiserror::Error)]
+pub enum ReadError {
+    /// Postgres did not answer.
+    #[error("reading the log")]
+    Database(#[from] sqlx::Error),
+    /// What Postgres sent is not an event.
+    #[error("reading the log: {0}")]
+    Damaged(String),
+}
+
+/// The end of the log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Head {
+    /// Which log.
+    pub log_id: LogId,
+    /// Which life of it.
+    pub epoch: Epoch,
+    /// The last event's position; 0 for an empty log.
+    pub position: Position,
+    /// The last event's id.
+    pub event_id: Option<EventId>,
+}
+
+/// The log, for readers. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Log {
+    pool: PgPool,
+}
+
+impl Log {
+    /// Reads through this pool.
+    pub const fn new(pool: PgPool) -> Self {
+        Self { pool }
+    }
+
+    /// The pool that it reads through.
+    pub const fn pool(&self) -> &PgPool {
+        &self.pool
+    }
+
+    /// The end of the log now.
+    ///
+    /// # Errors
+    /// Postgres does not answer.
+    pub async fn head(&self) -> Result<Head, ReadError> {
+        let row = sqlx::query("select log_id, epoch, position, event_id from log.head, log.identity")
+            .fetch_one(&self.pool)
+            .await?;
+        Ok(Head {
+            log_id: LogId(row.try_get(0)?),
+            epoch: Epoch(row.try_get(1)?),
+            position: Position(row.try_get(2)?),
+            event_id: row.try_get::<Option<Uuid>, _>(3)?.map(EventId),
+        })
+    }
+
+    /// Up to `limit` events after `after`, in order, without a gap.
+    ///
+    /// # Errors
+    /// Postgres does not answer.
+    pub async fn read(&self, after: Position, limit: usize) -> Result<Vec<Recorded<EventData>>, ReadError> {
+        let rows = sqlx::query(concat!(
+            "select ",
+            columns!(),
+            " from log.events where position > $1 and position <= $1 + $2 order by position"
+        ))
+        .bind(after.0)
+        .bind(i64::try_from(limit).unwrap_or(i64::MAX / 2))
+        .fetch_all(&self.pool)
+        .await?;
+        rows.iter().map(recorded).collect()
+    }
+
+    /// The event at a position.
+    ///
+    /// # Errors
+    /// Postgres does not answer.
+    pub async fn event_at(&self, position: Position) -> Result<Option<Recorded<EventData>>, ReadError> {
+        Ok(self.read(Position(position.0 - 1), 1).await?.pop())
+    }
+
+    /// The events of one stream after a version, in order; at most `limit`, none recorded after `up_to`.
+    ///
+    /// # Errors
+    /// Postgres does not answer.
+    pub async fn stream(
+        &self,
+        tenant_id: TenantId,
+        category: &str,
+        stream_id: Uuid,
+        after: Version,
+        up_to: Option<Position>,
+        limit: i64,
+    ) -> Result<Vec<Recorded<EventData>>, ReadError> {
+        let rows = sqlx::query(concat!(
+            "select ",
+            columns!(),
+            " from log.events where tenant_id = $1 and stream_id = $2 and category = $3 \
+             and version > $4 and position <= $5 order by version limit $6"
+        ))
+        .bind(tenant_id.0)
+        .bind(stream_id)
+        .bind(category)
+        .bind(after.0)
+        .bind(up_to.map_or(i64::MAX, |position| position.0))
+        .bind(limit)
+        .fetch_all(&self.pool)
+        .await?;
+        rows.iter().map(recorded).collect()
+    }
+
+    /// The last position that was recorded at or before `time`; 0 if none was.
+    ///
+    /// `recorded_at` never decreases with the position, so this is a binary search over the primary key.
+    ///
+    /// # Errors
+    /// Postgres does not answer.
+    pub async fn position_at(&self, time: DateTime<Utc>) -> Result<Position, ReadError> {
+        let (mut known, mut beyond) = (0, self.head().await?.position.0 + 1);
+        while beyond - known > 1 {
+            let middle = known + (beyond - known) / 2;
+            let recorded: DateTime<Utc> = sqlx::query_scalar("select recorded_at from log.events where position = $1")
+                .bind(middle)
+                .fetch_one(&self.pool)
+                .await?;
+            if recorded <= time { known = middle } else { beyond = middle }
+        }
+        Ok(Position(known))
+    }
+
+    /// All events after `after` up to `up_to` of these categories (none named: of all), in order, in chunks.
+    ///
+    /// Reads by `COPY … (FORMAT binary)`, several times as fast as rows; meant for folding long stretches.
+    pub fn scan(
+        &self,
+        after: Position,
+        up_to: Position,
+        categories: &[&str],
+    ) -> impl Stream<Item = Result<Vec<Recorded<EventData>>, ReadError>> + Send + 'static {
+        copy::scan(self.pool.clone(), after, up_to, categories)
+    }
+}
+
+/// A row of `log.events`, selected by [`columns!`].
+pub(crate) fn recorded(row: &PgRow) -> Result<Recorded<EventData>, ReadError> {
+    let kind: &str = row.try_get(15)?;
+    let trace: Option<&str> = row.try_get(18)?;
+    Ok(Recorded {
+        position: Position(row.try_get(0)?),
+        recorded_at: row.try_get(1)?,
+        occurred_at: row.try_get(2)?,
+        number: row.try_get(3)?,
+        epoch: Epoch(row.try_get(4)?),
+        version: Version(row.try_get(5)?),
+        event_id: EventId(row.try_get(7)?),
+        tenant_id: TenantId(row.try_get(8)?),
+        stream_id: row.try_get(9)?,
+        command_id: CommandId(row.try_get(10)?),
+        correlation_id: CorrelationId(row.try_get(11)?),
+        causation_id: row.try_get::<Option<Uuid>, _>(12)?.map(EventId),
+        actor: actor(kind, row.try_get(13)?, row.try_get(14)?)?,
+        category: row.try_get(16)?,
+        trace: trace.and_then(|text| text.parse().ok()),
+        event: EventData { event_type: row.try_get(17)?, schema_version: row.try_get(6)?, data: row.try_get(19)? },
+    })
+}
+
+pub(crate) fn actor(kind: &str, id: Uuid, on_behalf_of: Option<Uuid>) -> Result<Actor, ReadError> {
+    let kind = ActorKind::parse(kind).ok_or_else(|| ReadError::Damaged(format!("unknown actor kind {kind:?}")))?;
+    Ok(Actor { kind, id: ActorId(id), on_behalf_of: on_behalf_of.map(ActorId) })
+}

@@ -1,0 +1,136 @@
+//! States of aggregates, from the cache or folded from the log.
+
+use crate::log::{Log, ReadError};
+use crate::snapshots;
+use kernel::{Aggregate, DecodeError, Loaded, Source, TenantId, Version};
+use moka::sync::Cache;
+use std::any::Any;
+use std::sync::Arc;
+use uuid::Uuid;
+
+/// Events read at a time; a stream with more gets a snapshot.
+const PAGE: i64 = 256;
+
+/// Why a state could not be had.
+#[derive(Debug, thiserror::Error)]
+pub enum LoadError {
+    /// The log could not be read.
+    #[error(transparent)]
+    Read(#[from] ReadError),
+    /// The stream holds an event that this build does not understand. Never skipped.
+    #[error("folding {category} {stream_id}")]
+    Decode {
+        /// The category.
+        category: &'static str,
+        /// The stream.
+        stream_id: Uuid,
+        /// What is wrong.
+        #[source]
+        source: DecodeError,
+    },
+}
+
+type Key = (TenantId, Uuid, &'static str);
+
+#[derive(Clone)]
+struct Cached {
+    version: Version,
+    state: Arc<dyn Any + Send + Sync>,
+}
+
+/// The states that this process has folded lately. A stale one can only cause a conflict and another load,
+/// never a wrong write: every append names the version it was decided on.
+#[derive(Clone)]
+pub struct States {
+    log: Log,
+    cache: Cache<Key, Cached>,
+}
+
+impl States {
+    /// Keeps at most `capacity` states.
+    pub fn new(log: Log, capacity: u64) -> Self {
+        Self { log, cache: Cache::new(capacity) }
+    }
+
+    /// The states of one tenant. `fresh` is an id that was made just now: no stream can have it yet.
+    pub const fn of(&self, tenant_id: TenantId, fresh: Option<Uuid>) -> Repository<'_> {
+        Repository { states: self, tenant_id, fresh }
+    }
+
+    /// Forgets a stream's state, after a conflict.
+    pub fn forget(&self, tenant_id: TenantId, category: &'static str, id: Uuid) {
+        self.cache.invalidate(&(tenant_id, id, category));
+    }
+}
+
+/// The states of one tenant.
+pub struct Repository<'a> {
+    states: &'a States,
+    tenant_id: TenantId,
+    fresh: Option<Uuid>,
+}
+
+impl Source for Repository<'_> {
+    type Error = LoadError;
+
+    async fn load<A: Aggregate>(&self, id: Uuid) -> Result<Loaded<A>, LoadError> {
+        if self.fresh == Some(id) {
+            return Ok(Loaded { id, version: Version::ZERO, state: Arc::new(A::default()) });
+        }
+        if let Some(cached) = self.states.cache.get(&(self.tenant_id, id, A::CATEGORY))
+            && let Ok(state) = cached.state.downcast::<A>()
+        {
+            return Ok(Loaded { id, version: cached.version, state });
+        }
+        let (version, state) = fold::<A>(&self.states.log, self.tenant_id, id).await?;
+        let loaded = Loaded { id, version, state: Arc::new(state) };
+        if version > Version::ZERO {
+            self.remember(loaded.clone());
+        }
+        Ok(loaded)
+    }
+
+    fn remember<A: Aggregate>(&self, loaded: Loaded<A>) {
+        let key = (self.tenant_id, loaded.id, A::CATEGORY);
+        // Two commands may finish in any order: what is newer stays.
+        let cached = Cached { version: loaded.version, state: loaded.state };
+        self.states.cache.entry(key).and_upsert_with(|old| match old {
+            Some(old) if old.value().version > cached.version => old.into_value(),
+            _ => cached,
+        });
+    }
+}
+
+/// Folds a stream to its end, from its snapshot where it is long enough to have one.
+async fn fold<A: Aggregate>(log: &Log, tenant_id: TenantId, id: Uuid) -> Result<(Version, A), LoadError> {
+    let (mut version, mut state) = (Version::ZERO, A::default());
+    let mut since_snapshot = 0;
+    loop {
+        let page = log.stream(tenant_id, A::CATEGORY, id, version, None, PAGE).await?;
+        let full = i64::try_from(page.len()).is_ok_and(|length| length == PAGE);
+        if full
+            && version == Version::ZERO
+            && let Some(snapshot) = snapshots::load::<A>(log.pool(), tenant_id, id).await
+        {
+            (version, state) = snapshot;
+            continue;
+        }
+        for recorded in page {
+            version = recorded.version;
+            since_snapshot += 1;
+            let decoded = recorded.decode::<A::Event>().map_err(|source| LoadError::Decode {
+                category: A::CATEGORY,
+                stream_id: id,
+                source,
+            })?;
+            state = state.evolve(&decoded.event);
+        }
+        if !full {
+            break;
+        }
+    }
+    if since_snapshot >= PAGE {
+        snapshots::save(log.pool(), tenant_id, id, version, &state);
+    }
+    Ok((version, state))
+}

@@ -1,0 +1,151 @@
+//! The database as the log needs it: connected, safe, migrated, with partitions ahead of need.
+
+use sqlx::migrate::{Migration, MigrationType, Migrator};
+use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
+use sqlx::{AssertSqlSafe, PgPool, Row};
+use std::borrow::Cow;
+use std::str::FromStr;
+use std::time::Duration;
+
+/// How many positions one partition of `log.events` holds, unless told otherwise.
+pub const PARTITION_SIZE: i64 = 10_000_000;
+
+/// The oldest Postgres that the log runs on, as `server_version_num`.
+pub const OLDEST_POSTGRES: i32 = 150_000;
+
+const MIGRATIONS: &[(i64, &str, &str)] = &[(1, "log", include_str!("../../migrations/0001_log.sql"))];
+
+/// Why the log cannot be used on this database.
+#[derive(Debug, thiserror::Error)]
+pub enum SchemaError {
+    /// The URL is not one.
+    #[error("reading the database URL")]
+    Url(#[source] sqlx::Error),
+    /// The server does not answer or refuses.
+    #[error("connecting to Postgres")]
+    Connect(#[source] sqlx::Error),
+    /// The server could lose what it acknowledged.
+    #[error("Postgres runs with {}: acknowledged commands could be lost. Turn these settings on, \
+             or pass --allow-unsafe-postgres for throw-away data", .0.join(", "))]
+    Unsafe(Vec<String>),
+    /// The server is too old.
+    #[error("Postgres {0} is too old: 15 or later is needed")]
+    TooOld(String),
+    /// The server stores text in another encoding.
+    #[error("the database's encoding is {0}: UTF8 is needed")]
+    Encoding(String),
+    /// A migration failed, or the database was migrated by a newer program.
+    #[error("migrating the database")]
+    Migrate(#[source] sqlx::migrate::MigrateError),
+    /// Partitions could not be made.
+    #[error("making partitions of the log")]
+    Partitions(#[source] sqlx::Error),
+}
+
+/// Connects a pool whose sessions cannot hang for ever, however the network fails.
+///
+/// Request handlers only ever send single statements through it, so a cancelled request has no transaction to
+/// leave open; whoever needs a transaction runs it in a task of its own.
+///
+/// # Errors
+/// The URL is malformed or the server does not answer.
+pub async fn connect(url: &str, application: &str, connections: u32) -> Result<PgPool, SchemaError> {
+    let options = session(url, application)?;
+    PgPoolOptions::new()
+        .max_connections(connections)
+        .min_connections(1)
+        .acquire_timeout(Duration::from_secs(3))
+        .idle_timeout(Duration::from_secs(300))
+        .test_before_acquire(false)
+        .connect_with(options)
+        .await
+        .map_err(SchemaError::Connect)
+}
+
+/// The options of every session: bounded waits, and a name by which operators find it.
+pub(crate) fn session(url: &str, application: &str) -> Result<PgConnectOptions, SchemaError> {
+    Ok(PgConnectOptions::from_str(url).map_err(SchemaError::Url)?.application_name(application).options([
+        ("statement_timeout", "30s"),
+        ("lock_timeout", "10s"),
+        ("idle_in_transaction_session_timeout", "30s"),
+        ("tcp_keepalives_idle", "5"),
+        ("tcp_keepalives_interval", "5"),
+        ("tcp_keepalives_count", "3"),
+        ("timezone", "UTC"),
+    ]))
+}
+
+/// Refuses a server that could lose what it acknowledged; `allow_unsafe` (tests only) logs it loudly instead.
+///
+/// # Errors
+/// The server is unsafe, too old or cannot be asked.
+pub async fn check_server(pool: &PgPool, allow_unsafe: bool) -> Result<(), SchemaError> {
+    let row = sqlx::query(
+        "select current_setting('server_version_num')::int, current_setting('server_version'), \
+         current_setting('server_encoding'), current_setting('fsync'), current_setting('full_page_writes'), \
+         current_setting('synchronous_commit')",
+    )
+    .fetch_one(pool)
+    .await
+    .map_err(SchemaError::Connect)?;
+    if row.get::<i32, _>(0) < OLDEST_POSTGRES {
+        return Err(SchemaError::TooOld(row.get(1)));
+    }
+    if row.get::<&str, _>(2) != "UTF8" {
+        return Err(SchemaError::Encoding(row.get(2)));
+    }
+    let unsafe_settings: Vec<String> = ["fsync", "full_page_writes", "synchronous_commit"]
+        .iter()
+        .zip(3..)
+        .map(|(name, index)| (name, row.get::<&str, _>(index)))
+        .filter(|(_, value)| matches!(*value, "off" | "local"))
+        .map(|(name, value)| format!("{name}={value}"))
+        .collect();
+    if unsafe_settings.is_empty() {
+        return Ok(());
+    }
+    if allow_unsafe {
+        tracing::warn!(
+            settings = unsafe_settings.join(", "),
+            "Postgres may lose acknowledged commands; allowed on request"
+        );
+        return Ok(());
+    }
+    Err(SchemaError::Unsafe(unsafe_settings))
+}
+
+/// Brings the database to this program's schema and makes the first partitions. Safe to run by several at once.
+///
+/// # Errors
+/// A migration fails, or the database has been migrated by a newer program.
+pub async fn migrate(pool: &PgPool, partition_size: i64) -> Result<(), SchemaError> {
+    let migrations = MIGRATIONS
+        .iter()
+        .map(|(version, name, sql)| {
+            Migration::new(
+                *version,
+                Cow::Borrowed(name),
+                MigrationType::Simple,
+                AssertSqlSafe(*sql).into_sql_str(),
+                false,
+            )
+        })
+        .collect();
+    Migrator::with_migrations(migrations).run(pool).await.map_err(SchemaError::Migrate)?;
+    make_partitions(pool, partition_size).await
+}
+
+/// Makes the partitions for the next `2 × size` positions; does nothing where they exist.
+///
+/// # Errors
+/// The database refuses.
+pub async fn make_partitions(pool: &PgPool, size: i64) -> Result<(), SchemaError> {
+    sqlx::query("select log.make_partitions((select position from log.head) + 2 * $1, $1)")
+        .bind(size)
+        .execute(pool)
+        .await
+        .map(drop)
+        .map_err(SchemaError::Partitions)
+}
+
+use sqlx::SqlSafeStr;
