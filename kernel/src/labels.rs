@@ -25,10 +25,12 @@ pub trait Labelled: Copy + Sized + 'static {
 /// labels, one line per value:
 ///
 /// `labelled! { /// docs pub enum Priority("support.ticket_priority") { Low: "low" | "LOW", "Low", "Basse"; } }`
+// The spellings are `tt`, not `literal`: a literal fragment reaches derives inside an invisible group, which serde
+// reads and utoipa does not, and the API document would show the Rust names.
 #[macro_export]
 macro_rules! labelled {
     ($(#[$meta:meta])* $visibility:vis enum $name:ident($api_name:literal) {
-        $($(#[$value_meta:meta])* $value:ident: $stored:literal $(| $alias:literal)*, $en:literal, $fr:literal;)+
+        $($(#[$value_meta:meta])* $value:ident: $stored:tt $(| $alias:tt)*, $en:literal, $fr:literal;)+
     }) => {
         $(#[$meta])*
         #[derive(
@@ -89,6 +91,8 @@ mod tests {
             let colour: Colour = serde_json::from_value(spelling.into()).unwrap();
             assert_eq!(serde_json::to_value(colour).unwrap(), "dark_blue");
         }
+        let schema = serde_json::to_value(<Colour as utoipa::PartialSchema>::schema()).unwrap();
+        assert_eq!(schema["enum"], serde_json::json!(["red", "dark_blue"]));
         assert_eq!(Colour::DarkBlue.label(Language::Fr), "Bleu foncé");
         assert_eq!(Colour::ALL.len(), 2);
     }
