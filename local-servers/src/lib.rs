@@ -12,6 +12,7 @@ mod error;
 mod fetch;
 mod find;
 mod guardian;
+mod lifetime;
 mod lock;
 mod nats;
 mod port;
@@ -109,27 +110,20 @@ pub async fn start(mut options: Options, progress: impl Fn(&str) + Send + Sync) 
 }
 
 fn absolute(path: &Path) -> Result<PathBuf, StartError> {
-    std::path::absolute(path).map_err(|source| StartError::Folder { path: path.to_owned(), source })
+    std::path::absolute(path).map_err(account::folder_error(path))
 }
 
 impl Servers {
     /// Stops both servers cleanly and waits until they are gone; their data stays.
     pub async fn stop(self) -> Result<(), StopError> {
-        let Self { mut postgres, mut nats, .. } = self;
-        let (postgres, nats) = tokio::join!(
-            async {
-                match &mut postgres {
-                    Some(server) => server.stop().await,
-                    None => Ok(()),
-                }
-            },
-            async {
-                match &mut nats {
-                    Some(server) => server.stop().await,
-                    None => Ok(()),
-                }
-            },
-        );
+        let postgres = match self.postgres {
+            Some(mut server) => server.stop().await,
+            None => Ok(()),
+        };
+        let nats = match self.nats {
+            Some(mut server) => server.stop().await,
+            None => Ok(()),
+        };
         postgres.and(nats)
     }
 }

@@ -3,9 +3,14 @@
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use serde::{Deserialize, Serialize};
+
+use crate::Progress;
+
+/// A holder that was just killed keeps its locks until the system has torn it down.
+pub(crate) const DEATH_THROES: Duration = Duration::from_secs(1);
 
 /// An exclusive hold on a folder, through a lock on `.lock` inside it.
 ///
@@ -67,12 +72,37 @@ impl FolderLock {
         file.set_len(0).and_then(|()| file.write_all(&record)).map_err(io_error)?;
         Ok(Self { file })
     }
+
+    /// Like [`FolderLock::acquire`], but waits for another holder to let go, and says so once.
+    pub(crate) async fn acquire_within(
+        patience: Duration,
+        dir: &Path,
+        what: &str,
+        say: Progress<'_>,
+    ) -> Result<Self, LockError> {
+        let began = Instant::now();
+        let mut is_told = false;
+        loop {
+            match Self::acquire(dir, what) {
+                Err(LockError::Held { holder, .. }) if began.elapsed() < patience => {
+                    if !std::mem::replace(&mut is_told, true) {
+                        say(&format!("waiting for {holder} ..."));
+                    }
+                    tokio::time::sleep(Duration::from_millis(50)).await;
+                }
+                other => return other,
+            }
+        }
+    }
 }
 
 impl Drop for FolderLock {
     fn drop(&mut self) {
         // The record would name us to whoever meets the next holder between its lock and its record.
         let _ = self.file.set_len(0);
+        // Closing alone is not enough: a child that another thread has forked and that has not yet executed its program
+        // shares the lock for that moment.
+        let _ = self.file.unlock();
     }
 }
 

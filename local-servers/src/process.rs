@@ -60,7 +60,7 @@ pub(crate) async fn end_previous(
     progress(&format!("waiting for {server} of an earlier run (pid {pid}) to end ..."));
     for (name, patience_s) in [(None, 3), (Some(gentle), 60), (Some("KILL"), 10)] {
         if let Some(name) = name {
-            let run_error = |source| StartError::Run { program: "kill".into(), source };
+            let run_error = |source| StartError::Run("kill".into(), source);
             signal(name, &[pid]).await.map_err(run_error)?;
         }
         let deadline = Instant::now() + Duration::from_secs(patience_s);
@@ -71,5 +71,5 @@ pub(crate) async fn end_previous(
             sleep(Duration::from_millis(50)).await;
         }
     }
-    Err(StartError::Lingering { server, pid })
+    Err(StartError::Lingering(server, pid))
 }

@@ -42,7 +42,9 @@ fn options(dir: &Path) -> Options {
 
 async fn started(dir: &Path, with_nats: bool) -> Servers {
     let options = Options { with_nats, ..options(dir) };
-    start(options, |line| eprintln!("{line}")).await.unwrap_or_else(|error| panic!("{error}: {error:?}"))
+    // Spawned, so that it stays possible to spawn it.
+    let servers = tokio::spawn(start(options, |line| eprintln!("{line}"))).await.unwrap();
+    servers.unwrap_or_else(|error| panic!("{error}: {error:?}"))
 }
 
 fn postgres(servers: &mut Servers) -> &mut PostgresServer {
