@@ -262,7 +262,7 @@ create function log.refusals(
     k_request integer[], k_tenant uuid[], k_scope text[], k_key text[], k_stream uuid[], k_release boolean[]
 ) returns table (
     request integer, reason text, stream_id uuid, version integer, scope text, key text,
-    request_hash uuid, position bigint, number bigint, recorded_at timestamptz, changed boolean
+    request_hash uuid, last_position bigint, number bigint, recorded_at timestamptz, changed boolean
 )
 language sql stable as $$
     select (r - 1)::integer, 'repeated', known.stream_id, known.version, null, null,

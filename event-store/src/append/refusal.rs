@@ -8,7 +8,7 @@ use sqlx::{PgConnection, Row};
 use std::collections::HashMap;
 use uuid::Uuid;
 
-const REFUSALS: &str = "select request, reason, stream_id, version, scope, key, request_hash, position, number, \
+const REFUSALS: &str = "select request, reason, stream_id, version, scope, key, request_hash, last_position, number, \
     recorded_at, changed from log.refusals($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)";
 
 /// What a request that cannot be appended is told, by its index in the batch.

@@ -1,0 +1,8 @@
+//! The log against real Postgres and real NATS.
+
+mod append;
+mod fixtures;
+mod mirror;
+mod readers;
+mod repository;
+mod settings;

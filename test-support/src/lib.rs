@@ -1,0 +1,102 @@
+//! Servers for tests: one Postgres and one NATS per test program, a database of its own per test.
+//!
+//! They start when the first test asks and end with the program. Durability is off unless a test starts servers
+//! of its own: these are for logic, `tests/chaos` is for crashes.
+
+use local_servers::{Options, Servers};
+use sqlx::{AssertSqlSafe, Connection, PgConnection, PgPool};
+use std::path::PathBuf;
+use std::sync::OnceLock;
+use tokio::sync::oneshot;
+use uuid::Uuid;
+
+/// Where the shared servers listen.
+#[derive(Clone, Debug)]
+pub struct Shared {
+    /// Postgres, database `sillage`; tests make their own databases beside it.
+    pub database_url: String,
+    /// NATS with JetStream. Streams are named after the log, so tests do not meet there.
+    pub nats_url: String,
+}
+
+static SHARED: OnceLock<Shared> = OnceLock::new();
+
+/// The servers of this test program.
+///
+/// # Panics
+/// They cannot be started.
+pub fn servers() -> &'static Shared {
+    SHARED.get_or_init(|| {
+        let (tell, told) = std::sync::mpsc::channel();
+        // A thread with a runtime of its own: the servers must outlive the test that asked first.
+        std::thread::spawn(move || {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+            runtime.block_on(async {
+                let servers = start(false).await;
+                let shared = Shared {
+                    database_url: servers.database_url.clone(),
+                    nats_url: servers.nats_url.clone().expect("NATS was asked for"),
+                };
+                tell.send(shared).expect("the first test waits");
+                let (_keep, for_ever) = oneshot::channel::<()>();
+                let _ = for_ever.await;
+                drop(servers);
+            });
+        });
+        told.recv().expect("the servers start")
+    })
+}
+
+/// Servers of the caller's own, to be stopped, killed and wiped at will.
+///
+/// # Panics
+/// They cannot be started.
+pub async fn start(durable: bool) -> Servers {
+    let folder = scratch("servers");
+    let mut options = Options::new(folder, downloads());
+    options.durable = durable;
+    local_servers::start(options, |line| eprintln!("{line}")).await.expect("the servers start")
+}
+
+/// An empty folder that nobody else uses, under the system's folder for temporary files.
+///
+/// # Panics
+/// It cannot be made.
+pub fn scratch(purpose: &str) -> PathBuf {
+    let folder =
+        std::env::temp_dir().join(format!("sillage-test-{}-{purpose}-{}", std::process::id(), Uuid::now_v7().simple()));
+    std::fs::create_dir_all(&folder).expect("a scratch folder can be made");
+    folder
+}
+
+/// Fetched programs are shared by all test programs of this checkout.
+fn downloads() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../target/servers")
+}
+
+/// A new, migrated database and a pool on it.
+///
+/// # Panics
+/// It cannot be made.
+pub async fn database() -> (String, PgPool) {
+    let (url, pool) = empty_database(&servers().database_url).await;
+    event_store::schema::migrate(&pool, 100_000).await.expect("the database is migrated");
+    (url, pool)
+}
+
+/// A new, empty database on the server behind `url`.
+///
+/// # Panics
+/// It cannot be made.
+pub async fn empty_database(url: &str) -> (String, PgPool) {
+    let name = format!("test_{}", Uuid::now_v7().simple());
+    let mut connection = PgConnection::connect(url).await.expect("Postgres answers");
+    sqlx::query(AssertSqlSafe(format!("create database {name}")))
+        .execute(&mut connection)
+        .await
+        .expect("a database is made");
+    let (server, _) = url.rsplit_once('/').expect("the URL names a database");
+    let url = format!("{server}/{name}");
+    let pool = event_store::schema::connect(&url, "test", 10).await.expect("the database answers");
+    (url, pool)
+}
