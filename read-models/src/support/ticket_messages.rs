@@ -1,0 +1,129 @@
+//! The public thread of a ticket, for customers and agents.
+
+use chrono::{DateTime, Utc};
+use domain::support::ticket::{Content, Event, TicketId, TicketMessageId, TicketMessageType};
+use kernel::{ActorId, Column, ColumnKind, Keys, ReadModel, Recorded, Table};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+/// `support.ticket_messages`: one row per public reply. The description is on the ticket; internal notes are in a
+/// table of their own.
+pub struct TicketMessages;
+
+/// A public reply.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct TicketMessageRow {
+    /// The ticket.
+    pub ticket_id: TicketId,
+    /// Place in the thread: 1, 2, 3, … without gaps.
+    pub seq: i32,
+    /// The message.
+    pub message_id: TicketMessageId,
+    /// Whether the customer or an agent speaks.
+    pub message_type: TicketMessageType,
+    /// Who wrote.
+    pub author_id: ActorId,
+    /// Whose ticket it is: customers see their own threads only.
+    pub customer_id: ActorId,
+    /// What was written, as typed.
+    pub content: Content,
+    /// When it was written.
+    pub created_at: DateTime<Utc>,
+}
+
+impl ReadModel for TicketMessages {
+    type Event = Event;
+    type Key = (TicketId, i32);
+    type Row = TicketMessageRow;
+
+    const NAME: &'static str = "support.ticket_messages";
+    const VERSION: i32 = 1;
+    const TABLE: Table = Table {
+        key: 2,
+        columns: &[
+            Column::new("ticket_id", ColumnKind::Uuid),
+            Column::new("seq", ColumnKind::Integer),
+            Column::new("message_id", ColumnKind::Uuid),
+            Column::new("message_type", ColumnKind::Text),
+            Column::new("author_id", ColumnKind::Uuid),
+            Column::new("customer_id", ColumnKind::Uuid),
+            Column::new("content", ColumnKind::Text),
+            Column::new("created_at", ColumnKind::Timestamp),
+        ],
+        indexes: &[],
+    };
+
+    fn keys(event: &Recorded<Event>) -> Keys<(TicketId, i32)> {
+        match &event.event {
+            Event::CustomerReplied { seq, .. } | Event::AgentReplied { seq, .. } => {
+                Keys::One((TicketId(event.stream_id), *seq))
+            }
+            Event::Opened { .. }
+            | Event::InternalNoteAdded { .. }
+            | Event::Assigned { .. }
+            | Event::Unassigned { .. }
+            | Event::StatusChanged { .. } => Keys::None,
+        }
+    }
+
+    fn apply(
+        row: Option<TicketMessageRow>,
+        key: &(TicketId, i32),
+        event: &Recorded<Event>,
+    ) -> Option<TicketMessageRow> {
+        let (message_id, message_type, customer_id, content) = match &event.event {
+            Event::CustomerReplied { message_id, customer_id, content, .. } => {
+                (message_id, TicketMessageType::User, customer_id, content)
+            }
+            Event::AgentReplied { message_id, customer_id, content, .. } => {
+                (message_id, TicketMessageType::Agent, customer_id, content)
+            }
+            Event::Opened { .. }
+            | Event::InternalNoteAdded { .. }
+            | Event::Assigned { .. }
+            | Event::Unassigned { .. }
+            | Event::StatusChanged { .. } => return row,
+        };
+        Some(TicketMessageRow {
+            ticket_id: key.0,
+            seq: key.1,
+            message_id: *message_id,
+            message_type,
+            author_id: event.actor.id,
+            customer_id: *customer_id,
+            content: content.clone(),
+            created_at: event.occurred_at,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::tickets::tests::{ADA, BOB, TICKET, agent_replied, customer_replied, note, opened};
+    use super::*;
+    use kernel::specs::Story;
+
+    fn story() -> Story<Event> {
+        Story::new().then(TICKET, ADA, opened()).then(TICKET, BOB, note()).then(TICKET, ADA, customer_replied(1)).then(
+            TICKET,
+            BOB,
+            agent_replied(2, true),
+        )
+    }
+
+    #[test]
+    fn customer_and_agent_take_turns() {
+        let (question, answer) =
+            (story().row::<TicketMessages>(&(TICKET, 1)), story().row::<TicketMessages>(&(TICKET, 2)));
+        let (question, answer) = (question.unwrap(), answer.unwrap());
+        assert_eq!((question.message_type, question.author_id), (TicketMessageType::User, ADA));
+        assert_eq!((answer.message_type, answer.author_id, answer.customer_id), (TicketMessageType::Agent, BOB, ADA));
+    }
+
+    #[test]
+    fn an_internal_note_is_nowhere_in_the_thread() {
+        let rows = story().rows::<TicketMessages>();
+        assert_eq!(rows.len(), 2);
+        assert!(!format!("{rows:?}").contains("SECRET"));
+    }
+}
