@@ -2,8 +2,10 @@
 
 pub mod auth;
 pub mod headers;
+pub mod http;
 pub mod json;
 pub mod problem;
+pub mod request_log;
 pub mod trace;
 
 pub use problem::Problem;

@@ -67,7 +67,7 @@ impl Forge {
 }
 
 fn url(bytes: &[u8]) -> String {
-    base64(bytes, b"-_", false)
+    base64(bytes, *b"-_", false)
 }
 
 fn now() -> i64 {

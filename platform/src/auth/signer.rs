@@ -140,14 +140,14 @@ fn file_error(operation: &'static str, path: &Path, source: std::io::Error) -> S
 
 /// PEM of a PKCS#8 document (RFC 7468): base64 in lines of 64.
 fn pem_of(der: &[u8]) -> String {
-    let encoded = base64(der, b"+/", true);
+    let encoded = base64(der, *b"+/", true);
     let lines: Vec<&str> =
         encoded.as_bytes().chunks(64).map(|line| std::str::from_utf8(line).unwrap_or_default()).collect();
     format!("-----BEGIN PRIVATE KEY-----\n{}\n-----END PRIVATE KEY-----\n", lines.join("\n"))
 }
 
 /// Base64 with these two last characters (RFC 4648).
-pub(super) fn base64(bytes: &[u8], last_two: &[u8; 2], padded: bool) -> String {
+pub(super) fn base64(bytes: &[u8], last_two: [u8; 2], padded: bool) -> String {
     const FIRST: &[u8; 62] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
     let mut text = String::with_capacity(bytes.len().div_ceil(3) * 4);
     for chunk in bytes.chunks(3) {
@@ -173,9 +173,9 @@ mod tests {
     fn base64_is_that_of_the_rfc() {
         let rfc = ["", "Zg==", "Zm8=", "Zm9v", "Zm9vYg==", "Zm9vYmE=", "Zm9vYmFy"];
         for (length, expected) in rfc.iter().enumerate() {
-            assert_eq!(base64(&b"foobar"[..length], b"+/", true), *expected);
+            assert_eq!(base64(&b"foobar"[..length], *b"+/", true), *expected);
         }
-        assert_eq!(base64(&[0xfb, 0xff], b"-_", false), "-_8");
+        assert_eq!(base64(&[0xfb, 0xff], *b"-_", false), "-_8");
     }
 
     #[test]

@@ -91,7 +91,8 @@ impl Verifier {
         let header = jsonwebtoken::decode_header(token).map_err(|_| AuthError::Malformed)?;
         let kid = acceptable_kid(&header).ok_or(AuthError::Header)?;
         let key = keys.find(kid).ok_or(AuthError::UnknownKey)?;
-        let claims = jsonwebtoken::decode::<Claims>(token, key, &self.validation).map_err(refusal)?.claims;
+        let claims =
+            jsonwebtoken::decode::<Claims>(token, key, &self.validation).map_err(|error| refusal(&error))?.claims;
         identity(claims, now)
     }
 }
@@ -104,7 +105,7 @@ fn acceptable_kid(header: &Header) -> Option<&str> {
     if *header == expected { header.kid.as_deref() } else { None }
 }
 
-fn refusal(error: jsonwebtoken::errors::Error) -> AuthError {
+fn refusal(error: &jsonwebtoken::errors::Error) -> AuthError {
     use jsonwebtoken::errors::ErrorKind;
     match error.kind() {
         ErrorKind::ExpiredSignature | ErrorKind::ImmatureSignature => AuthError::Expired,
