@@ -1,0 +1,350 @@
+//! What operators may set, as flags and as environment variables, with what is wrong about it said up front.
+
+use crate::auth::{KeySet, KeySetError, Verifier};
+use crate::http::{Limits, Settings};
+use crate::request_log::LogRequests;
+use crate::telemetry::LogFormat;
+use clap::Args;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::str::FromStr;
+use std::time::Duration;
+
+/// Text that may hold a password: its `Debug` shows nothing.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Secret(String);
+
+impl Secret {
+    /// The text itself.
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+impl FromStr for Secret {
+    type Err = std::convert::Infallible;
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        Ok(Self(text.to_owned()))
+    }
+}
+
+impl std::fmt::Debug for Secret {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("‹redacted›")
+    }
+}
+
+/// Where the log is kept.
+#[derive(Args, Clone, Debug)]
+#[command(next_help_heading = "Postgres")]
+pub struct DatabaseArgs {
+    /// Postgres to use, like `postgres://user:password@host/database`. Without it, a private server is started.
+    #[arg(long, env = "DATABASE_URL", value_name = "URL", hide_env_values = true)]
+    pub database_url: Option<Secret>,
+    /// Connections for commands, per process. Group commit needs few.
+    #[arg(long, env = "SILLAGE_WRITE_CONNECTIONS", value_name = "N", default_value_t = 8)]
+    pub write_connections: u32,
+    /// Connections for queries, per process.
+    #[arg(long, env = "SILLAGE_READ_CONNECTIONS", value_name = "N", default_value_t = 16)]
+    pub read_connections: u32,
+    /// Longest wait for a free connection, in milliseconds.
+    #[arg(long, env = "SILLAGE_CONNECTION_WAIT_MS", value_name = "MS", default_value_t = 2000)]
+    pub connection_wait_ms: u64,
+}
+
+impl DatabaseArgs {
+    /// The longest wait for a free connection.
+    pub fn connection_wait(&self) -> Duration {
+        Duration::from_millis(self.connection_wait_ms)
+    }
+
+    /// What is wrong with these settings.
+    pub fn check(&self) -> Vec<String> {
+        let mut findings = Findings::default();
+        let scheme_is_known = |url: &Secret| ["postgres://", "postgresql://"].iter().any(|s| url.0.starts_with(s));
+        findings.unless(
+            self.database_url.as_ref().is_none_or(scheme_is_known),
+            "DATABASE_URL must start with postgres:// or postgresql://",
+        );
+        findings.within("SILLAGE_WRITE_CONNECTIONS", u64::from(self.write_connections), 1, 500);
+        findings.within("SILLAGE_READ_CONNECTIONS", u64::from(self.read_connections), 1, 500);
+        findings.within("SILLAGE_CONNECTION_WAIT_MS", self.connection_wait_ms, 1, 60_000);
+        findings.0
+    }
+}
+
+/// How committed events are fanned out.
+#[derive(Args, Clone, Debug)]
+#[command(next_help_heading = "NATS")]
+pub struct NatsArgs {
+    /// NATS server with `JetStream`, like `nats://host:4222`. Without it, a private server is started.
+    #[arg(long, env = "NATS_URL", value_name = "URL", hide_env_values = true)]
+    pub nats_url: Option<Secret>,
+}
+
+impl NatsArgs {
+    /// What is wrong with these settings.
+    pub fn check(&self) -> Vec<String> {
+        let mut findings = Findings::default();
+        let scheme_is_known = |url: &Secret| {
+            url.0.split(',').all(|url| ["nats://", "tls://", "ws://", "wss://"].iter().any(|s| url.starts_with(s)))
+        };
+        findings.unless(
+            self.nats_url.as_ref().is_none_or(scheme_is_known),
+            "NATS_URL must start with nats://, tls://, ws:// or wss:// (several with commas between)",
+        );
+        findings.0
+    }
+}
+
+/// Where a process listens.
+#[derive(Args, Clone, Debug)]
+#[command(next_help_heading = "Listening")]
+pub struct ListenArgs {
+    /// Address for callers. TLS ends in front of it.
+    #[arg(long, env = "SILLAGE_LISTEN", value_name = "ADDRESS", default_value = "127.0.0.1:8080")]
+    pub listen: SocketAddr,
+    /// Address for operators: liveness, readiness, metrics. Not authenticated, so keep it private.
+    #[arg(long, env = "SILLAGE_ADMIN_LISTEN", value_name = "ADDRESS", default_value = "127.0.0.1:9090")]
+    pub admin_listen: SocketAddr,
+}
+
+impl ListenArgs {
+    /// What is wrong with these settings.
+    pub fn check(&self) -> Vec<String> {
+        let mut findings = Findings::default();
+        findings.unless(
+            self.listen != self.admin_listen || self.listen.port() == 0,
+            "SILLAGE_LISTEN and SILLAGE_ADMIN_LISTEN must differ: metrics must not be public",
+        );
+        findings.0
+    }
+}
+
+/// Whose tokens are accepted.
+#[derive(Args, Clone, Debug)]
+#[command(next_help_heading = "Access tokens")]
+pub struct AuthArgs {
+    /// JWKS file with the Ed25519 keys that may sign tokens. Without it, a development key is made.
+    #[arg(long, env = "SILLAGE_JWKS_FILE", value_name = "FILE")]
+    pub jwks_file: Option<PathBuf>,
+    /// The `iss` that a token must have, exactly.
+    #[arg(long, env = "SILLAGE_TOKEN_ISSUER", value_name = "ISSUER", default_value = "sillage")]
+    pub token_issuer: String,
+    /// The `aud` that a token must have, exactly.
+    #[arg(long, env = "SILLAGE_TOKEN_AUDIENCE", value_name = "AUDIENCE", default_value = "sillage")]
+    pub token_audience: String,
+}
+
+impl AuthArgs {
+    /// A verifier with the keys of the file, or `None` where no file is set.
+    ///
+    /// # Errors
+    /// The file is not a usable key set.
+    pub fn verifier(&self) -> Result<Option<Verifier>, KeySetError> {
+        let keys = self.jwks_file.as_deref().map(KeySet::load).transpose()?;
+        Ok(keys.map(|keys| Verifier::new(keys, &self.token_issuer, &self.token_audience)))
+    }
+
+    /// What is wrong with these settings, the file included.
+    pub fn check(&self) -> Vec<String> {
+        let mut findings = Findings::default();
+        if let Err(error) = self.verifier() {
+            let source = std::error::Error::source(&error).map_or_else(String::new, |source| format!(": {source}"));
+            findings.0.push(format!("SILLAGE_JWKS_FILE: {error}{source}"));
+        }
+        findings.unless(!self.token_issuer.is_empty(), "SILLAGE_TOKEN_ISSUER must not be empty");
+        findings.unless(!self.token_audience.is_empty(), "SILLAGE_TOKEN_AUDIENCE must not be empty");
+        findings.0
+    }
+}
+
+/// What is written to standard output.
+#[derive(Args, Clone, Debug)]
+#[command(next_help_heading = "Logs")]
+pub struct LogArgs {
+    /// How log lines look.
+    #[arg(long, env = "SILLAGE_LOG_FORMAT", value_name = "FORMAT", value_enum, default_value_t)]
+    pub log_format: LogFormat,
+    /// Which log lines, like `info,sqlx=warn`.
+    #[arg(long, env = "RUST_LOG", value_name = "FILTER", default_value = "info")]
+    pub log: String,
+    /// Which requests get a line.
+    #[arg(long, env = "SILLAGE_LOG_REQUESTS", value_name = "WHICH", value_enum, default_value_t)]
+    pub log_requests: LogRequests,
+    /// From when on a request counts as slow, in milliseconds.
+    #[arg(long, env = "SILLAGE_SLOW_REQUEST_MS", value_name = "MS", default_value_t = 500)]
+    pub slow_request_ms: u64,
+}
+
+impl LogArgs {
+    /// What is wrong with these settings.
+    pub fn check(&self) -> Vec<String> {
+        let mut findings = Findings::default();
+        if let Err(error) = tracing_subscriber::EnvFilter::try_new(&self.log) {
+            findings.0.push(format!("RUST_LOG: {error}; an example is info,sqlx=warn"));
+        }
+        findings.0
+    }
+}
+
+/// What callers may take.
+#[derive(Args, Clone, Debug)]
+#[command(next_help_heading = "Limits")]
+pub struct LimitArgs {
+    /// Longest request body, in bytes.
+    #[arg(long, env = "SILLAGE_MAX_BODY_BYTES", value_name = "BYTES", default_value_t = 256 * 1024)]
+    pub max_body_bytes: u32,
+    /// Open connections per process.
+    #[arg(long, env = "SILLAGE_MAX_CONNECTIONS", value_name = "N", default_value_t = 10_000)]
+    pub max_connections: u32,
+    /// Requests being worked on per process; further ones are answered 503 at once.
+    #[arg(long, env = "SILLAGE_MAX_IN_FLIGHT", value_name = "N", default_value_t = 1024)]
+    pub max_in_flight: u32,
+    /// Longest time for one request, in seconds.
+    #[arg(long, env = "SILLAGE_REQUEST_TIMEOUT_S", value_name = "S", default_value_t = 30)]
+    pub request_timeout_s: u64,
+    /// Longest silence between two requests of a connection, in seconds; longer than the load balancer's.
+    #[arg(long, env = "SILLAGE_KEEP_ALIVE_S", value_name = "S", default_value_t = 60)]
+    pub keep_alive_s: u64,
+    /// Longest time for requests to end after a signal to stop, in seconds.
+    #[arg(long, env = "SILLAGE_DRAIN_TIMEOUT_S", value_name = "S", default_value_t = 10)]
+    pub drain_timeout_s: u64,
+}
+
+impl LimitArgs {
+    /// The limits of a server.
+    pub fn limits(&self) -> Limits {
+        let size = |number: u32| usize::try_from(number).unwrap_or(usize::MAX);
+        Limits {
+            body_bytes: size(self.max_body_bytes),
+            connections: size(self.max_connections),
+            in_flight: size(self.max_in_flight),
+            request_timeout: Duration::from_secs(self.request_timeout_s),
+            keep_alive: Duration::from_secs(self.keep_alive_s),
+            drain_timeout: Duration::from_secs(self.drain_timeout_s),
+            ..Limits::default()
+        }
+    }
+
+    /// The settings of a server that logs as `log` says.
+    pub fn settings(&self, log: &LogArgs) -> Settings {
+        Settings {
+            limits: self.limits(),
+            log_requests: log.log_requests,
+            slow: Duration::from_millis(log.slow_request_ms),
+        }
+    }
+
+    /// What is wrong with these settings.
+    pub fn check(&self) -> Vec<String> {
+        let mut findings = Findings::default();
+        findings.within("SILLAGE_MAX_BODY_BYTES", u64::from(self.max_body_bytes), 1024, 1024 * 1024);
+        findings.within("SILLAGE_MAX_CONNECTIONS", u64::from(self.max_connections), 1, 1_000_000);
+        findings.within("SILLAGE_MAX_IN_FLIGHT", u64::from(self.max_in_flight), 1, 100_000);
+        findings.within("SILLAGE_REQUEST_TIMEOUT_S", self.request_timeout_s, 1, 300);
+        findings.within("SILLAGE_KEEP_ALIVE_S", self.keep_alive_s, 1, 3600);
+        findings.within("SILLAGE_DRAIN_TIMEOUT_S", self.drain_timeout_s, 0, 300);
+        findings.0
+    }
+}
+
+#[derive(Default)]
+struct Findings(Vec<String>);
+
+impl Findings {
+    fn unless(&mut self, holds: bool, finding: &str) {
+        if !holds {
+            self.0.push(finding.to_owned());
+        }
+    }
+
+    fn within(&mut self, name: &str, value: u64, least: u64, most: u64) {
+        if !(least..=most).contains(&value) {
+            self.0.push(format!("{name} must be from {least} to {most}, is {value}"));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::{CommandFactory, Parser};
+
+    #[derive(Parser, Debug)]
+    struct Everything {
+        #[command(flatten)]
+        database: DatabaseArgs,
+        #[command(flatten)]
+        nats: NatsArgs,
+        #[command(flatten)]
+        listen: ListenArgs,
+        #[command(flatten)]
+        auth: AuthArgs,
+        #[command(flatten)]
+        log: LogArgs,
+        #[command(flatten)]
+        limits: LimitArgs,
+    }
+
+    impl Everything {
+        fn findings(&self) -> Vec<String> {
+            [
+                self.database.check(),
+                self.nats.check(),
+                self.listen.check(),
+                self.auth.check(),
+                self.log.check(),
+                self.limits.check(),
+            ]
+            .concat()
+        }
+    }
+
+    fn given(flags: &[&str]) -> Everything {
+        Everything::try_parse_from(std::iter::once(&"sillage").chain(flags)).unwrap()
+    }
+
+    #[test]
+    fn the_defaults_are_sound_and_are_those_of_the_server() {
+        let everything = given(&[]);
+        assert_eq!(everything.findings(), Vec::<String>::new());
+        assert_eq!(everything.limits.limits(), Limits::default());
+        assert_eq!(everything.limits.settings(&everything.log).slow, Settings::default().slow);
+    }
+
+    #[test]
+    fn every_setting_has_a_variable_and_a_help_text() {
+        Everything::command().debug_assert();
+        for argument in Everything::command().get_arguments().filter(|argument| argument.get_id() != "help") {
+            assert!(argument.get_env().is_some() && argument.get_help().is_some(), "{argument}");
+        }
+    }
+
+    #[test]
+    fn a_password_is_never_shown() {
+        let everything = given(&["--database-url", "postgres://u:hunter2@h/d", "--nats-url", "nats://u:hunter2@h"]);
+        assert!(!format!("{everything:?}").contains("hunter2"));
+        assert!(everything.database.database_url.unwrap().expose().contains("hunter2"));
+    }
+
+    #[test]
+    fn each_mistake_is_a_finding() {
+        for flags in [
+            ["--database-url", "mysql://h/d"],
+            ["--write-connections", "0"],
+            ["--connection-wait-ms", "0"],
+            ["--nats-url", "http://h"],
+            ["--admin-listen", "127.0.0.1:8080"],
+            ["--jwks-file", "/does/not/exist"],
+            ["--token-issuer", ""],
+            ["--token-audience", ""],
+            ["--log", "info,=x=y"],
+            ["--max-body-bytes", "2000000"],
+            ["--request-timeout-s", "0"],
+        ] {
+            let findings = given(&flags).findings();
+            assert_eq!(findings.len(), 1, "{flags:?}: {findings:?}");
+        }
+    }
+}
