@@ -6,6 +6,7 @@ pub mod config;
 pub mod headers;
 pub mod http;
 pub mod json;
+pub mod openapi;
 pub mod problem;
 pub mod request_log;
 pub mod shutdown;
