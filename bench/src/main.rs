@@ -1,1 +1,142 @@
-fn main(){}
+//! Benchmarks of Sillage against baselines, interleaved in one run. See README.md for what each one measures.
+
+mod bars;
+mod baseline_events;
+mod catalogue;
+mod closed_loop;
+mod interleave;
+mod machine;
+mod report;
+mod servers;
+mod store_append;
+
+use catalogue::Choice;
+use clap::Parser;
+use report::{Line, Report};
+use servers::Bench;
+use std::process::ExitCode;
+use std::time::Duration;
+
+/// Whatever stops a benchmark; told as it is to whoever runs it.
+type Failure = Box<dyn std::error::Error + Send + Sync>;
+
+/// Measures Sillage against baselines on private servers with fsync on; nothing outside this machine is touched.
+#[derive(Debug, Parser)]
+#[command(name = "bench", version)]
+struct Arguments {
+    /// What to measure.
+    #[arg(value_enum, default_value = "all")]
+    names: Vec<Choice>,
+    /// Shorter slices and fewer events; everything together stays within 3 minutes.
+    #[arg(long)]
+    quick: bool,
+    /// One JSON object per line instead of a table.
+    #[arg(long)]
+    json: bool,
+    /// Only says what there is to measure.
+    #[arg(long)]
+    list: bool,
+    /// Compares with the bars of the project, and fails where one is missed.
+    #[arg(long)]
+    check: bool,
+    /// Delays every flush of Postgres by this many milliseconds, for both sides: a slow disk.
+    #[arg(long, default_value_t = 0, value_parser = clap::value_parser!(u32).range(0..=100))]
+    flush_ms: u32,
+}
+
+/// How long and how often both sides are measured.
+#[derive(Clone, Copy, Debug)]
+struct Plan {
+    quick: bool,
+    rounds: usize,
+    slice: Duration,
+    warm_up: Duration,
+}
+
+impl Plan {
+    const fn new(quick: bool) -> Self {
+        if quick {
+            Self { quick, rounds: 3, slice: Duration::from_secs(2), warm_up: Duration::from_secs(1) }
+        } else {
+            Self { quick, rounds: 5, slice: Duration::from_secs(5), warm_up: Duration::from_secs(3) }
+        }
+    }
+}
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    if arguments.list {
+        catalogue::list();
+        return ExitCode::SUCCESS;
+    }
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return broken(&error.into()),
+    };
+    match runtime.block_on(run(&arguments)) {
+        Ok(missed) if missed.is_empty() => ExitCode::SUCCESS,
+        Ok(missed) => {
+            for bar in missed {
+                eprintln!("missed: {bar}");
+            }
+            ExitCode::FAILURE
+        }
+        Err(error) => broken(&error),
+    }
+}
+
+fn broken(error: &Failure) -> ExitCode {
+    eprintln!("bench: {error}");
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        eprintln!("  because: {error}");
+        cause = error.source();
+    }
+    ExitCode::FAILURE
+}
+
+/// Runs what was asked for; gives the bars that were missed, if they were to be looked at.
+async fn run(arguments: &Arguments) -> Result<Vec<String>, Failure> {
+    let mut bench = Bench::start(arguments.flush_ms).await?;
+    let outcome = tokio::select! {
+        outcome = measure(&mut bench, arguments) => outcome,
+        () = interrupted() => Err("interrupted".into()),
+    };
+    bench.stop().await?;
+    outcome
+}
+
+async fn measure(bench: &mut Bench, arguments: &Arguments) -> Result<Vec<String>, Failure> {
+    let report = Report::new(arguments.json);
+    report.machine(&machine::describe(bench, arguments.quick).await?);
+    let plan = Plan::new(arguments.quick);
+    let mut missed = Vec::new();
+    for choice in catalogue::chosen(&arguments.names) {
+        let line = one(bench, choice, plan).await?;
+        report.line(&line);
+        if arguments.check && arguments.flush_ms == 0 {
+            missed.extend(bars::missed(&line));
+        }
+    }
+    Ok(missed)
+}
+
+async fn one(bench: &mut Bench, choice: Choice, plan: Plan) -> Result<Line, Failure> {
+    eprintln!("{} …", choice.name());
+    match choice {
+        Choice::All => Err("`all` stands for the others".into()),
+        Choice::StoreAppend1 => store_append::run(bench, choice, plan, 1).await,
+        Choice::StoreAppend8 => store_append::run(bench, choice, plan, 8).await,
+        Choice::StoreAppend64 => store_append::run(bench, choice, plan, 64).await,
+    }
+}
+
+/// Ctrl-C or SIGTERM.
+async fn interrupted() {
+    use tokio::signal::unix::{SignalKind, signal};
+    let Ok(mut terminated) = signal(SignalKind::terminate()) else { return std::future::pending().await };
+    tokio::select! {
+        _ = tokio::signal::ctrl_c() => {}
+        _ = terminated.recv() => {}
+    }
+}

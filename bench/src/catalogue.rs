@@ -1,0 +1,60 @@
+//! What there is to measure, and under which name.
+
+use clap::ValueEnum;
+
+/// A benchmark, or all of them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, ValueEnum)]
+pub(crate) enum Choice {
+    /// Every benchmark below.
+    All,
+    /// The appender with one writer against one INSERT per transaction.
+    #[value(name = "store_append_1")]
+    StoreAppend1,
+    /// The appender with 8 writers against one INSERT per transaction.
+    #[value(name = "store_append_8")]
+    StoreAppend8,
+    /// The appender with 64 writers against one INSERT per transaction.
+    #[value(name = "store_append_64")]
+    StoreAppend64,
+}
+
+impl Choice {
+    /// The name in reports, which others' scripts know.
+    pub(crate) fn name(self) -> String {
+        self.to_possible_value().map(|value| value.get_name().to_owned()).unwrap_or_default()
+    }
+}
+
+/// The benchmarks that these names stand for, each once, in the order in which they are run.
+pub(crate) fn chosen(names: &[Choice]) -> Vec<Choice> {
+    let all = names.contains(&Choice::All);
+    Choice::value_variants().iter().copied().filter(|c| *c != Choice::All && (all || names.contains(c))).collect()
+}
+
+/// Prints the names.
+pub(crate) fn list() {
+    for choice in Choice::value_variants() {
+        if let Some(value) = choice.to_possible_value() {
+            println!("{:<30} {}", value.get_name(), value.get_help().map(ToString::to_string).unwrap_or_default());
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_names_that_scripts_know_stay() {
+        let names: Vec<String> = chosen(&[Choice::All]).into_iter().map(Choice::name).collect();
+        for known in ["store_append_1", "store_append_64"] {
+            assert!(names.iter().any(|name| name == known), "{known} is gone");
+        }
+    }
+
+    #[test]
+    fn a_name_given_twice_is_measured_once() {
+        let twice = [Choice::StoreAppend8, Choice::StoreAppend1, Choice::StoreAppend8];
+        assert_eq!(chosen(&twice), [Choice::StoreAppend1, Choice::StoreAppend8]);
+    }
+}

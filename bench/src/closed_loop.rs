@@ -1,0 +1,69 @@
+//! Load by workers of which each asks again as soon as it is answered.
+
+use crate::Failure;
+use hdrhistogram::Histogram;
+use std::time::{Duration, Instant};
+use tokio::task::JoinSet;
+
+/// One client of the thing that is measured.
+pub(crate) trait Worker: Sized + Send + 'static {
+    /// Does one unit of work and waits until it is acknowledged.
+    fn once(&mut self) -> impl Future<Output = Result<(), Failure>> + Send;
+}
+
+/// What some workers got done in a stretch of time.
+#[derive(Debug)]
+pub(crate) struct Slice {
+    pub(crate) done: u64,
+    pub(crate) elapsed: Duration,
+    /// Microseconds.
+    pub(crate) latency: Histogram<u64>,
+}
+
+impl Slice {
+    #[expect(clippy::cast_precision_loss, reason = "counts stay far below 2^52")]
+    pub(crate) fn per_second(&self) -> f64 {
+        self.done as f64 / self.elapsed.as_secs_f64()
+    }
+}
+
+/// An empty histogram of microseconds, to three digits.
+pub(crate) fn histogram() -> Histogram<u64> {
+    Histogram::new(3).expect("three digits are allowed")
+}
+
+/// Microseconds for a histogram.
+pub(crate) fn microseconds(duration: Duration) -> u64 {
+    u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
+}
+
+/// Lets all workers work for `length`; what is under way then is awaited and counts, with its time.
+pub(crate) async fn run<W: Worker>(workers: &mut Vec<W>, length: Duration) -> Result<Slice, Failure> {
+    let begun = Instant::now();
+    let until = begun + length;
+    let mut tasks = JoinSet::new();
+    for worker in workers.drain(..) {
+        tasks.spawn(work(worker, until));
+    }
+    let mut slice = Slice { done: 0, elapsed: Duration::ZERO, latency: histogram() };
+    while let Some(finished) = tasks.join_next().await {
+        let (worker, latency) = finished??;
+        slice.done += latency.len();
+        slice.latency.add(&latency)?;
+        workers.push(worker);
+    }
+    slice.elapsed = begun.elapsed();
+    Ok(slice)
+}
+
+async fn work<W: Worker>(mut worker: W, until: Instant) -> Result<(W, Histogram<u64>), Failure> {
+    let mut latency = histogram();
+    let mut asked = Instant::now();
+    while asked < until {
+        worker.once().await?;
+        let answered = Instant::now();
+        latency.record(microseconds(answered - asked))?;
+        asked = answered;
+    }
+    Ok((worker, latency))
+}

@@ -1,0 +1,77 @@
+//! The private servers of a run: Postgres with everything on that makes it durable, and NATS; gone afterwards.
+
+use crate::Failure;
+use local_servers::{Options, Servers};
+use sqlx::{AssertSqlSafe, Connection, PgConnection, PgPool};
+use std::path::{Path, PathBuf};
+
+/// The servers, and the folder that holds their data.
+pub(crate) struct Bench {
+    pub(crate) servers: Servers,
+    pub(crate) flush_ms: u32,
+    folder: PathBuf,
+}
+
+/// A database of one side of one benchmark.
+pub(crate) struct Database {
+    pub(crate) url: String,
+    pub(crate) pool: PgPool,
+}
+
+impl Bench {
+    pub(crate) async fn start(flush_ms: u32) -> Result<Self, Failure> {
+        let folder = std::env::temp_dir().join(format!("sillage-bench-{}", std::process::id()));
+        let downloads = Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/servers");
+        let mut options = Options::new(&folder, downloads);
+        options.durable = true;
+        options.postgres_settings.push(("max_connections".into(), "300".into()));
+        if flush_ms > 0 {
+            options.postgres_settings.push(("commit_delay".into(), (flush_ms * 1_000).to_string()));
+            options.postgres_settings.push(("commit_siblings".into(), "0".into()));
+        }
+        let servers = local_servers::start(options, |line| eprintln!("{line}")).await?;
+        Ok(Self { servers, flush_ms, folder })
+    }
+
+    /// Where Postgres really keeps its data.
+    pub(crate) fn data_dir(&self) -> PathBuf {
+        self.servers.postgres.as_ref().map_or_else(|| self.folder.clone(), |postgres| postgres.data_dir().to_owned())
+    }
+
+    /// A new database with the log's schema.
+    pub(crate) async fn database(&self, name: &str) -> Result<Database, Failure> {
+        let mut connection = PgConnection::connect(&self.servers.database_url).await?;
+        sqlx::raw_sql(AssertSqlSafe(format!("create database {name}"))).execute(&mut connection).await?;
+        connection.close().await?;
+        let (server, _) = self.servers.database_url.rsplit_once('/').ok_or("the URL names no database")?;
+        let url = format!("{server}/{name}");
+        let pool = event_store::schema::connect(&url, "bench", 8).await?;
+        event_store::schema::check_server(&pool, false).await?;
+        event_store::schema::migrate(&pool, event_store::schema::PARTITION_SIZE).await?;
+        Ok(Database { url, pool })
+    }
+
+    pub(crate) async fn stop(self) -> Result<(), Failure> {
+        let data = self.data_dir();
+        let stopped = self.servers.stop().await;
+        // Root lends Postgres an account that may not be able to enter our folder: its data then lies elsewhere.
+        for folder in [&*self.folder, data.parent().unwrap_or(&data)] {
+            if folder.exists() {
+                std::fs::remove_dir_all(folder)?;
+            }
+        }
+        Ok(stopped?)
+    }
+}
+
+impl Database {
+    /// Drops it: what one benchmark leaves must not cost the next one anything.
+    pub(crate) async fn drop(self, bench: &Bench) -> Result<(), Failure> {
+        let name = self.url.rsplit('/').next().unwrap_or_default().to_owned();
+        self.pool.close().await;
+        let mut connection = PgConnection::connect(&bench.servers.database_url).await?;
+        let statement = format!("drop database {name} with (force)");
+        sqlx::raw_sql(AssertSqlSafe(statement)).execute(&mut connection).await?;
+        Ok(connection.close().await?)
+    }
+}
