@@ -1,1 +1,36 @@
-//! TBD
+//! The write door: one route line per command, one generic handler.
+//!
+//! The path of a command: [`routes`] names it, [`execute`] authenticates, parses, loads, decides and appends, and
+//! [`reply`] says what happened.
+
+mod batch;
+mod description;
+mod execute;
+mod field_sales;
+mod flights;
+mod messaging;
+mod reply;
+mod routes;
+mod support;
+
+pub use execute::Services;
+pub use routes::CommandRoutes;
+
+use axum::Router;
+use std::sync::Arc;
+use utoipa::openapi::OpenApi;
+
+/// Every command of every context.
+pub fn routes() -> CommandRoutes {
+    CommandRoutes::default().merge(support::routes()).merge(messaging::routes()).merge(field_sales::routes())
+}
+
+/// The command API as an axum router, under `/v1`.
+pub fn router(services: Arc<Services>) -> Router {
+    routes().into_router(services)
+}
+
+/// The command API's description.
+pub fn openapi() -> OpenApi {
+    routes().openapi()
+}

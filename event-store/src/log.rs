@@ -1,5 +1,6 @@
 //! Reading the log. Positions are gapless and in commit order, so "what comes after p" is the whole protocol.
 
+use crate::append::Answer;
 use crate::copy;
 use chrono::{DateTime, Utc};
 use futures_util::Stream;
@@ -101,6 +102,33 @@ impl Log {
         Ok(self.read(Position(position.0 - 1), 1).await?.pop())
     }
 
+    /// What was answered to the request with this key, and the hash of what it asked for.
+    ///
+    /// # Errors
+    /// Postgres does not answer.
+    pub async fn answer(&self, tenant_id: TenantId, key: Uuid) -> Result<Option<(Uuid, Answer)>, ReadError> {
+        let row = sqlx::query(
+            "select request_hash, stream_id, version, position, number, changed, recorded_at, \
+             (select epoch from log.head) from log.idempotency where tenant_id = $1 and key = $2",
+        )
+        .bind(tenant_id.0)
+        .bind(key)
+        .fetch_optional(&self.pool)
+        .await?;
+        let Some(row) = row else { return Ok(None) };
+        let answer = Answer {
+            stream_id: row.try_get(1)?,
+            version: Version(row.try_get(2)?),
+            position: Position(row.try_get(3)?),
+            number: row.try_get(4)?,
+            changed: row.try_get(5)?,
+            recorded_at: row.try_get(6)?,
+            epoch: Epoch(row.try_get(7)?),
+            repeated: true,
+        };
+        Ok(Some((row.try_get(0)?, answer)))
+    }
+
     /// The events of one stream after a version, in order; at most `limit`, none recorded after `up_to`.
     ///
     /// # Errors
@@ -126,6 +154,32 @@ impl Log {
         .bind(after.0)
         .bind(up_to.map_or(i64::MAX, |position| position.0))
         .bind(limit)
+        .fetch_all(&self.pool)
+        .await?;
+        rows.iter().map(recorded).collect()
+    }
+
+    /// The events of several streams of one tenant up to a position, in the order of the log.
+    ///
+    /// # Errors
+    /// Postgres does not answer.
+    pub async fn streams(
+        &self,
+        tenant_id: TenantId,
+        streams: &[(&str, Uuid)],
+        up_to: Position,
+    ) -> Result<Vec<Recorded<EventData>>, ReadError> {
+        let (categories, ids): (Vec<&str>, Vec<Uuid>) = streams.iter().copied().unzip();
+        let rows = sqlx::query(concat!(
+            "select ",
+            columns!(),
+            " from log.events join unnest($2::text[], $3::uuid[]) as wanted(c, s) on stream_id = s and category = c \
+             where tenant_id = $1 and position <= $4 order by position"
+        ))
+        .bind(tenant_id.0)
+        .bind(categories)
+        .bind(ids)
+        .bind(up_to.0)
         .fetch_all(&self.pool)
         .await?;
         rows.iter().map(recorded).collect()

@@ -13,7 +13,10 @@ pub const PARTITION_SIZE: i64 = 10_000_000;
 /// The oldest Postgres that the log runs on, as `server_version_num`.
 pub const OLDEST_POSTGRES: i32 = 150_000;
 
-const MIGRATIONS: &[(i64, &str, &str)] = &[(1, "log", include_str!("../../migrations/0001_log.sql"))];
+const MIGRATIONS: &[(i64, &str, &str)] = &[
+    (1, "log", include_str!("../../migrations/0001_log.sql")),
+    (2, "projections", include_str!("../../migrations/0002_projections.sql")),
+];
 
 /// Why the log cannot be used on this database.
 #[derive(Debug, thiserror::Error)]

@@ -20,21 +20,31 @@ pub const IDEMPOTENCY_KEY_MAX_BYTES: usize = 255;
 /// # Errors
 /// 400 `idempotency_key_invalid` where it is empty, too long, repeated or holds other characters.
 pub fn idempotency_key(headers: &HeaderMap) -> Result<Option<&str>, Problem> {
-    let wrong = |detail: &str| {
-        Problem::new(StatusCode::BAD_REQUEST, "idempotency_key_invalid", "The Idempotency-Key header is not usable")
-            .detail(detail)
-            .remedy("Send one Idempotency-Key of 1 to 255 visible ASCII characters; a fresh UUID is a good one.")
-    };
-    let Some(value) = single(headers, &IDEMPOTENCY_KEY).map_err(|()| wrong("it was sent more than once"))? else {
+    let Some(value) = single(headers, &IDEMPOTENCY_KEY).map_err(|()| unusable_key("it was sent more than once"))? else {
         return Ok(None);
     };
-    if value.is_empty() || value.len() > IDEMPOTENCY_KEY_MAX_BYTES {
-        return Err(wrong("it is empty or longer than 255 bytes"));
+    let key = value.to_str().map_err(|_| unusable_key("it holds a character outside visible ASCII"))?;
+    check_idempotency_key(key).map(Some)
+}
+
+/// The same rules for a key that did not come in a header.
+///
+/// # Errors
+/// 400 `idempotency_key_invalid` where it is empty, too long or holds other characters.
+pub fn check_idempotency_key(key: &str) -> Result<&str, Problem> {
+    if key.is_empty() || key.len() > IDEMPOTENCY_KEY_MAX_BYTES {
+        return Err(unusable_key("it is empty or longer than 255 bytes"));
     }
-    match value.to_str() {
-        Ok(key) if key.bytes().all(|byte| byte.is_ascii_graphic()) => Ok(Some(key)),
-        _ => Err(wrong("it holds a space or a character outside visible ASCII")),
+    if !key.bytes().all(|byte| byte.is_ascii_graphic()) {
+        return Err(unusable_key("it holds a space or a character outside visible ASCII"));
     }
+    Ok(key)
+}
+
+fn unusable_key(detail: &str) -> Problem {
+    Problem::new(StatusCode::BAD_REQUEST, "idempotency_key_invalid", "The Idempotency-Key is not usable")
+        .detail(detail)
+        .remedy("Send one Idempotency-Key of 1 to 255 visible ASCII characters; a fresh UUID is a good one.")
 }
 
 /// The condition of an `If-Match` header.

@@ -1,1 +1,44 @@
-//! TBD
+//! The read door: one file per query, one generic handler per shape (detail, history, list).
+//!
+//! Every answer says at which position of the log it holds; `min_position` waits until a read model has got that far.
+
+mod as_of;
+mod cursor;
+mod description;
+mod detail;
+mod field_sales;
+mod history;
+mod labels;
+mod list;
+mod messaging;
+mod parameters;
+mod reading;
+mod routes;
+mod support;
+mod visible;
+
+pub use reading::Services;
+pub use routes::QueryRoutes;
+
+use axum::Router;
+use std::sync::Arc;
+use utoipa::openapi::OpenApi;
+
+/// Every query of every context.
+pub fn routes() -> QueryRoutes {
+    QueryRoutes::default()
+        .merge(support::routes())
+        .merge(messaging::routes())
+        .merge(field_sales::routes())
+        .merge(labels::routes())
+}
+
+/// The query API as an axum router, under `/v1`.
+pub fn router(services: Arc<Services>) -> Router {
+    routes().into_router(services)
+}
+
+/// The query API's description.
+pub fn openapi() -> OpenApi {
+    routes().openapi()
+}

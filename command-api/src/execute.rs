@@ -1,0 +1,279 @@
+//! The generic handler: authenticate, scope, parse, load, decide, append, answer.
+
+use crate::flights::Flights;
+use crate::reply::Reply;
+use aws_lc_rs::digest;
+use axum::http::{HeaderMap, StatusCode};
+use chrono::Utc;
+use event_store::repository::LoadError;
+use event_store::{Answer, Append, AppendError, Appender, Idempotency, Log, States};
+use kernel::{Command, CommandId, Context, Decided, Streams};
+use platform::Problem;
+use platform::auth::{Identity, Verifier};
+use platform::headers::IfMatch;
+use platform::request_log::RequestLog;
+use uuid::Uuid;
+
+/// How often a command is decided anew when its streams move on meanwhile (another process writes them).
+const MAX_DECISIONS: usize = 10;
+/// How long a caller should wait before asking again when the log is away.
+const RETRY_AFTER_S: u32 = 2;
+
+/// What every command needs.
+pub struct Services {
+    verifier: Verifier,
+    appender: Appender,
+    states: States,
+    log: Log,
+    flights: Flights,
+}
+
+impl Services {
+    /// Verifies with `verifier`, loads through `states`, appends through `appender`.
+    pub fn new(verifier: Verifier, appender: Appender, states: States, log: Log) -> Self {
+        Self { verifier, appender, states, log, flights: Flights::new() }
+    }
+
+    pub(crate) fn authenticate(&self, headers: &HeaderMap) -> Result<std::sync::Arc<Identity>, Problem> {
+        self.verifier.authenticate(headers).map_err(Problem::from)
+    }
+}
+
+/// A command as it arrived: who asks, with which key, on what, and the bytes.
+pub(crate) struct Asked<'a> {
+    pub(crate) identity: &'a Identity,
+    pub(crate) log: &'a RequestLog,
+    /// The `Idempotency-Key`.
+    pub(crate) key: Option<&'a str>,
+    pub(crate) if_match: Option<IfMatch>,
+    /// The id that the route names; `None` for a command that creates.
+    pub(crate) target: Option<Uuid>,
+    pub(crate) body: &'a [u8],
+    /// Where the made thing can be read, for a command that creates.
+    pub(crate) collection: Option<&'static str>,
+}
+
+/// Carries out one command.
+pub(crate) async fn execute<C: Command>(services: &Services, asked: &Asked<'_>) -> Result<Reply, Problem> {
+    asked.log.operation(C::NAME);
+    asked.identity.require(C::SCOPE)?;
+    let command: C = platform::json::parse_bytes(asked.body)?;
+    let idempotency = idempotency::<C>(asked)?;
+    let reply = |answer: Answer| {
+        asked.log.position(answer.position);
+        Reply { answer, collection: asked.collection }
+    };
+    if asked.key.is_none() {
+        return decide(services, asked, &command, idempotency).await.map(reply);
+    }
+    let replay = || match services.flights.landed(idempotency.key) {
+        Some((hash, answer)) => same_request(hash, idempotency, answer).map(Some),
+        None => Ok(None),
+    };
+    if let Some(answer) = replay()? {
+        return Ok(reply(answer));
+    }
+    let _flight = services.flights.take_off(idempotency.key).await;
+    if let Some(answer) = replay()? {
+        return Ok(reply(answer));
+    }
+    let answer = decide(services, asked, &command, idempotency).await?;
+    services.flights.land(idempotency.key, idempotency.request_hash, answer);
+    Ok(reply(answer))
+}
+
+/// Loads, decides and appends until the streams hold still.
+async fn decide<C: Command>(
+    services: &Services,
+    asked: &Asked<'_>,
+    command: &C,
+    idempotency: Idempotency,
+) -> Result<Answer, Problem> {
+    let fresh = asked.target.is_none().then(Uuid::now_v7);
+    let context = context(asked, idempotency, fresh);
+    let ids = command.streams(context.target, &context);
+    let source = services.states.of(context.tenant_id, fresh);
+    let _turn = match asked.target {
+        Some(target) => Some(services.flights.turn(target).await),
+        None => None,
+    };
+    let mut conflict = AppendError::Overloaded;
+    for _ in 0..MAX_DECISIONS {
+        let loaded = C::Streams::load(&source, ids).await.map_err(|error| load_problem(&error))?;
+        if let Err(problem) = check_version::<C>(asked, &loaded) {
+            return first_answer(services, &context, idempotency, problem).await;
+        }
+        let decided = match command.decide(C::Streams::view(&loaded), &context) {
+            Ok(decided) => decided,
+            Err(rejection) => {
+                return first_answer(services, &context, idempotency, Problem::rejected(&rejection)).await;
+            }
+        };
+        let changes = C::Streams::changes(&loaded, &decided.events);
+        let streams: Vec<_> = changes.iter().map(|change| (change.category, change.stream_id)).collect();
+        let (append, events) = append(asked, &context, command, idempotency, changes, decided);
+        match services.appender.append(append).await {
+            Ok(answer) => {
+                if answer.repeated {
+                    return Ok(answer);
+                }
+                C::Streams::remember(&source, loaded, &events);
+                return Ok(answer);
+            }
+            Err(error @ AppendError::Conflict { .. }) => {
+                for (category, stream_id) in streams {
+                    services.states.forget(context.tenant_id, category, stream_id);
+                }
+                conflict = error;
+            }
+            Err(error) => return Err(append_problem(&error)),
+        }
+    }
+    Err(append_problem(&conflict))
+}
+
+fn context(asked: &Asked<'_>, idempotency: Idempotency, fresh: Option<Uuid>) -> Context {
+    Context {
+        tenant_id: asked.identity.tenant_id,
+        actor: asked.identity.actor,
+        scopes: asked.identity.scopes.clone(),
+        command_id: CommandId(idempotency.key),
+        target: asked.target.or(fresh).unwrap_or_default(),
+        now: Utc::now(),
+    }
+}
+
+fn append<C: Command>(
+    asked: &Asked<'_>,
+    context: &Context,
+    command: &C,
+    idempotency: Idempotency,
+    changes: Vec<kernel::Change>,
+    decided: Decided<kernel::Events<C>>,
+) -> (Append, kernel::Events<C>) {
+    let append = Append {
+        tenant_id: context.tenant_id,
+        actor: context.actor,
+        command_id: context.command_id,
+        correlation_id: asked.log.correlation_id(),
+        causation_id: None,
+        trace: Some(asked.log.trace_parent()),
+        occurred_at: command.occurred_at().unwrap_or(context.now),
+        idempotency,
+        changes,
+        reserve: decided.reserve,
+        release: decided.release,
+        counter: decided.counter,
+    };
+    (append, decided.events)
+}
+
+/// The key by which a repeat is known, in the scope of tenant, actor, command and target; it becomes the command's id.
+fn idempotency<C: Command>(asked: &Asked<'_>) -> Result<Idempotency, Problem> {
+    let Some(key) = asked.key else {
+        if asked.target.is_some() && asked.if_match.is_some() {
+            let key = Uuid::now_v7();
+            return Ok(Idempotency { key, request_hash: Uuid::nil() });
+        }
+        return Err(Problem::new(
+            StatusCode::BAD_REQUEST,
+            "idempotency_key_missing",
+            "The request cannot be repeated safely",
+        )
+        .detail("neither Idempotency-Key nor If-Match was sent")
+        .remedy("Send a new Idempotency-Key (a UUID, say) with each intent and the same one with each retry of it."));
+    };
+    let identity = asked.identity;
+    let key =
+        hash(&[identity.tenant_id.0.as_bytes(), identity.actor.id.0.as_bytes(), C::NAME.as_bytes(), key.as_bytes()]);
+    let target = asked.target.unwrap_or_default();
+    let condition = match asked.if_match {
+        Some(IfMatch::Version(version)) => version.0.to_be_bytes(),
+        Some(IfMatch::Exists) | None => [0xff; 4],
+    };
+    Ok(Idempotency { key, request_hash: hash(&[target.as_bytes(), &condition, asked.body]) })
+}
+
+/// A UUIDv8 of the first bytes of the SHA-256 over the parts, each with its length in front.
+fn hash(parts: &[&[u8]]) -> Uuid {
+    let mut context = digest::Context::new(&digest::SHA256);
+    for part in parts {
+        context.update(&(part.len() as u64).to_be_bytes());
+        context.update(part);
+    }
+    let digest = context.finish();
+    let mut bytes = [0; 16];
+    bytes.copy_from_slice(&digest.as_ref()[..16]);
+    Uuid::new_v8(bytes)
+}
+
+fn check_version<C: Command>(asked: &Asked<'_>, loaded: &<C::Streams as Streams>::Loaded) -> Result<(), Problem> {
+    let (_, version) = C::Streams::primary(loaded);
+    let met = match asked.if_match {
+        None => true,
+        Some(IfMatch::Exists) => version.0 > 0,
+        Some(IfMatch::Version(expected)) => expected == version,
+    };
+    if met {
+        return Ok(());
+    }
+    Err(Problem::new(StatusCode::PRECONDITION_FAILED, "version_mismatch", "It has changed since it was read")
+        .detail(format!("the version is {version}"))
+        .remedy("Read it again, decide again, and send the new version in If-Match.")
+        .extra("current_version", version.0))
+}
+
+/// Before a request is refused: it may be the repeat of one that was accepted, when things were different.
+async fn first_answer(
+    services: &Services,
+    context: &Context,
+    idempotency: Idempotency,
+    refusal: Problem,
+) -> Result<Answer, Problem> {
+    match services.log.answer(context.tenant_id, idempotency.key).await {
+        Ok(Some((hash, answer))) => same_request(hash, idempotency, answer),
+        Ok(None) => Err(refusal),
+        Err(error) => Err(unavailable().because(&error)),
+    }
+}
+
+fn same_request(hash: Uuid, asked: Idempotency, answer: Answer) -> Result<Answer, Problem> {
+    if hash == asked.request_hash {
+        Ok(Answer { repeated: true, ..answer })
+    } else {
+        Err(append_problem(&AppendError::KeyReused))
+    }
+}
+
+fn load_problem(error: &LoadError) -> Problem {
+    match error {
+        LoadError::Read(_) => unavailable().because(error),
+        LoadError::Decode { .. } => Problem::internal(error),
+    }
+}
+
+fn unavailable() -> Problem {
+    Problem::unavailable("The log is not available now", RETRY_AFTER_S)
+}
+
+fn append_problem(error: &AppendError) -> Problem {
+    match error {
+        AppendError::Conflict { version, .. } => {
+            Problem::new(StatusCode::CONFLICT, "version_conflict", "Others changed it at the same time")
+                .detail(format!("the version is {version}"))
+                .remedy("Try again.")
+                .extra("current_version", version.0)
+        }
+        AppendError::Reserved { scope, .. } => Problem::new(StatusCode::CONFLICT, "name_taken", "The name is taken")
+            .detail(format!("another one has this {scope}"))
+            .remedy("Choose another name."),
+        AppendError::KeyReused => Problem::new(
+            StatusCode::UNPROCESSABLE_ENTITY,
+            "idempotency_key_reused",
+            "The Idempotency-Key was used for another request",
+        )
+        .remedy("Use a new key for a new intent; repeat a request with exactly the same path, body and If-Match."),
+        AppendError::Overloaded => Problem::unavailable("More commands are waiting than can be served", 1),
+        AppendError::Unavailable(_) => unavailable().because(error),
+    }
+}

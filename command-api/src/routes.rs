@@ -1,0 +1,145 @@
+//! One line per command: `create::<OpenTicket>("/tickets")`, `on::<AssignTicket>("/tickets/{ticket_id}/assign")`.
+
+use crate::batch;
+use crate::description;
+use crate::execute::{Asked, Services, execute};
+use crate::reply::Reply;
+use axum::Router;
+use axum::body::Body;
+use axum::extract::{FromRequestParts, RawPathParams, State};
+use axum::http::request::Parts;
+use axum::http::{Request, StatusCode};
+use axum::response::IntoResponse;
+use axum::routing::{MethodRouter, post};
+use kernel::Command;
+use platform::openapi::Operation;
+use platform::request_log::RequestLog;
+use platform::{Problem, headers};
+use std::collections::HashMap;
+use std::pin::Pin;
+use std::sync::Arc;
+use utoipa::openapi::OpenApi;
+use uuid::Uuid;
+
+type Answering<'a> = Pin<Box<dyn Future<Output = Result<Reply, Problem>> + Send + 'a>>;
+/// A command with its type forgotten, for the batch endpoint.
+pub(crate) type Executor = for<'a> fn(&'a Services, &'a Asked<'a>) -> Answering<'a>;
+
+/// A command that the batch endpoint can carry out.
+#[derive(Clone, Copy)]
+pub(crate) struct Executable {
+    pub(crate) run: Executor,
+    /// Where the made thing can be read; `None` for commands on something that exists.
+    pub(crate) collection: Option<&'static str>,
+}
+
+/// The routes of a context, or of all of them.
+#[derive(Default)]
+pub struct CommandRoutes {
+    prefix: &'static str,
+    routes: Vec<Route>,
+}
+
+struct Route {
+    path: String,
+    name: &'static str,
+    handler: MethodRouter<Arc<Services>>,
+    executable: Executable,
+    operation: Operation,
+}
+
+impl CommandRoutes {
+    /// The commands of a context, under `/v1<prefix>`.
+    pub fn new(prefix: &'static str) -> Self {
+        Self { prefix, routes: Vec::new() }
+    }
+
+    /// `POST path` makes something new; the server chooses its id.
+    pub fn create<C: Command>(self, path: &str) -> Self {
+        let path = self.path(path);
+        // Routes are declared once per process and live as long as it.
+        let collection: &'static str = Box::leak(path.clone().into_boxed_str());
+        self.add::<C>(path, Some(collection))
+    }
+
+    /// `POST path` acts on the thing that the path's one parameter names.
+    pub fn on<C: Command>(self, path: &str) -> Self {
+        let path = self.path(path);
+        self.add::<C>(path, None)
+    }
+
+    /// Both sets of routes.
+    pub fn merge(mut self, other: Self) -> Self {
+        self.routes.extend(other.routes);
+        self
+    }
+
+    fn path(&self, path: &str) -> String {
+        format!("/v1{}{path}", self.prefix)
+    }
+
+    fn add<C: Command>(mut self, path: String, collection: Option<&'static str>) -> Self {
+        let handler = post(move |services: State<Arc<Services>>, log: RequestLog, request: Request<Body>| async move {
+            match handle::<C>(&services, collection, &log, request).await {
+                Ok(reply) => reply.into_response(),
+                Err(problem) => problem.into_response(),
+            }
+        });
+        let executable = Executable { run: |services, asked| Box::pin(execute::<C>(services, asked)), collection };
+        let operation = description::of::<C>(&path, self.prefix, collection.is_some());
+        self.routes.push(Route { path, name: C::NAME, handler, executable, operation });
+        self
+    }
+
+    /// The description of all routes.
+    pub fn openapi(self) -> OpenApi {
+        description::document(self.routes.into_iter().map(|route| route.operation))
+    }
+
+    /// The router over all routes and the batch endpoint.
+    pub fn into_router(self, services: Arc<Services>) -> Router {
+        let executables: HashMap<&'static str, Executable> =
+            self.routes.iter().map(|route| (route.name, route.executable)).collect();
+        let router =
+            self.routes.into_iter().fold(Router::new(), |router, route| router.route(&route.path, route.handler));
+        router.merge(batch::router(executables)).with_state(services)
+    }
+}
+
+async fn handle<C: Command>(
+    services: &Services,
+    collection: Option<&'static str>,
+    log: &RequestLog,
+    request: Request<Body>,
+) -> Result<Reply, Problem> {
+    let (mut parts, body) = request.into_parts();
+    let identity = services.authenticate(&parts.headers)?;
+    log.caller(&identity);
+    headers_are_json(&parts)?;
+    let target = if collection.is_some() { None } else { Some(target(&mut parts).await?) };
+    let body = platform::http::read_body(body).await?;
+    let asked = Asked {
+        identity: &identity,
+        log,
+        key: headers::idempotency_key(&parts.headers)?,
+        if_match: headers::if_match(&parts.headers)?,
+        target,
+        body: &body,
+        collection,
+    };
+    execute::<C>(services, &asked).await
+}
+
+fn headers_are_json(parts: &Parts) -> Result<(), Problem> {
+    platform::json::check_media_type(&parts.headers)
+}
+
+/// The id in the path. A malformed one names nothing that exists.
+async fn target(parts: &mut Parts) -> Result<Uuid, Problem> {
+    let parameters = RawPathParams::from_request_parts(parts, &()).await.map_err(|_| Problem::not_found())?;
+    let (_, value) = parameters.iter().next().ok_or_else(Problem::not_found)?;
+    value.parse().map_err(|_| {
+        Problem::new(StatusCode::NOT_FOUND, "not_found", "There is no such thing")
+            .detail("the id in the path is not a UUID")
+    })
+}

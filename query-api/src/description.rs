@@ -1,0 +1,101 @@
+//! The query API's description, made from the queries themselves.
+
+use crate::detail::{Detail, Page};
+use crate::history::HistoryEntry;
+use crate::labels::Enumeration;
+use crate::list::List;
+use axum::http::{Method, StatusCode};
+use kernel::ReadModel;
+use platform::openapi::{Document, Operation, description_of};
+use utoipa::openapi::OpenApi;
+
+const ABOUT: &str = "\
+Queries show things and never change them. Every answer says in `X-Position` (lists also in `as_of_position`) at which \
+position of the log it holds; `min_position` waits until the answer is at least that fresh: send the `position` of a \
+command's answer to see its effect. Things can be seen `as_of` any moment, and their `history` says who changed what.";
+
+const MIN_POSITION: &str = "Wait (up to 3 s) until the answer shows this position of the log.";
+
+fn operation(path: &str, id: &str) -> Operation {
+    Operation::new(Method::GET, path, id)
+        .query_parameter::<i64>("min_position", false, MIN_POSITION)
+        .problem(StatusCode::BAD_REQUEST, "A parameter is not known or not usable.")
+        .problem(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "The read model or the database is behind or away: try again after Retry-After.",
+        )
+}
+
+fn row_docs<M: ReadModel<Row: utoipa::ToSchema>>() -> String {
+    description_of::<M::Row>().unwrap_or_default()
+}
+
+/// `GET path`: one thing.
+pub(crate) fn detail<D: Detail>(path: &str) -> Operation {
+    operation(path, D::NAME)
+        .docs(&row_docs::<D::Model>())
+        .query_parameter::<String>("as_of", false, "A position, or an RFC 3339 time: how it was right after that.")
+        .header_parameter::<String>("If-None-Match", false, "An earlier ETag: 304 if nothing has changed.")
+        .response::<<D::Model as ReadModel>::Row>(StatusCode::OK, "As it stands.")
+        .response_header::<i64>(StatusCode::OK, "X-Position", "The position at which the answer holds.")
+        .response_header::<String>(
+            StatusCode::OK,
+            "ETag",
+            "The version, for If-Match; absent where a thing is made of several streams.",
+        )
+        .response_empty(StatusCode::NOT_MODIFIED, "It has not changed.")
+        .problem(StatusCode::NOT_FOUND, "There is no such thing, or not for this caller, or not at that moment.")
+        .problem(StatusCode::NOT_IMPLEMENTED, "It is made of too many streams to be folded as of a moment.")
+        .bearer(Some(D::SCOPE.as_str()))
+}
+
+/// `GET path/history`: everything that happened to it.
+pub(crate) fn history<D: Detail>(path: &str) -> Operation {
+    operation(path, &format!("{}_history", D::NAME))
+        .docs("Everything that happened to it, the oldest first: who, what, when, and which fields changed from what to what.")
+        .query_parameter::<i64>("limit", false, "Entries per page, 1 to 100.")
+        .query_parameter::<String>("cursor", false, "The `next_cursor` of the page before.")
+        .response::<Page<HistoryEntry>>(StatusCode::OK, "A page of it.")
+        .problem(StatusCode::NOT_FOUND, "There is no such thing, or not for this caller.")
+        .problem(StatusCode::FORBIDDEN, &format!("The token lacks the scope `{}`.", D::HISTORY_SCOPE))
+        .bearer(Some(D::SCOPE.as_str()))
+}
+
+/// `GET path`: many things.
+pub(crate) fn list<L: List>(path: &str) -> Operation {
+    let sorts = format!("One of `{}`; `-` goes downwards. The first is the default.", L::SORTS.join("`, `"));
+    let limit = format!("Rows per page, 1 to 100; {} unless said otherwise.", L::LIMIT);
+    L::FILTERS
+        .iter()
+        .fold(operation(path, L::NAME), |operation, filter| {
+            let about = format!("Only those with one of these values ({}), separated by commas.", filter.expected);
+            operation.query_parameter::<String>(filter.column, false, &about)
+        })
+        .docs(&row_docs::<L::Model>())
+        .query_parameter::<String>("sort", false, &sorts)
+        .query_parameter::<i64>("limit", false, &limit)
+        .query_parameter::<String>(
+            "cursor",
+            false,
+            "The `next_cursor` of the page before, with the same sort and filters.",
+        )
+        .response::<Page<<L::Model as ReadModel>::Row>>(StatusCode::OK, "A page of them.")
+        .response_header::<String>(StatusCode::OK, "Link", "The next page, `rel=\"next\"` (RFC 8288).")
+        .bearer(Some(L::SCOPE.as_str()))
+}
+
+/// `GET path`: the labels.
+pub(crate) fn labels(path: &str) -> Operation {
+    Operation::new(Method::GET, path, "labels")
+        .docs("The names of all enumerated values for people, in French and English.")
+        .response::<Vec<Enumeration>>(StatusCode::OK, "All of them.")
+}
+
+/// The document over all queries.
+pub(crate) fn document(operations: impl Iterator<Item = Operation>) -> OpenApi {
+    let mut document = Document::new("Sillage queries", env!("CARGO_PKG_VERSION"), ABOUT);
+    for operation in operations {
+        document.operation(operation);
+    }
+    document.build()
+}

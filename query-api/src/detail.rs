@@ -1,0 +1,156 @@
+//! One thing by its id, now or as of a moment.
+
+use crate::as_of;
+use crate::parameters::{Moment, Parameters};
+use crate::reading::{CHECKPOINT, Services, timed};
+use crate::visible::Visible;
+use axum::Json;
+use axum::body::Body;
+use axum::http::header::ETAG;
+use axum::http::{HeaderMap, HeaderValue, Response, StatusCode};
+use axum::response::IntoResponse;
+use kernel::{Position, ReadModel, Scope, TenantId, Version};
+use platform::auth::Identity;
+use platform::headers::{POSITION, if_none_match};
+use platform::request_log::RequestLog;
+use platform::{Problem, headers};
+use serde::Serialize;
+use sqlx::{AssertSqlSafe, Row};
+use utoipa::ToSchema;
+use uuid::Uuid;
+
+/// The parameters of every detail query.
+pub(crate) const PARAMETERS: &[&str] = &["min_position", "as_of"];
+
+/// A query for one row by its id.
+pub(crate) trait Detail: Send + Sync + 'static {
+    /// The read model that answers it. Its key is made of the id alone.
+    type Model: ReadModel<Row: ToSchema, Key: From<Uuid>>;
+    /// `support.get_ticket`.
+    const NAME: &'static str;
+    /// What the actor's token must permit.
+    const SCOPE: Scope;
+    /// What it must permit to see the whole history; it shows everything that ever happened to the thing.
+    const HISTORY_SCOPE: Scope;
+
+    /// Which rows the actor may see.
+    fn visible(_identity: &Identity) -> Visible {
+        Visible::All
+    }
+
+    /// The streams whose events make the row, its own first.
+    fn streams(row: &<Self::Model as ReadModel>::Row, id: Uuid) -> Vec<(&'static str, Uuid)>;
+
+    /// The version for `ETag` and `If-Match`; `None` where the row is made of several streams.
+    fn version(row: &<Self::Model as ReadModel>::Row) -> Option<Version>;
+}
+
+/// What a detail query found.
+pub(crate) struct Found<R> {
+    pub(crate) row: R,
+    pub(crate) position: Position,
+}
+
+/// Answers the query over HTTP.
+pub(crate) async fn answer<D: Detail>(
+    services: &Services,
+    request_headers: &HeaderMap,
+    id: Uuid,
+    query: Option<&str>,
+    log: &RequestLog,
+) -> Result<Response<Body>, Problem> {
+    let identity = services.authorize(request_headers, D::SCOPE, D::NAME, log)?;
+    let mut parameters = Parameters::parse(query)?;
+    let (min_position, moment) = (parameters.min_position()?, parameters.as_of()?);
+    parameters.finish(PARAMETERS)?;
+    services.wait(D::Model::NAME, min_position).await?;
+    let current = current::<D>(services, &identity, id, log).await?.ok_or_else(Problem::not_found)?;
+    let found = match moment {
+        None => current,
+        Some(moment) => past::<D>(services, &identity, id, &current.row, moment).await?,
+    };
+    log.position(found.position);
+    let etag = D::version(&found.row).map(headers::etag);
+    if let Some(etag) = &etag
+        && if_none_match(request_headers, etag)
+    {
+        return Ok(finish(StatusCode::NOT_MODIFIED.into_response(), &found.position, Some(etag)));
+    }
+    Ok(finish(Json(&found.row).into_response(), &found.position, etag.as_ref()))
+}
+
+fn finish(mut response: Response<Body>, position: &Position, etag: Option<&HeaderValue>) -> Response<Body> {
+    response.headers_mut().insert(POSITION, HeaderValue::from(position.0));
+    if let Some(etag) = etag {
+        response.headers_mut().insert(ETAG, etag.clone());
+    }
+    response
+}
+
+/// The row as the read model shows it, if the actor may see it; foreign and missing are the same.
+pub(crate) async fn current<D: Detail>(
+    services: &Services,
+    identity: &Identity,
+    id: Uuid,
+    log: &RequestLog,
+) -> Result<Option<Found<<D::Model as ReadModel>::Row>>, Problem> {
+    let visible = D::visible(identity);
+    let key = D::Model::TABLE.columns[0].name;
+    // The checkpoint comes from the same snapshot as the row.
+    let sql = format!(
+        "select {CHECKPOINT}, (select row_to_json(t)::text from {} t where t.tenant_id = $2 and t.{key} = $3{})",
+        table::<D::Model>(),
+        visible.sql(4)
+    );
+    let query = sqlx::query(AssertSqlSafe(sql)).bind(D::Model::NAME).bind(identity.tenant_id.0).bind(id);
+    let query = match visible.actor() {
+        Some(actor) => query.bind(actor),
+        None => query,
+    };
+    let row = timed(log, query.fetch_one(&services.pool)).await?;
+    let Some(text) = row.get::<Option<&str>, _>(1) else { return Ok(None) };
+    let position = Position(row.get::<Option<i64>, _>(0).unwrap_or_default());
+    let row = serde_json::from_str(text).map_err(|error| Problem::internal(&error))?;
+    Ok(Some(Found { row, position }))
+}
+
+async fn past<D: Detail>(
+    services: &Services,
+    identity: &Identity,
+    id: Uuid,
+    row: &<D::Model as ReadModel>::Row,
+    moment: Moment,
+) -> Result<Found<<D::Model as ReadModel>::Row>, Problem> {
+    let position = as_of::position(services, moment).await?;
+    let row = at::<D>(services, identity.tenant_id, id, row, position).await?;
+    let row = row.filter(|row| D::visible(identity).permits(row)).ok_or_else(Problem::not_found)?;
+    Ok(Found { row, position })
+}
+
+async fn at<D: Detail>(
+    services: &Services,
+    tenant_id: TenantId,
+    id: Uuid,
+    row: &<D::Model as ReadModel>::Row,
+    position: Position,
+) -> Result<Option<<D::Model as ReadModel>::Row>, Problem> {
+    let events = as_of::events::<D>(services, tenant_id, &D::streams(row, id), position).await?;
+    Ok(as_of::fold::<D::Model>(&id.into(), &events))
+}
+
+/// The view over the serving generation: `read.support_tickets`.
+pub(crate) fn table<M: ReadModel>() -> String {
+    format!("read.{}", M::NAME.replace('.', "_"))
+}
+
+/// A list's answer, and so its schema.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct Page<R> {
+    /// The rows, in order.
+    pub(crate) items: Vec<R>,
+    /// Send it as `cursor` to get the rows after these; absent on the last page.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) next_cursor: Option<String>,
+    /// The position of the log at which the rows hold.
+    pub(crate) as_of_position: i64,
+}

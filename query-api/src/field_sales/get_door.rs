@@ -1,0 +1,25 @@
+//! A door.
+
+use crate::detail::Detail;
+use domain::field_sales::{building, door};
+use kernel::Event as _;
+use kernel::{Scope, Version};
+use read_models::field_sales::doors::{DoorRow, Doors};
+use uuid::Uuid;
+
+pub(crate) struct GetDoor;
+
+impl Detail for GetDoor {
+    type Model = Doors;
+    const NAME: &'static str = "field_sales.get_door";
+    const SCOPE: Scope = Scope::new("field_sales.building:read");
+    const HISTORY_SCOPE: Scope = Scope::new("field_sales.building:read");
+
+    fn streams(row: &DoorRow, id: Uuid) -> Vec<(&'static str, Uuid)> {
+        vec![(door::Event::CATEGORY, id), (building::Event::CATEGORY, row.building_id.0)]
+    }
+
+    fn version(row: &DoorRow) -> Option<Version> {
+        Some(row.version)
+    }
+}

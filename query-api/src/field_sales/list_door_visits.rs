@@ -1,0 +1,16 @@
+//! The visits of a door, the latest first.
+
+use crate::list::List;
+use kernel::Scope;
+use read_models::field_sales::door_visits::DoorVisits;
+
+pub(crate) struct ListDoorVisits;
+
+impl List for ListDoorVisits {
+    type Model = DoorVisits;
+    const NAME: &'static str = "field_sales.list_door_visits";
+    const SCOPE: Scope = Scope::new("field_sales.building:read");
+    const SORTS: &'static [&'static str] = &["-version", "version"];
+    const LIMIT: i64 = 50;
+    const PARENT: Option<&'static str> = Some("door_id");
+}

@@ -1,0 +1,54 @@
+//! The names of enumerated values for people, in French and English.
+
+use crate::routes::QueryRoutes;
+use kernel::{Labelled, Language};
+use serde::Serialize;
+use utoipa::ToSchema;
+
+/// One value of an enumeration.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct Label {
+    /// As it stands in requests and answers.
+    value: &'static str,
+    /// For people who read English.
+    en: &'static str,
+    /// For people who read French.
+    fr: &'static str,
+}
+
+/// All values of one enumeration.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct Enumeration {
+    /// `support.ticket_status`.
+    name: &'static str,
+    /// In the order in which people expect to see them.
+    values: Vec<Label>,
+}
+
+fn enumeration<L: Labelled>() -> Enumeration {
+    let label =
+        |value: &L| Label { value: value.as_str(), en: value.label(Language::En), fr: value.label(Language::Fr) };
+    Enumeration { name: L::NAME, values: L::ALL.iter().map(label).collect() }
+}
+
+pub(crate) fn all() -> Vec<Enumeration> {
+    use domain::field_sales::UserType;
+    use domain::field_sales::door::DoorStatus;
+    use domain::field_sales::zone_assignment::ClosingReason;
+    use domain::messaging::conversation::MessageKind;
+    use domain::support::ticket::{TicketCategory, TicketMessageType, TicketPriority, TicketStatus};
+    vec![
+        enumeration::<TicketStatus>(),
+        enumeration::<TicketPriority>(),
+        enumeration::<TicketCategory>(),
+        enumeration::<DoorStatus>(),
+        enumeration::<UserType>(),
+        enumeration::<ClosingReason>(),
+        enumeration::<MessageKind>(),
+        enumeration::<TicketMessageType>(),
+    ]
+}
+
+pub(crate) fn routes() -> QueryRoutes {
+    QueryRoutes::new("").labels("/labels")
+}

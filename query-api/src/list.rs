@@ -1,0 +1,318 @@
+//! Many rows: filtered and sorted by allow-list, a page at a time.
+
+use crate::cursor::Cursor;
+use crate::detail::{Page, table};
+use crate::parameters::{Parameters, invalid};
+use crate::reading::{CHECKPOINT, Services, timed};
+use crate::visible::Visible;
+use axum::Json;
+use axum::body::Body;
+use axum::http::header::LINK;
+use axum::http::{HeaderMap, HeaderValue, Response, Uri};
+use axum::response::IntoResponse;
+use chrono::{DateTime, NaiveDate};
+use kernel::{ColumnKind, Labelled, Position, ReadModel, Scope};
+use platform::Problem;
+use platform::auth::Identity;
+use platform::headers::POSITION;
+use platform::request_log::RequestLog;
+use sqlx::{AssertSqlSafe, Row};
+use utoipa::ToSchema;
+use uuid::Uuid;
+
+/// Rows per page at most.
+pub(crate) const MAX_LIMIT: i64 = 100;
+
+/// A filter of a list: `?status=open,in_progress` keeps the rows whose column has one of the values.
+pub(crate) struct Filter {
+    /// The column, and the parameter's name.
+    pub(crate) column: &'static str,
+    /// What a value may be, for people and for the API's description.
+    pub(crate) expected: &'static str,
+    /// Reads one value into the stored spelling.
+    read: fn(&str) -> Option<String>,
+}
+
+impl Filter {
+    /// By id.
+    pub(crate) const fn id(column: &'static str) -> Self {
+        Self { column, expected: "UUIDs", read: |text| text.parse::<Uuid>().ok().map(|id| id.to_string()) }
+    }
+
+    /// By whole number.
+    pub(crate) const fn number(column: &'static str) -> Self {
+        Self { column, expected: "whole numbers", read: |text| text.parse::<i64>().ok().map(|n| n.to_string()) }
+    }
+
+    /// By an enumerated value, in any spelling that commands accept.
+    pub(crate) const fn labelled<L: Labelled + serde::de::DeserializeOwned>(column: &'static str) -> Self {
+        Self {
+            column,
+            expected: L::NAME,
+            read: |text| serde_json::from_value::<L>(text.into()).ok().map(|value| value.as_str().to_owned()),
+        }
+    }
+
+    fn values(&self, text: &str) -> Result<Vec<String>, Problem> {
+        text.split(',')
+            .map(|value| {
+                (self.read)(value).ok_or_else(|| {
+                    invalid(self.column)
+                        .detail(format!("{value:?} is not usable: expected {}, separated by commas", self.expected))
+                })
+            })
+            .collect()
+    }
+}
+
+/// A query for many rows of a read model.
+pub(crate) trait List: Send + Sync + 'static {
+    /// The read model that answers it.
+    type Model: ReadModel<Row: ToSchema>;
+    /// `support.list_tickets`.
+    const NAME: &'static str;
+    /// What the actor's token must permit.
+    const SCOPE: Scope;
+    /// What callers may filter by.
+    const FILTERS: &'static [Filter] = &[];
+    /// What callers may sort by, `-` for downwards, several columns with commas; the first is the default. Never
+    /// a nullable column.
+    const SORTS: &'static [&'static str];
+    /// Rows per page unless told otherwise.
+    const LIMIT: i64 = 20;
+    /// The column that holds the id in the path, for lists of what belongs to one thing.
+    const PARENT: Option<&'static str> = None;
+
+    /// Which rows the actor may see.
+    fn visible(_identity: &Identity) -> Visible {
+        Visible::All
+    }
+}
+
+struct Asked {
+    min_position: Option<Position>,
+    limit: i64,
+    sort: &'static str,
+    cursor: Option<Cursor>,
+    filters: Vec<(&'static Filter, Vec<String>)>,
+}
+
+fn asked<L: List>(query: Option<&str>) -> Result<Asked, Problem> {
+    let mut parameters = Parameters::parse(query)?;
+    let min_position = parameters.min_position()?;
+    let limit = parameters.take_as("limit", "a number from 1 to 100")?.unwrap_or(L::LIMIT);
+    if !(1..=MAX_LIMIT).contains(&limit) {
+        return Err(invalid("limit").detail("expected a number from 1 to 100"));
+    }
+    let sort = match parameters.take("sort") {
+        None => L::SORTS[0],
+        Some(wanted) => L::SORTS
+            .iter()
+            .copied()
+            .find(|sort| *sort == wanted)
+            .ok_or_else(|| invalid("sort").detail(format!("expected one of: {}", L::SORTS.join(", "))))?,
+    };
+    let cursor = match parameters.take("cursor") {
+        None => None,
+        Some(text) => Some(Cursor::decode(&text, sort, order::<L>(sort).0.len())?),
+    };
+    let mut filters = Vec::new();
+    for filter in L::FILTERS {
+        if let Some(text) = parameters.take(filter.column) {
+            filters.push((filter, filter.values(&text)?));
+        }
+    }
+    parameters.finish(&known::<L>())?;
+    Ok(Asked { min_position, limit, sort, cursor, filters })
+}
+
+/// Every parameter that the list knows.
+pub(crate) fn known<L: List>() -> Vec<&'static str> {
+    L::FILTERS.iter().map(|filter| filter.column).chain(["sort", "limit", "cursor", "min_position"]).collect()
+}
+
+/// The columns that place a row: the sort's, then the key's; and whether they go downwards.
+fn order<L: List>(sort: &'static str) -> (Vec<&'static str>, bool) {
+    let (columns, down) = sort.strip_prefix('-').map_or((sort, false), |columns| (columns, true));
+    let mut columns: Vec<&str> = columns.split(',').collect();
+    let table = L::Model::TABLE;
+    let key = table.columns[..table.key].iter().map(|column| column.name);
+    let missing: Vec<&str> = key.filter(|name| !columns.contains(name)).collect();
+    columns.extend(missing);
+    (columns, down)
+}
+
+/// Answers the query over HTTP.
+pub(crate) async fn answer<L: List>(
+    services: &Services,
+    headers: &HeaderMap,
+    parent: Option<Uuid>,
+    uri: &Uri,
+    log: &RequestLog,
+) -> Result<Response<Body>, Problem> {
+    let identity = services.authorize(headers, L::SCOPE, L::NAME, log)?;
+    let asked = asked::<L>(uri.query())?;
+    services.wait(L::Model::NAME, asked.min_position).await?;
+    let page = page::<L>(services, &identity, parent, &asked, log).await?;
+    log.position(Position(page.as_of_position));
+    let position = HeaderValue::from(page.as_of_position);
+    let next = page.next_cursor.as_deref().and_then(|cursor| next_link(uri, cursor));
+    let mut response = Json(page).into_response();
+    response.headers_mut().insert(POSITION, position);
+    if let Some(next) = next {
+        response.headers_mut().insert(LINK, next);
+    }
+    Ok(response)
+}
+
+async fn page<L: List>(
+    services: &Services,
+    identity: &Identity,
+    parent: Option<Uuid>,
+    asked: &Asked,
+    log: &RequestLog,
+) -> Result<Page<<L::Model as ReadModel>::Row>, Problem> {
+    let (sql, texts) = statement::<L>(identity, parent, asked)?;
+    let mut query =
+        sqlx::query(AssertSqlSafe(sql)).bind(L::Model::NAME).bind(identity.tenant_id.0).bind(asked.limit + 1);
+    for text in texts {
+        query = match text {
+            Bound::One(text) => query.bind(text),
+            Bound::Many(texts) => query.bind(texts),
+        };
+    }
+    let rows = timed(log, query.fetch_all(&services.pool)).await?;
+    // The first row is the checkpoint, of the same snapshot as the others.
+    let position = rows.first().and_then(|row| row.get::<Option<i64>, _>(1)).unwrap_or_default();
+    let mut texts: Vec<&str> = rows.iter().filter_map(|row| row.get::<Option<&str>, _>(0)).collect();
+    let more = i64::try_from(texts.len()).is_ok_and(|count| count > asked.limit);
+    texts.truncate(usize::try_from(asked.limit).unwrap_or_default());
+    let next_cursor = match texts.last() {
+        Some(last) if more => Some(cursor_after::<L>(asked.sort, last)?.encode()),
+        _ => None,
+    };
+    let items = texts
+        .into_iter()
+        .map(serde_json::from_str)
+        .collect::<Result<_, _>>()
+        .map_err(|error| Problem::internal(&error))?;
+    Ok(Page { items, next_cursor, as_of_position: position })
+}
+
+/// A value bound as text; the statement casts it to the column's type.
+enum Bound {
+    One(String),
+    Many(Vec<String>),
+}
+
+/// The statement; every name in it is a constant of the code, every value is bound.
+fn statement<L: List>(
+    identity: &Identity,
+    parent: Option<Uuid>,
+    asked: &Asked,
+) -> Result<(String, Vec<Bound>), Problem> {
+    let mut bound = Vec::new();
+    let mut conditions = String::from("t.tenant_id = $2");
+    let mut parameter = |value: Bound| {
+        bound.push(value);
+        bound.len() + 3
+    };
+    if let (Some(column), Some(id)) = (L::PARENT, parent) {
+        conditions += &format!(" and t.{column} = ${}::uuid", parameter(Bound::One(id.to_string())));
+    }
+    let visible = L::visible(identity);
+    if let Some(actor) = visible.actor() {
+        let at = parameter(Bound::One(actor.to_string()));
+        conditions += &visible.sql(at).replace(&format!("${at}"), &format!("${at}::uuid"));
+    }
+    for (filter, values) in &asked.filters {
+        let at = parameter(Bound::Many(values.clone()));
+        conditions += &format!(" and t.{} = any(${at}::text[]::{}[])", filter.column, sql_type::<L>(filter.column));
+    }
+    let (columns, down) = order::<L>(asked.sort);
+    if let Some(cursor) = &asked.cursor {
+        let mut places = Vec::with_capacity(columns.len());
+        for (column, value) in columns.iter().zip(&cursor.values) {
+            check_value::<L>(column, value)?;
+            places.push(format!("${}::text::{}", parameter(Bound::One(value.clone())), sql_type::<L>(column)));
+        }
+        let names: Vec<String> = columns.iter().map(|column| format!("t.{column}")).collect();
+        let sign = if down { "<" } else { ">" };
+        conditions += &format!(" and ({}) {sign} ({})", names.join(", "), places.join(", "));
+    }
+    let direction = if down { " desc" } else { "" };
+    let by: Vec<String> = columns.iter().map(|column| format!("t.{column}{direction}")).collect();
+    let sql = format!(
+        "select null::text, {CHECKPOINT} union all (select row_to_json(t)::text, null::bigint from {} t where {conditions} order by {} limit $3)",
+        table::<L::Model>(),
+        by.join(", ")
+    );
+    Ok((sql, bound))
+}
+
+fn kind<L: List>(column: &str) -> ColumnKind {
+    L::Model::TABLE.columns.iter().find(|known| known.name == column).map_or(ColumnKind::Text, |known| known.kind)
+}
+
+fn sql_type<L: List>(column: &str) -> &'static str {
+    match kind::<L>(column) {
+        ColumnKind::Uuid => "uuid",
+        ColumnKind::Text => "text",
+        ColumnKind::Boolean => "boolean",
+        ColumnKind::Integer => "integer",
+        ColumnKind::BigInt => "bigint",
+        ColumnKind::Double => "double precision",
+        ColumnKind::Timestamp => "timestamptz",
+        ColumnKind::Date => "date",
+        ColumnKind::Json => "jsonb",
+    }
+}
+
+/// A cursor is the caller's word: what cannot be cast must not reach Postgres.
+fn check_value<L: List>(column: &str, value: &str) -> Result<(), Problem> {
+    let fine = match kind::<L>(column) {
+        ColumnKind::Uuid => value.parse::<Uuid>().is_ok(),
+        ColumnKind::Boolean => value.parse::<bool>().is_ok(),
+        ColumnKind::Integer => value.parse::<i32>().is_ok(),
+        ColumnKind::BigInt => value.parse::<i64>().is_ok(),
+        ColumnKind::Double => value.parse::<f64>().is_ok(),
+        ColumnKind::Timestamp => DateTime::parse_from_rfc3339(value).is_ok(),
+        ColumnKind::Date => value.parse::<NaiveDate>().is_ok(),
+        ColumnKind::Text => true,
+        ColumnKind::Json => false,
+    };
+    if fine { Ok(()) } else { Err(invalid("cursor").detail("it is not the next_cursor of a page")) }
+}
+
+fn cursor_after<L: List>(sort: &'static str, row: &str) -> Result<Cursor, Problem> {
+    let row: serde_json::Value = serde_json::from_str(row).map_err(|error| Problem::internal(&error))?;
+    let values = order::<L>(sort)
+        .0
+        .into_iter()
+        .map(|column| row[column].as_str().map_or_else(|| row[column].to_string(), ToOwned::to_owned))
+        .collect();
+    Ok(Cursor { sort: sort.to_owned(), values })
+}
+
+/// RFC 8288: the same list from the next cursor on.
+fn next_link(uri: &Uri, cursor: &str) -> Option<HeaderValue> {
+    let kept: Vec<&str> = uri
+        .query()
+        .unwrap_or_default()
+        .split('&')
+        .filter(|pair| !pair.is_empty() && !pair.starts_with("cursor="))
+        .collect();
+    let query: Vec<String> = kept.into_iter().map(ToOwned::to_owned).chain([format!("cursor={cursor}")]).collect();
+    HeaderValue::from_str(&format!("<{}?{}>; rel=\"next\"", uri.path(), query.join("&"))).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_next_link_keeps_the_filters_and_replaces_the_cursor() {
+        let uri: Uri = "/v1/things?status=open&cursor=00&limit=5".parse().unwrap();
+        assert_eq!(next_link(&uri, "ab").unwrap(), "</v1/things?status=open&limit=5&cursor=ab>; rel=\"next\"");
+    }
+}

@@ -1,0 +1,31 @@
+//! A conversation, for its two participants.
+
+use crate::detail::Detail;
+use crate::visible::Visible;
+use domain::messaging::conversation;
+use kernel::Event as _;
+use kernel::{Scope, Version};
+use platform::auth::Identity;
+use read_models::messaging::conversations::{ConversationRow, Conversations};
+use uuid::Uuid;
+
+pub(crate) struct GetConversation;
+
+impl Detail for GetConversation {
+    type Model = Conversations;
+    const NAME: &'static str = "messaging.get_conversation";
+    const SCOPE: Scope = Scope::new("messaging.conversation:read");
+    const HISTORY_SCOPE: Scope = Scope::new("messaging.conversation:read");
+
+    fn visible(identity: &Identity) -> Visible {
+        Visible::Naming { actor: identity.actor.id.0, columns: &["client_user_id", "studio_user_id"] }
+    }
+
+    fn streams(_row: &ConversationRow, id: Uuid) -> Vec<(&'static str, Uuid)> {
+        vec![(conversation::Event::CATEGORY, id)]
+    }
+
+    fn version(row: &ConversationRow) -> Option<Version> {
+        Some(row.version)
+    }
+}

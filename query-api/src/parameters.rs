@@ -1,0 +1,119 @@
+//! Query strings: known names only, each at most once, each with an error that says what to send.
+
+use axum::http::StatusCode;
+use chrono::{DateTime, Utc};
+use kernel::Position;
+use platform::Problem;
+use std::collections::HashMap;
+use std::str::FromStr;
+
+/// The parameters of a request that nobody has asked for yet.
+pub(crate) struct Parameters(HashMap<String, String>);
+
+/// A moment of the log: a place in it or a time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Moment {
+    /// After the event at this position.
+    Position(Position),
+    /// After the last event recorded at or before this time.
+    Time(DateTime<Utc>),
+}
+
+impl Parameters {
+    /// Reads a query string.
+    pub(crate) fn parse(query: Option<&str>) -> Result<Self, Problem> {
+        let pairs: Vec<(String, String)> = serde_urlencoded::from_str(query.unwrap_or_default())
+            .map_err(|error| invalid("").detail(error.to_string()))?;
+        let mut parameters = HashMap::new();
+        for (name, value) in pairs {
+            if value.contains('\0') {
+                return Err(invalid(&name).detail("it contains a NUL character"));
+            }
+            if parameters.insert(name.clone(), value).is_some() {
+                return Err(invalid(&name)
+                    .detail("it is there more than once")
+                    .remedy("Send it once; several values go into one, with commas."));
+            }
+        }
+        Ok(Self(parameters))
+    }
+
+    /// Takes one parameter.
+    pub(crate) fn take(&mut self, name: &str) -> Option<String> {
+        self.0.remove(name)
+    }
+
+    /// Takes and reads one parameter.
+    pub(crate) fn take_as<T: FromStr>(&mut self, name: &str, expected: &str) -> Result<Option<T>, Problem> {
+        let Some(value) = self.take(name) else { return Ok(None) };
+        value.parse().map(Some).map_err(|_| invalid(name).detail(format!("expected {expected}")))
+    }
+
+    /// Takes `min_position`.
+    pub(crate) fn min_position(&mut self) -> Result<Option<Position>, Problem> {
+        let position: Option<i64> = self.take_as("min_position", "the position of an earlier answer")?;
+        match position {
+            Some(..0) => Err(invalid("min_position").detail("expected the position of an earlier answer")),
+            position => Ok(position.map(Position)),
+        }
+    }
+
+    /// Takes `as_of`: a position or an RFC 3339 time.
+    pub(crate) fn as_of(&mut self) -> Result<Option<Moment>, Problem> {
+        let Some(text) = self.take("as_of") else { return Ok(None) };
+        if let Ok(position) = text.parse::<i64>() {
+            return Ok(Some(Moment::Position(Position(position.max(0)))));
+        }
+        match DateTime::parse_from_rfc3339(&text.replace(' ', "+")) {
+            Ok(time) => Ok(Some(Moment::Time(time.to_utc()))),
+            Err(_) => Err(invalid("as_of").detail("expected a position, or a time like 2026-03-01T12:00:00Z")),
+        }
+    }
+
+    /// Refuses what nobody has taken.
+    pub(crate) fn finish(self, known: &[&str]) -> Result<(), Problem> {
+        let Some(name) = self.0.into_keys().min() else { return Ok(()) };
+        Err(Problem::new(StatusCode::BAD_REQUEST, "unknown_parameter", "A query parameter is not known")
+            .detail(format!("there is no parameter {name:?}"))
+            .remedy(format!("Use: {}.", known.join(", "))))
+    }
+}
+
+/// A parameter that cannot be used.
+pub(crate) fn invalid(name: &str) -> Problem {
+    Problem::new(StatusCode::BAD_REQUEST, "invalid_parameter", format!("The parameter {name} is not usable"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_time_is_read_however_the_plus_sign_arrived() {
+        let expected = Moment::Time("2026-03-01T12:00:00Z".parse().unwrap());
+        for query in
+            ["as_of=2026-03-01T12:00:00Z", "as_of=2026-03-01T13:00:00%2B01:00", "as_of=2026-03-01T13:00:00+01:00"]
+        {
+            assert_eq!(Parameters::parse(Some(query)).unwrap().as_of().unwrap(), Some(expected), "{query}");
+        }
+    }
+
+    #[test]
+    fn what_is_unknown_twice_or_malformed_is_refused() {
+        let codes = |query: &str| -> String {
+            let read = |query| -> Result<(), Problem> {
+                let mut parameters = Parameters::parse(Some(query))?;
+                parameters.min_position()?;
+                parameters.as_of()?;
+                parameters.finish(&["min_position", "as_of"])
+            };
+            read(query).map_or_else(|problem| problem.code().to_owned(), |()| "ok".into())
+        };
+        assert_eq!(codes("min_position=3&as_of=7"), "ok");
+        assert_eq!(codes("min_position=3&min_position=4"), "invalid_parameter");
+        assert_eq!(codes("min_position=-1"), "invalid_parameter");
+        assert_eq!(codes("as_of=yesterday"), "invalid_parameter");
+        assert_eq!(codes("colour=red"), "unknown_parameter");
+        assert_eq!(codes("as_of=%00"), "invalid_parameter");
+    }
+}

@@ -1,0 +1,109 @@
+//! One line per query: `detail::<GetTicket>("/tickets/{ticket_id}")`, `list::<ListTickets>("/tickets")`.
+
+use crate::description;
+use crate::detail::{self, Detail};
+use crate::history;
+use crate::labels;
+use crate::list::{self, List};
+use crate::reading::Services;
+use axum::extract::{RawPathParams, State};
+use axum::http::{HeaderMap, Uri};
+use axum::response::IntoResponse;
+use axum::routing::{MethodRouter, get};
+use axum::{Json, Router};
+use platform::Problem;
+use platform::openapi::Operation;
+use platform::request_log::RequestLog;
+use std::sync::Arc;
+use utoipa::openapi::OpenApi;
+use uuid::Uuid;
+
+/// The routes of a context, or of all of them.
+#[derive(Default)]
+pub struct QueryRoutes {
+    prefix: &'static str,
+    routes: Vec<Route>,
+}
+
+struct Route {
+    path: String,
+    handler: MethodRouter<Arc<Services>>,
+    operation: Operation,
+}
+
+impl QueryRoutes {
+    /// The queries of a context, under `/v1<prefix>`.
+    pub fn new(prefix: &'static str) -> Self {
+        Self { prefix, ..Self::default() }
+    }
+
+    /// `GET path` answers one thing, now or `as_of`; `GET path/history` everything that happened to it.
+    pub(crate) fn detail<D: Detail>(self, path: &str) -> Self {
+        let answer = get(
+            |services: State<Arc<Services>>, path: RawPathParams, headers: HeaderMap, uri: Uri, log: RequestLog| async move {
+                let answer = async { detail::answer::<D>(&services, &headers, id(&path)?, uri.query(), &log).await };
+                answer.await.unwrap_or_else(Problem::into_response)
+            },
+        );
+        let history = get(
+            |services: State<Arc<Services>>, path: RawPathParams, headers: HeaderMap, uri: Uri, log: RequestLog| async move {
+                let answer = async { history::answer::<D>(&services, &headers, id(&path)?, uri.query(), &log).await };
+                answer.await.unwrap_or_else(Problem::into_response)
+            },
+        );
+        self.add(path, answer, description::detail::<D>).add(
+            &format!("{path}/history"),
+            history,
+            description::history::<D>,
+        )
+    }
+
+    /// `GET path` answers many things, a page at a time; a parameter in the path names the thing that they belong to.
+    pub(crate) fn list<L: List>(self, path: &str) -> Self {
+        let answer = get(
+            |services: State<Arc<Services>>, path: RawPathParams, headers: HeaderMap, uri: Uri, log: RequestLog| async move {
+                let answer = async {
+                    let parent = if L::PARENT.is_some() { Some(id(&path)?) } else { None };
+                    list::answer::<L>(&services, &headers, parent, &uri, &log).await
+                };
+                answer.await.unwrap_or_else(Problem::into_response)
+            },
+        );
+        self.add(path, answer, description::list::<L>)
+    }
+
+    /// `GET path` answers the labels of all enumerations; they are no secret.
+    pub(crate) fn labels(self, path: &str) -> Self {
+        self.add(path, get(|| async { Json(labels::all()).into_response() }), description::labels)
+    }
+
+    fn add(mut self, path: &str, handler: MethodRouter<Arc<Services>>, describe: fn(&str) -> Operation) -> Self {
+        let path = format!("/v1{}{path}", self.prefix);
+        let operation = describe(&path).tag(self.prefix.trim_start_matches('/'));
+        self.routes.push(Route { path, handler, operation });
+        self
+    }
+
+    /// Both sets of routes.
+    pub fn merge(mut self, other: Self) -> Self {
+        self.routes.extend(other.routes);
+        self
+    }
+
+    /// The description of all routes.
+    pub fn openapi(self) -> OpenApi {
+        description::document(self.routes.into_iter().map(|route| route.operation))
+    }
+
+    /// The router over all routes.
+    pub fn into_router(self, services: Arc<Services>) -> Router {
+        let router =
+            self.routes.into_iter().fold(Router::new(), |router, route| router.route(&route.path, route.handler));
+        router.with_state(services)
+    }
+}
+
+/// The id in the path. A malformed one names nothing that exists.
+fn id(path: &RawPathParams) -> Result<Uuid, Problem> {
+    path.iter().next().and_then(|(_, value)| value.parse().ok()).ok_or_else(Problem::not_found)
+}

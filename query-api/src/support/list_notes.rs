@@ -1,0 +1,16 @@
+//! The internal notes of a ticket, for agents.
+
+use crate::list::List;
+use kernel::Scope;
+use read_models::support::ticket_notes::TicketNotes;
+
+pub(crate) struct ListNotes;
+
+impl List for ListNotes {
+    type Model = TicketNotes;
+    const NAME: &'static str = "support.list_notes";
+    const SCOPE: Scope = Scope::new("support.ticket:work");
+    const SORTS: &'static [&'static str] = &["version", "-version"];
+    const LIMIT: i64 = 50;
+    const PARENT: Option<&'static str> = Some("ticket_id");
+}
