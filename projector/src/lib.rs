@@ -1,1 +1,27 @@
-//! TBD
+//! The engine that folds the log into read models, and knows no business word.
+//!
+//! A [`kernel::ReadModel`] says which rows an event touches and what becomes of them; everything else is here. Batches of
+//! events are folded in memory and written, with the checkpoints, in one transaction: effects are exactly once because a
+//! position is folded if and only if its rows are there. Start reading at [`Projector`].
+
+pub mod control;
+pub mod ddl;
+mod declare;
+mod hot_rows;
+mod keeper;
+mod lane;
+mod metrics;
+pub mod naive;
+pub mod poison;
+pub mod progress;
+pub mod projection;
+pub mod row;
+mod runner;
+pub mod status;
+mod tenure;
+mod writer;
+
+pub use progress::{Progress, WaitError, wait_for};
+pub use projection::{Projection, projection};
+pub use runner::{Options, Projector, RunError};
+pub use status::{ProjectionStatus, State, status};

@@ -1,0 +1,201 @@
+//! The control tables: which generations exist, how far each is, who may write.
+
+use crate::ddl::DeclarationError;
+use kernel::{Epoch, EventId, LogId, Position};
+use sqlx::postgres::PgRow;
+use sqlx::{PgConnection, PgPool, Row, query, query_scalar};
+use uuid::Uuid;
+
+/// A place in a log that can be proved: the event that stands there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Place {
+    /// The life of the log.
+    pub epoch: Epoch,
+    /// The last event; 0 before the first.
+    pub position: Position,
+    /// That event's id.
+    pub event_id: Option<EventId>,
+}
+
+/// A read model's table, built by one version of its code.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Generation {
+    /// The read model.
+    pub name: &'static str,
+    /// 1, 2, 3, …
+    pub number: i32,
+    /// The version of the code that folds it.
+    pub version: i32,
+    /// Whether readers are shown it.
+    pub serving: bool,
+}
+
+impl Generation {
+    /// The key of the advisory lock that its owner holds.
+    pub(crate) fn lock_key(&self) -> i64 {
+        lock_key(&format!("projection {} {}", self.name, self.number))
+    }
+}
+
+/// A number for a name, the same everywhere: FNV-1a.
+fn lock_key(name: &str) -> i64 {
+    let hash = name
+        .bytes()
+        .fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3));
+    hash.cast_signed()
+}
+
+/// A checkpoint as its owner knows it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Checkpoint {
+    pub(crate) log_id: LogId,
+    pub(crate) at: Place,
+    pub(crate) owner_epoch: i64,
+}
+
+/// Why the control tables could not be used.
+#[derive(Debug, thiserror::Error)]
+pub enum ControlError {
+    /// A read model's declaration is no table.
+    #[error(transparent)]
+    Declaration(#[from] DeclarationError),
+    /// Postgres does not answer or refuses.
+    #[error("{doing}")]
+    Database {
+        /// What was tried.
+        doing: String,
+        /// What Postgres says.
+        #[source]
+        source: sqlx::Error,
+    },
+}
+
+impl ControlError {
+    pub(crate) fn doing(doing: impl Into<String>) -> impl FnOnce(sqlx::Error) -> Self {
+        move |source| Self::Database { doing: doing.into(), source }
+    }
+}
+
+/// Takes a generation over: whoever wrote it before can no longer. The caller holds the advisory lock.
+pub(crate) async fn take_over(pool: &PgPool, generation: &Generation) -> Result<Checkpoint, sqlx::Error> {
+    let row = query(
+        "update projection.checkpoints set owner_epoch = owner_epoch + 1, updated_at = clock_timestamp() \
+         where name = $1 and generation = $2 returning log_id, epoch, position, event_id, owner_epoch",
+    )
+    .bind(generation.name)
+    .bind(generation.number)
+    .fetch_one(pool)
+    .await?;
+    checkpoint(&row)
+}
+
+fn checkpoint(row: &PgRow) -> Result<Checkpoint, sqlx::Error> {
+    Ok(Checkpoint {
+        log_id: LogId(row.try_get(0)?),
+        at: Place {
+            epoch: Epoch(row.try_get(1)?),
+            position: Position(row.try_get(2)?),
+            event_id: row.try_get::<Option<Uuid>, _>(3)?.map(EventId),
+        },
+        owner_epoch: row.try_get(4)?,
+    })
+}
+
+/// Whose checkpoints are moved, as parallel arrays.
+#[derive(Default)]
+pub(crate) struct Owned {
+    names: Vec<&'static str>,
+    generations: Vec<i32>,
+    owner_epochs: Vec<i64>,
+}
+
+impl Owned {
+    pub(crate) fn push(&mut self, generation: &Generation, owner_epoch: i64) {
+        self.names.push(generation.name);
+        self.generations.push(generation.number);
+        self.owner_epochs.push(owner_epoch);
+    }
+}
+
+/// Moves checkpoints from one place to another, inside the transaction that wrote the rows.
+///
+/// Answers `false`, having to be rolled back, unless every one of them is still at `from` and owned by the caller, and both
+/// places are in the log as it is now: a paused owner cannot write, nor can one whose events come from another history.
+pub(crate) async fn advance(
+    connection: &mut PgConnection,
+    owned: &Owned,
+    from: Place,
+    to: Place,
+) -> Result<bool, sqlx::Error> {
+    let moved = query(
+        "update projection.checkpoints as c \
+         set epoch = $1, position = $2, event_id = $3, updated_at = clock_timestamp() \
+         from unnest($4::text[], $5::integer[], $6::bigint[]) as m(name, generation, owner_epoch) \
+         where c.name = m.name and c.generation = m.generation and c.owner_epoch = m.owner_epoch \
+         and c.position = $7 and c.event_id is not distinct from $8 \
+         and c.log_id = (select log_id from log.identity) \
+         and ($7 = 0 or exists (select from log.events where position = $7 and event_id = $8)) \
+         and exists (select from log.events where position = $2 and event_id = $3)",
+    )
+    .bind(to.epoch.0)
+    .bind(to.position.0)
+    .bind(to.event_id.map(|id| id.0))
+    .bind(&owned.names)
+    .bind(&owned.generations)
+    .bind(&owned.owner_epochs)
+    .bind(from.position.0)
+    .bind(from.event_id.map(|id| id.0))
+    .execute(connection)
+    .await?
+    .rows_affected();
+    Ok(usize::try_from(moved) == Ok(owned.names.len()))
+}
+
+/// Whether the log, as it is now, has this place.
+pub(crate) async fn log_has(pool: &PgPool, log_id: LogId, place: Place) -> Result<bool, sqlx::Error> {
+    query_scalar(
+        "select exists (select from log.identity where log_id = $1) \
+         and ($2 = 0 or exists (select from log.events where position = $2 and event_id = $3))",
+    )
+    .bind(log_id.0)
+    .bind(place.position.0)
+    .bind(place.event_id.map(|id| id.0))
+    .fetch_one(pool)
+    .await
+}
+
+/// It has reached the end of the log.
+pub(crate) async fn mark_live(pool: &PgPool, generation: &Generation) -> Result<(), sqlx::Error> {
+    query(
+        "update projection.projections \
+         set state = 'live', live_at = coalesce(live_at, now()), error = null, error_position = null \
+         where name = $1 and generation = $2",
+    )
+    .bind(generation.name)
+    .bind(generation.number)
+    .execute(pool)
+    .await
+    .map(drop)
+}
+
+/// It has stopped: `state` is `failed` or `diverged`.
+pub(crate) async fn mark_stopped(
+    pool: &PgPool,
+    generation: &Generation,
+    state: &'static str,
+    error: &str,
+    at: Position,
+) -> Result<(), sqlx::Error> {
+    query(
+        "update projection.projections set state = $3, error = $4, error_position = $5 \
+         where name = $1 and generation = $2",
+    )
+    .bind(generation.name)
+    .bind(generation.number)
+    .bind(state)
+    .bind(error)
+    .bind(at.0)
+    .execute(pool)
+    .await
+    .map(drop)
+}

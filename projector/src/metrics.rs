@@ -1,0 +1,34 @@
+//! What operators watch.
+
+use crate::projection::Written;
+use std::time::Duration;
+
+/// Events of the log that the projection has not folded.
+#[expect(clippy::cast_precision_loss, reason = "a gap beyond 2^52 events has other problems")]
+pub(crate) fn gap(name: &'static str, gap: i64) {
+    metrics::gauge!("projection_gap", "projection" => name).set(gap.max(0) as f64);
+}
+
+/// How long ago the first event that the projection has not folded was recorded; 0 where there is none.
+pub(crate) fn lag(name: &'static str, lag: Duration) {
+    metrics::gauge!("projection_lag_ms", "projection" => name).set(lag.as_secs_f64() * 1e3);
+}
+
+/// A batch that was committed.
+#[expect(clippy::cast_precision_loss, reason = "a batch has some thousand events")]
+pub(crate) fn batch(name: &'static str, events: usize, took: Duration, written: Written) {
+    metrics::histogram!("projection_batch_events", "projection" => name).record(events as f64);
+    metrics::histogram!("projection_batch_ms", "projection" => name).record(took.as_secs_f64() * 1e3);
+    metrics::counter!("projection_rows_written", "projection" => name)
+        .increment((written.rows + written.deleted) as u64);
+}
+
+/// A projection stopped before an event that it cannot fold, or was started again (0).
+pub(crate) fn stopped(name: &'static str, stopped: bool) {
+    metrics::gauge!("projection_stopped", "projection" => name).set(f64::from(u8::from(stopped)));
+}
+
+/// This process no longer owns its projections, and found out.
+pub(crate) fn fenced() {
+    metrics::counter!("projection_fenced").increment(1);
+}

@@ -1,0 +1,353 @@
+//! A read model at work: decodes its events, loads the rows they touch, folds, writes.
+
+use crate::ddl::Statements;
+use crate::hot_rows::HotRows;
+use crate::naive::{self, CompareError, Comparison};
+use crate::poison::{Poison, PoisonCause, panic_message};
+use crate::row::{Arrays, RowError, read_at};
+use event_store::Log;
+use kernel::{EventData, EventSet, Keys, ReadModel, Recorded, Table, TenantId};
+use sqlx::{PgConnection, Row, query};
+use std::any::Any;
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+use std::marker::PhantomData;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::Pin;
+
+/// A future of a trait object.
+pub type Boxed<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+
+/// How a projection reads stored events: a plain function, so that it can run ahead in another task.
+pub type Decoder = fn(Vec<Recorded<EventData>>) -> Decoded;
+
+/// Events as one read model understands them, with the rows they touch.
+pub struct Decoded {
+    /// `Vec<Touching<M>>` of the read model that decoded them.
+    events: Box<dyn Any + Send>,
+    /// How many they are.
+    pub len: usize,
+    /// The event at which decoding stopped; those before it are decoded.
+    pub poison: Option<Poison>,
+}
+
+/// What a batch wrote.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Written {
+    /// Rows inserted or updated.
+    pub rows: usize,
+    /// Rows deleted.
+    pub deleted: usize,
+}
+
+/// Why a batch was not folded.
+#[derive(Debug, thiserror::Error)]
+pub enum FoldError {
+    /// The read model or its data.
+    #[error(transparent)]
+    Poison(#[from] Poison),
+    /// Postgres; whether it is about the data or about Postgres is for the caller to see.
+    #[error("reading and writing rows")]
+    Database(#[from] sqlx::Error),
+    /// What the table holds is not what the read model wrote.
+    #[error("loading rows")]
+    Load(#[source] RowError),
+}
+
+/// A read model without its types, for the machinery that runs many. Made by [`projection`].
+pub trait Projection: Send + Sync + 'static {
+    /// `support.tickets`.
+    fn name(&self) -> &'static str;
+    /// The version that the code declares.
+    fn version(&self) -> i32;
+    /// The columns.
+    fn table(&self) -> Table;
+    /// The categories of events it listens to.
+    fn categories(&self) -> &[&'static str];
+    /// Reads stored events of those categories.
+    fn decoder(&self) -> Decoder;
+    /// Works on a generation's table from now on. `empty` says that the table has no row.
+    fn open(&mut self, statements: Statements, hot_rows: usize, empty: bool);
+    /// Keeps at most so many rows in memory from now on.
+    fn bound(&mut self, hot_rows: usize);
+    /// Folds events into their rows, inside the connection's open transaction. After the commit comes
+    /// [`Projection::keep`], after anything else [`Projection::forget`].
+    fn fold<'a>(
+        &'a mut self,
+        events: Decoded,
+        connection: &'a mut PgConnection,
+    ) -> Boxed<'a, Result<Written, FoldError>>;
+    /// The batch is committed: its rows stay in memory.
+    fn keep(&mut self);
+    /// The batch is not known to be committed: nothing in memory is to be trusted.
+    fn forget(&mut self);
+    /// Folds the whole log again, one event at a time, and compares with a generation's table.
+    fn compare<'a>(&'a self, log: &'a Log, generation: i32) -> Boxed<'a, Result<Comparison, CompareError>>;
+}
+
+/// The projection of a read model.
+pub fn projection<M: ReadModel>() -> Box<dyn Projection> {
+    Box::new(Typed::<M> {
+        categories: M::Event::categories(),
+        statements: Statements::new(M::NAME, 0, &M::TABLE),
+        hot: HotRows::new(1, false),
+        batch: Batch::default(),
+        keys: Arrays::of_keys(&M::TABLE),
+        rows: Arrays::of_rows(&M::TABLE),
+        deleted: Arrays::of_keys(&M::TABLE),
+        model: PhantomData,
+    })
+}
+
+/// An event and the rows it touches.
+struct Touching<M: ReadModel> {
+    event: Recorded<M::Event>,
+    keys: Keys<M::Key>,
+}
+
+/// A row inside a batch.
+struct Slot<M: ReadModel> {
+    tenant_id: TenantId,
+    key: M::Key,
+    row: Option<M::Row>,
+    /// Whether the table has it.
+    stored: bool,
+    /// Whether it may stay in memory as it is.
+    exact: bool,
+    /// The last event that touched it.
+    at: i64,
+}
+
+/// The rows that a batch touches, in the order of first touch.
+struct Batch<M: ReadModel> {
+    index: HashMap<(TenantId, M::Key), usize>,
+    slots: Vec<Slot<M>>,
+    /// For each event and key in turn, the slot.
+    touches: Vec<usize>,
+    /// Slots whose rows must be loaded.
+    missing: Vec<usize>,
+}
+
+impl<M: ReadModel> Default for Batch<M> {
+    fn default() -> Self {
+        Self { index: HashMap::new(), slots: Vec::new(), touches: Vec::new(), missing: Vec::new() }
+    }
+}
+
+impl<M: ReadModel> Batch<M> {
+    fn clear(&mut self) {
+        self.index.clear();
+        self.slots.clear();
+        self.touches.clear();
+        self.missing.clear();
+    }
+}
+
+struct Typed<M: ReadModel> {
+    categories: Vec<&'static str>,
+    statements: Statements,
+    hot: HotRows<(TenantId, M::Key), M::Row>,
+    batch: Batch<M>,
+    keys: Arrays,
+    rows: Arrays,
+    deleted: Arrays,
+    model: PhantomData<fn() -> M>,
+}
+
+impl<M: ReadModel> Projection for Typed<M> {
+    fn name(&self) -> &'static str {
+        M::NAME
+    }
+
+    fn version(&self) -> i32 {
+        M::VERSION
+    }
+
+    fn table(&self) -> Table {
+        M::TABLE
+    }
+
+    fn categories(&self) -> &[&'static str] {
+        &self.categories
+    }
+
+    fn decoder(&self) -> Decoder {
+        decode::<M>
+    }
+
+    fn open(&mut self, statements: Statements, hot_rows: usize, empty: bool) {
+        self.statements = statements;
+        self.hot = HotRows::new(hot_rows, empty);
+        self.batch.clear();
+    }
+
+    fn bound(&mut self, hot_rows: usize) {
+        self.hot.bound(hot_rows);
+    }
+
+    fn fold<'a>(
+        &'a mut self,
+        events: Decoded,
+        connection: &'a mut PgConnection,
+    ) -> Boxed<'a, Result<Written, FoldError>> {
+        Box::pin(async move {
+            let Ok(events) = events.events.downcast::<Vec<Touching<M>>>() else {
+                unreachable!("a projection folds what its own decoder read")
+            };
+            self.touch(&events)?;
+            self.load(connection).await?;
+            self.apply(&events)?;
+            self.encode()?;
+            self.write(connection).await
+        })
+    }
+
+    fn keep(&mut self) {
+        self.batch.index.clear();
+        for slot in self.batch.slots.drain(..) {
+            match slot.row {
+                Some(row) if slot.exact => self.hot.put((slot.tenant_id, slot.key), row),
+                Some(_) => self.hot.miss(),
+                None => {}
+            }
+        }
+        self.batch.clear();
+    }
+
+    fn forget(&mut self) {
+        self.batch.clear();
+        self.hot.clear();
+    }
+
+    fn compare<'a>(&'a self, log: &'a Log, generation: i32) -> Boxed<'a, Result<Comparison, CompareError>> {
+        Box::pin(naive::compare::<M>(log, generation))
+    }
+}
+
+impl<M: ReadModel> Typed<M> {
+    /// Finds or makes the slot of every row that the events touch.
+    fn touch(&mut self, events: &[Touching<M>]) -> Result<(), Poison> {
+        self.batch.clear();
+        self.keys.clear();
+        for Touching { event, keys } in events {
+            for key in keys.as_slice() {
+                let slots = &mut self.batch.slots;
+                let index = match self.batch.index.entry((event.tenant_id, key.clone())) {
+                    Entry::Occupied(known) => *known.get(),
+                    Entry::Vacant(new) => {
+                        let row = self.hot.take(new.key());
+                        let stored = row.is_some();
+                        if !stored && !self.hot.is_whole() {
+                            self.keys.push_key(event.tenant_id, key).map_err(|error| poison(event, error))?;
+                            self.batch.missing.push(slots.len());
+                        }
+                        let slot =
+                            Slot { tenant_id: event.tenant_id, key: key.clone(), row, stored, exact: true, at: 0 };
+                        slots.push(slot);
+                        *new.insert(slots.len() - 1)
+                    }
+                };
+                self.batch.touches.push(index);
+            }
+        }
+        Ok(())
+    }
+
+    /// Loads the rows that are not in memory, in one query.
+    async fn load(&mut self, connection: &mut PgConnection) -> Result<(), FoldError> {
+        if self.batch.missing.is_empty() {
+            return Ok(());
+        }
+        let rows =
+            self.keys.bind(query(sqlx::AssertSqlSafe(self.statements.load.clone()))).fetch_all(connection).await?;
+        for row in &rows {
+            // `with ordinality` counts from 1.
+            let ordinal = usize::try_from(row.try_get::<i64, _>(0)? - 1).unwrap_or(usize::MAX);
+            let slot = &mut self.batch.slots[self.batch.missing[ordinal]];
+            slot.row = Some(read_at(M::TABLE.columns, row, 1).map_err(FoldError::Load)?);
+            slot.stored = true;
+        }
+        Ok(())
+    }
+
+    /// Folds the events into their rows, in order.
+    fn apply(&mut self, events: &[Touching<M>]) -> Result<(), Poison> {
+        let mut touches = self.batch.touches.iter();
+        for Touching { event, keys } in events {
+            for (key, index) in keys.as_slice().iter().zip(&mut touches) {
+                let slot = &mut self.batch.slots[*index];
+                let before = slot.row.take();
+                slot.row = catch_unwind(AssertUnwindSafe(|| M::apply(before, key, event)))
+                    .map_err(|panic| panicked(event, &*panic))?;
+                slot.at = event.position.0;
+            }
+        }
+        Ok(())
+    }
+
+    /// Turns the rows into arrays: those to write and those to delete.
+    fn encode(&mut self) -> Result<(), Poison> {
+        self.rows.clear();
+        self.deleted.clear();
+        for slot in &mut self.batch.slots {
+            let encoded = match &slot.row {
+                Some(row) => self.rows.push_row(slot.tenant_id, row, slot.at).map(|exact| slot.exact = exact),
+                None if slot.stored => self.deleted.push_key(slot.tenant_id, &slot.key),
+                None => Ok(()),
+            };
+            encoded.map_err(|error| Poison {
+                position: kernel::Position(slot.at),
+                event_id: None,
+                cause: PoisonCause::Row(error),
+            })?;
+        }
+        Ok(())
+    }
+
+    async fn write(&mut self, connection: &mut PgConnection) -> Result<Written, FoldError> {
+        if !self.rows.is_empty() {
+            let statement = sqlx::AssertSqlSafe(self.statements.upsert.clone());
+            self.rows.bind(query(statement)).execute(&mut *connection).await?;
+        }
+        if !self.deleted.is_empty() {
+            let statement = sqlx::AssertSqlSafe(self.statements.delete.clone());
+            self.deleted.bind(query(statement)).execute(&mut *connection).await?;
+        }
+        Ok(Written { rows: self.rows.len(), deleted: self.deleted.len() })
+    }
+}
+
+/// Reads events until one cannot be read.
+fn decode<M: ReadModel>(stored: Vec<Recorded<EventData>>) -> Decoded {
+    let mut events: Vec<Touching<M>> = Vec::with_capacity(stored.len());
+    let mut poison = None;
+    for event in stored {
+        let (position, event_id) = (event.position, event.event_id);
+        let read = catch_unwind(AssertUnwindSafe(|| {
+            let event = event.decode::<M::Event>()?;
+            let keys = M::keys(&event);
+            Ok(Touching { event, keys })
+        }));
+        let cause = match read {
+            Ok(Ok(touching)) => {
+                events.push(touching);
+                continue;
+            }
+            Ok(Err(error)) => PoisonCause::Decode(error),
+            Err(panic) => PoisonCause::Panic(panic_message(&*panic)),
+        };
+        poison = Some(Poison { position, event_id: Some(event_id), cause });
+        break;
+    }
+    let len = events.len();
+    Decoded { events: Box::new(events), len, poison }
+}
+
+fn poison<E>(event: &Recorded<E>, error: RowError) -> Poison {
+    Poison { position: event.position, event_id: Some(event.event_id), cause: PoisonCause::Row(error) }
+}
+
+fn panicked<E>(event: &Recorded<E>, panic: &(dyn Any + Send)) -> Poison {
+    let cause = PoisonCause::Panic(panic_message(panic));
+    Poison { position: event.position, event_id: Some(event.event_id), cause }
+}

@@ -1,0 +1,207 @@
+//! Many rows as one Postgres array per column.
+
+use super::error::RowError;
+use super::{decode, encode};
+use kernel::{Column, ColumnKind, Table, TenantId};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use sqlx::encode::{Encode, IsNull};
+use sqlx::error::BoxDynError;
+use sqlx::postgres::{PgArgumentBuffer, PgArguments, PgTypeInfo};
+use sqlx::query::Query;
+use sqlx::{Postgres, Type};
+use uuid::Uuid;
+
+/// The values of many rows, or of their keys, as arrays in the order of the table's columns: `tenant_id` first and, for
+/// rows, `at_position` last.
+pub struct Arrays {
+    columns: &'static [Column],
+    tenant: Array,
+    values: Vec<Array>,
+    at: Option<Array>,
+}
+
+impl Arrays {
+    /// For whole rows.
+    pub fn of_rows(table: &Table) -> Self {
+        Self { at: Some(Array::new(ColumnKind::BigInt)), ..Self::of(table.columns) }
+    }
+
+    /// For keys.
+    pub fn of_keys(table: &Table) -> Self {
+        Self::of(&table.columns[..table.key])
+    }
+
+    fn of(columns: &'static [Column]) -> Self {
+        let values = columns.iter().map(|column| Array::new(column.kind)).collect();
+        Self { columns, tenant: Array::new(ColumnKind::Uuid), values, at: None }
+    }
+
+    /// Adds a row that was last touched by the event at `at`. Answers whether the table keeps it exactly: `false` means that
+    /// an instant finer than a microsecond was cut.
+    ///
+    /// # Errors
+    /// The row does not fit the table. The arrays are then of no use until [`Arrays::clear`].
+    pub fn push_row<R: Serialize>(&mut self, tenant_id: TenantId, row: &R, at: i64) -> Result<bool, RowError> {
+        let exact = encode::row(self.columns, row, &mut self.values)?;
+        self.tenant.push(tenant_id.0.as_bytes());
+        if let Some(position) = &mut self.at {
+            position.push(&at.to_be_bytes());
+        }
+        Ok(exact)
+    }
+
+    /// Adds a key.
+    ///
+    /// # Errors
+    /// The key does not fit the table. The arrays are then of no use until [`Arrays::clear`].
+    pub fn push_key<K: Serialize>(&mut self, tenant_id: TenantId, key: &K) -> Result<(), RowError> {
+        encode::key(self.columns, key, &mut self.values)?;
+        self.tenant.push(tenant_id.0.as_bytes());
+        Ok(())
+    }
+
+    /// How many rows or keys were added.
+    pub const fn len(&self) -> usize {
+        self.tenant.count
+    }
+
+    /// Whether none was.
+    pub const fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Forgets all of them; the memory is used again.
+    pub fn clear(&mut self) {
+        self.arrays_mut().for_each(Array::clear);
+    }
+
+    /// Binds every array, in order.
+    pub fn bind<'q>(&self, query: Query<'q, Postgres, PgArguments>) -> Query<'q, Postgres, PgArguments> {
+        self.arrays().fold(query, |query, array| query.bind(array))
+    }
+
+    fn arrays(&self) -> impl Iterator<Item = &Array> {
+        std::iter::once(&self.tenant).chain(&self.values).chain(&self.at)
+    }
+
+    fn arrays_mut(&mut self) -> impl Iterator<Item = &mut Array> {
+        std::iter::once(&mut self.tenant).chain(&mut self.values).chain(&mut self.at)
+    }
+}
+
+/// The row as its table gives it back: the same, but that an instant is cut to microseconds.
+///
+/// # Errors
+/// The row does not fit the table.
+pub fn kept<R: Serialize + DeserializeOwned>(table: &Table, row: &R) -> Result<R, RowError> {
+    let mut arrays = Arrays::of_rows(table);
+    arrays.push_row(TenantId(Uuid::nil()), row, 0)?;
+    decode::values(table.columns, |index| Ok(arrays.values[index].first()))
+}
+
+/// The Postgres type of a column.
+pub(crate) const fn type_name(kind: ColumnKind) -> &'static str {
+    match kind {
+        ColumnKind::Uuid => "uuid",
+        ColumnKind::Text => "text",
+        ColumnKind::Boolean => "boolean",
+        ColumnKind::Integer => "integer",
+        ColumnKind::BigInt => "bigint",
+        ColumnKind::Double => "double precision",
+        ColumnKind::Timestamp => "timestamptz",
+        ColumnKind::Date => "date",
+        ColumnKind::Json => "jsonb",
+    }
+}
+
+/// A one-dimensional array in Postgres' binary format.
+pub(super) struct Array {
+    kind: ColumnKind,
+    /// Length and bytes of each element.
+    bytes: Vec<u8>,
+    count: usize,
+}
+
+impl Array {
+    fn new(kind: ColumnKind) -> Self {
+        Self { kind, bytes: Vec::new(), count: 0 }
+    }
+
+    /// Counts one more element, which the caller writes to the end of the bytes.
+    pub(super) const fn grow(&mut self) -> &mut Vec<u8> {
+        self.count += 1;
+        &mut self.bytes
+    }
+
+    /// The first element; `None` where it is null.
+    fn first(&self) -> Option<&[u8]> {
+        let (length, rest) = self.bytes.split_first_chunk::<4>()?;
+        rest.get(..usize::try_from(i32::from_be_bytes(*length)).ok()?)
+    }
+
+    fn push(&mut self, value: &[u8]) {
+        let out = self.grow();
+        out.extend_from_slice(&u32::try_from(value.len()).unwrap_or(u32::MAX).to_be_bytes());
+        out.extend_from_slice(value);
+    }
+
+    fn clear(&mut self) {
+        self.bytes.clear();
+        self.count = 0;
+    }
+
+    /// The type's number in every Postgres: these are fixed in its catalogue.
+    const fn element_oid(&self) -> u32 {
+        match self.kind {
+            ColumnKind::Uuid => 2950,
+            ColumnKind::Text => 25,
+            ColumnKind::Boolean => 16,
+            ColumnKind::Integer => 23,
+            ColumnKind::BigInt => 20,
+            ColumnKind::Double => 701,
+            ColumnKind::Timestamp => 1184,
+            ColumnKind::Date => 1082,
+            ColumnKind::Json => 3802,
+        }
+    }
+}
+
+impl Type<Postgres> for Array {
+    /// Asked for only where there is no value; `produces` knows the real one.
+    fn type_info() -> PgTypeInfo {
+        <Vec<String> as Type<Postgres>>::type_info()
+    }
+}
+
+impl Encode<'_, Postgres> for Array {
+    fn encode_by_ref(&self, buffer: &mut PgArgumentBuffer) -> Result<IsNull, BoxDynError> {
+        let length = u32::try_from(self.count)?;
+        // Dimensions, whether nulls may occur, element type, then length and lower bound of the one dimension.
+        let header = [1, 1, self.element_oid(), length, 1];
+        let empty = [0, 0, self.element_oid()];
+        for number in if length > 0 { &header[..] } else { &empty } {
+            buffer.extend_from_slice(&number.to_be_bytes());
+        }
+        buffer.extend_from_slice(&self.bytes);
+        Ok(IsNull::No)
+    }
+
+    fn produces(&self) -> Option<PgTypeInfo> {
+        Some(match self.kind {
+            ColumnKind::Uuid => <Vec<Uuid> as Type<Postgres>>::type_info(),
+            ColumnKind::Text => <Vec<String> as Type<Postgres>>::type_info(),
+            ColumnKind::Boolean => <Vec<bool> as Type<Postgres>>::type_info(),
+            ColumnKind::Integer => <Vec<i32> as Type<Postgres>>::type_info(),
+            ColumnKind::BigInt => <Vec<i64> as Type<Postgres>>::type_info(),
+            ColumnKind::Double => <Vec<f64> as Type<Postgres>>::type_info(),
+            ColumnKind::Timestamp => <Vec<chrono::DateTime<chrono::Utc>> as Type<Postgres>>::type_info(),
+            ColumnKind::Date => <Vec<chrono::NaiveDate> as Type<Postgres>>::type_info(),
+            ColumnKind::Json => <Vec<sqlx::types::Json<()>> as Type<Postgres>>::type_info(),
+        })
+    }
+
+    fn size_hint(&self) -> usize {
+        self.bytes.len() + 20
+    }
+}

@@ -1,0 +1,198 @@
+//! The projector: runs the projections of a process.
+
+use crate::control::ControlError;
+use crate::declare::declare;
+use crate::keeper::Keeper;
+use crate::metrics;
+use crate::progress::Progress;
+use crate::projection::Projection;
+use crate::tenure::{End, Tenure};
+use event_store::{Log, ReadError, Tail};
+use kernel::Position;
+use sqlx::PgPool;
+use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
+use std::time::Duration;
+use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
+
+/// Pause before the projections are taken up again after Postgres was away or another process had taken them.
+const PAUSE: Duration = Duration::from_secs(1);
+
+/// How a projector works; the defaults suit two cores.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// Most events per transaction at the end of the log. A batch takes what is there and never waits to fill.
+    pub batch: usize,
+    /// Events per transaction while catching up.
+    pub catch_up_batch: usize,
+    /// Rows that each projection keeps in memory at the end of the log.
+    pub hot_rows: usize,
+    /// Rows that each projection keeps in memory while catching up.
+    pub catch_up_hot_rows: usize,
+    /// Projections that catch up at the same time.
+    pub lanes: usize,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self { batch: 1_000, catch_up_batch: 5_000, hot_rows: 10_000, catch_up_hot_rows: 100_000, lanes: 2 }
+    }
+}
+
+/// Why a projector stops before it is told to.
+#[derive(Debug, thiserror::Error)]
+pub enum RunError {
+    /// The control tables or the read models' tables could not be made.
+    #[error("declaring the read models")]
+    Declare(#[source] ControlError),
+    /// What was folded is not what the log tells.
+    #[error(
+        "LOG_DIVERGED: read model {name} (generation {generation}) was folded up to position {position}, and the log now has \
+         another event there, or none: a standby was promoted or a backup restored without its latest events. Nothing is \
+         folded any more. Run `sillage log adopt`, then rebuild the read models"
+    )]
+    Diverged {
+        /// The first read model that was seen to differ.
+        name: &'static str,
+        /// Its generation.
+        generation: i32,
+        /// The position of its checkpoint.
+        position: Position,
+    },
+    /// The tail gave events that do not follow the last one.
+    #[error("the tail gave position {got} after position {after}: nothing is folded over a gap")]
+    Gap {
+        /// The last position that was folded.
+        after: Position,
+        /// The position that came.
+        got: Position,
+    },
+    /// The engine itself panicked.
+    #[error("a projection's task panicked: {0}")]
+    Panicked(String),
+}
+
+/// What all projections of a process share.
+pub(crate) struct Shared {
+    pub(crate) tail: Tail,
+    /// The log for long scans, which need connections of their own.
+    pub(crate) scans: Log,
+    pub(crate) connect: PgConnectOptions,
+    pub(crate) options: Options,
+    pub(crate) progress: Progress,
+    pub(crate) lanes: Semaphore,
+}
+
+impl Shared {
+    pub(crate) const fn log(&self) -> &Log {
+        self.tail.log()
+    }
+
+    /// A projection that is no further behind than this joins the group.
+    pub(crate) fn near(&self) -> i64 {
+        i64::try_from(self.options.batch).unwrap_or(i64::MAX)
+    }
+}
+
+/// Folds the log into read models until it is told to stop.
+///
+/// Several processes may run the same read models: for each one of them folds and the others wait to take over. Processes
+/// of different versions may run side by side: each folds the generation of its own version.
+pub struct Projector {
+    shared: std::sync::Arc<Shared>,
+    models: Vec<Box<dyn Projection>>,
+}
+
+impl Projector {
+    /// Prepares to fold `models` from `tail`, writing to the database that the tail's log is in.
+    pub fn new(tail: Tail, models: Vec<Box<dyn Projection>>, options: Options) -> Self {
+        let connect = (*tail.log().pool().connect_options()).clone().statement_cache_capacity(1_000);
+        let progress = Progress::new(models.iter().map(|model| model.name()));
+        let lanes = Semaphore::new(options.lanes.max(1));
+        let scans = Log::new(scan_pool(&connect, &options));
+        Self { shared: std::sync::Arc::new(Shared { tail, scans, connect, options, progress, lanes }), models }
+    }
+
+    /// How far its projections are, for readers in the same process.
+    pub fn progress(&self) -> Progress {
+        self.shared.progress.clone()
+    }
+
+    /// Folds until `shutdown`, finishing the batches in hand.
+    ///
+    /// Postgres being away, a projection that cannot fold an event and another process taking over are no reasons to return:
+    /// it goes on as soon and as far as it can.
+    ///
+    /// # Errors
+    /// Folding on would be wrong: see [`RunError`].
+    pub async fn run(self, shutdown: CancellationToken) -> Result<(), RunError> {
+        let Self { shared, models } = self;
+        let Some(generations) = prepare(&shared, &models, &shutdown).await? else { return Ok(()) };
+        let mut idle: Vec<_> = models.into_iter().zip(generations).collect();
+        loop {
+            let generations: Vec<_> = idle.iter().map(|(_, generation)| generation.clone()).collect();
+            let mut keeper = Keeper::start(shared.connect.clone(), &generations);
+            let mut tenure = Tenure::new(std::sync::Arc::clone(&shared), idle);
+            let end = tenure.run(&mut keeper, &shutdown).await;
+            idle = tenure.close().await;
+            keeper.release().await;
+            match end {
+                End::Shutdown => return Ok(()),
+                End::Failed(error) => {
+                    tracing::error!(error = %error, "the projector stops");
+                    return Err(error);
+                }
+                End::Fenced => {
+                    metrics::fenced();
+                    tracing::warn!(
+                        "fenced: another process folds the read models, or the log was changed; starting again"
+                    );
+                }
+                End::Lost(reason) => tracing::warn!(reason, "the projector lost Postgres; starting again"),
+            }
+            tokio::select! {
+                () = tokio::time::sleep(PAUSE) => {}
+                () = shutdown.cancelled() => return Ok(()),
+            }
+        }
+    }
+}
+
+/// Connections that serve one scan and are then closed: one that is dropped half way leaves a `COPY` running on its
+/// connection, and sqlx would hand that to the next borrower, who would read the rest as the answer to his own query.
+fn scan_pool(connect: &PgConnectOptions, options: &Options) -> PgPool {
+    PgPoolOptions::new()
+        .max_connections(u32::try_from(options.lanes.max(1)).unwrap_or(u32::MAX).saturating_add(1))
+        .after_release(|_, _| Box::pin(async { Ok(false) }))
+        .connect_lazy_with(connect.clone().options([("statement_timeout", "300s")]))
+}
+
+/// Declares the read models, waiting for Postgres if it is away; `None` if told to stop meanwhile.
+async fn prepare(
+    shared: &Shared,
+    models: &[Box<dyn Projection>],
+    shutdown: &CancellationToken,
+) -> Result<Option<Vec<crate::control::Generation>>, RunError> {
+    loop {
+        let declared = async {
+            let head = shared.log().head().await.map_err(|error| match error {
+                ReadError::Database(source) => {
+                    ControlError::Database { doing: "reading the log's head".into(), source }
+                }
+                other => ControlError::Database { doing: other.to_string(), source: sqlx::Error::RowNotFound },
+            })?;
+            declare(&shared.connect, models, head.log_id, head.epoch).await
+        };
+        match declared.await {
+            Ok(generations) => return Ok(Some(generations)),
+            Err(ControlError::Database { doing, source }) if !matches!(source, sqlx::Error::Database(_)) => {
+                tracing::warn!(error = %source, doing, "the projector waits for Postgres");
+            }
+            Err(error) => return Err(RunError::Declare(error)),
+        }
+        tokio::select! {
+            () = tokio::time::sleep(PAUSE) => {}
+            () = shutdown.cancelled() => return Ok(None),
+        }
+    }
+}

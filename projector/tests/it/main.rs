@@ -1,0 +1,5 @@
+//! The engine against real Postgres.
+
+mod codec;
+mod fixtures;
+mod folding;
