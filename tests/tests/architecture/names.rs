@@ -5,8 +5,7 @@ use std::collections::BTreeMap;
 use std::fs;
 
 /// File names that refuse nothing, and so collect everything.
-const BANNED_FILES: [&str; 11] =
-    ["utils", "util", "common", "helpers", "helper", "manager", "types", "misc", "shared", "models", "service"];
+const BANNED_FILES: [&str; 8] = ["utils", "util", "common", "helpers", "helper", "manager", "types", "misc"];
 
 fn banned_file(source: &Source) -> Vec<String> {
     let stem = source.path.trim_end_matches(".rs");

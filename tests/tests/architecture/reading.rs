@@ -66,7 +66,7 @@ fn long_functions(source: &Source) -> Vec<String> {
 
 fn without_first_line(source: &Source) -> Vec<String> {
     let first = source.text.lines().next().unwrap_or_default();
-    let expected = if source.path.ends_with(".sql") { "-- " } else { "//! " };
+    let expected = if source::is_sql(&source.path) { "-- " } else { "//! " };
     if first.starts_with(expected) && first.trim_end().len() > expected.len() {
         return Vec::new();
     }
@@ -154,7 +154,7 @@ fn nothing_is_left_for_later() {
         "Nothing unfinished, unexplained or silenced.",
         &source::workspace()
             .iter()
-            .filter(|source| source.path.ends_with(".rs"))
+            .filter(|source| !source::is_sql(&source.path))
             .flat_map(never_written)
             .collect::<Vec<_>>(),
     );

@@ -22,7 +22,7 @@ pub(crate) struct Source {
 impl Source {
     /// Takes a file apart; what does not end in `.sql` is read as Rust.
     pub(crate) fn new(path: &str, text: &str) -> Self {
-        let kinds = if path.ends_with(".sql") { sql_kinds(text.as_bytes()) } else { rust_kinds(text.as_bytes()) };
+        let kinds = if is_sql(path) { sql_kinds(text.as_bytes()) } else { rust_kinds(text.as_bytes()) };
         let only = |wanted: Kind| {
             let kept = |(byte, kind): (u8, &Kind)| if *kind == wanted || byte == b'\n' { byte } else { b' ' };
             String::from_utf8(text.bytes().zip(&kinds).map(kept).collect()).expect("whole characters are kept or not")
@@ -64,6 +64,11 @@ enum Kind {
     Code,
     String,
     Comment,
+}
+
+/// Whether a path names a migration.
+pub(crate) fn is_sql(path: &str) -> bool {
+    Path::new(path).extension().is_some_and(|extension| extension == "sql")
 }
 
 /// What each byte of a Rust file belongs to. The quotes themselves are code.

@@ -1,0 +1,43 @@
+//! Every aggregate, one line each, so that tests can go through all of them.
+
+use crate::shape::{Shape, shapes};
+use domain::{field_sales, messaging, support};
+use kernel::{Aggregate, DecodeError, Event, EventData, codec};
+
+/// An aggregate with its type forgotten.
+pub struct Entry {
+    /// `support.ticket`; also its folder in `domain/src`, with a slash.
+    pub category: &'static str,
+    /// One example of every event type, as it is stored today.
+    pub examples: Vec<EventData>,
+    /// The event types that the code knows, with their fields.
+    pub shapes: Vec<Shape>,
+    /// Reads a stored event of any version and folds it into an empty state: both must always work.
+    pub read: fn(&EventData) -> Result<(), DecodeError>,
+}
+
+/// Every aggregate of every context, by category.
+pub fn aggregates() -> Vec<Entry> {
+    vec![
+        entry::<field_sales::building::Building>(),
+        entry::<field_sales::contract::Contract>(),
+        entry::<field_sales::door::Door>(),
+        entry::<field_sales::zone::Zone>(),
+        entry::<field_sales::zone_assignment::ZoneAssignment>(),
+        entry::<messaging::conversation::Conversation>(),
+        entry::<support::ticket::Ticket>(),
+    ]
+}
+
+fn entry<A: Aggregate>() -> Entry {
+    Entry {
+        category: A::CATEGORY,
+        examples: A::Event::examples().iter().map(|event| EventData::from(&event.encode())).collect(),
+        shapes: shapes::<A::Event>(),
+        read: |stored| {
+            let event: A::Event = codec::decode(A::CATEGORY, A::Event::UPCASTERS, stored)?;
+            let _ = A::default().evolve(&event);
+            Ok(())
+        },
+    }
+}
