@@ -145,73 +145,72 @@ create table log.snapshots (
     primary key (tenant_id, stream_id, category)
 );
 
--- Appends a batch of requests, all or nothing, in one transaction. Arrays are parallel: r_ one element per
--- request, s_ per stream a request names (s_added = 0: only its version is checked), c_ per number wanted,
--- k_ per reservation, e_ per event. Counts arrive 0-based where they index a request.
+-- Appends a batch of requests, all or nothing, in one transaction. Arrays are parallel; what is an index counts
+-- from 1. Passing an element costs as much as storing it, so everything is said once, where it belongs:
+--   r_  per request: who asks, the key, the index of its first stream, how many events the batch has up to its end
+--   s_  per stream that a request names, in the order of requests (s_added = 0: only its version is checked)
+--   e_  per event, in the order of streams
+--   k_  per name that is reserved or given back
+-- names is a dictionary of categories, types and actor kinds. An array of which every element would be null is null.
 --
--- The caller believes that every condition holds. Where one does not, the whole batch fails with SL001
--- and log.refusals says which requests are to blame. PL/pgSQL gives each statement a snapshot of its own, taken
--- after the head lock: what a statement reads here is what the previous append left.
+-- The caller believes that every condition holds. Where one does not, the whole batch fails with SL001 or a unique
+-- violation, and log.refusals says which requests are to blame. PL/pgSQL gives each statement a snapshot of its own,
+-- taken after the head lock: what a statement reads here is what the previous append left.
 create function log.append(
-    r_tenant uuid[], r_key uuid[], r_hash uuid[], r_stream uuid[], r_version integer[], r_last integer[],
-    r_changed boolean[], r_counter text[],
-    s_tenant uuid[], s_stream uuid[], s_category text[], s_expected integer[], s_added integer[],
+    names text[],
+    r_tenant uuid[], r_key uuid[], r_hash uuid[], r_actor uuid[], r_kind smallint[], r_behalf uuid[],
+    r_correlation uuid[], r_causation uuid[], r_trace text[], r_occurred timestamptz[], r_counter text[],
+    r_stream integer[], r_last integer[],
+    s_request integer[], s_id uuid[], s_category smallint[], s_expected integer[], s_added integer[],
     n_create integer, n_update integer, n_check integer,
-    k_tenant uuid[], k_scope text[], k_key text[], k_stream uuid[], k_release boolean[],
-    e_occurred timestamptz[], e_numbered integer[], e_version integer[], e_schema smallint[], e_id uuid[],
-    e_tenant uuid[], e_stream uuid[], e_command uuid[], e_correlation uuid[], e_causation uuid[], e_actor uuid[],
-    e_behalf uuid[], e_kind text[], e_category text[], e_type text[], e_trace text[], e_data bytea[]
-) returns table (base bigint, epoch integer, recorded_at timestamptz, numbers bigint[])
+    e_stream integer[], e_offset integer[], e_type smallint[], e_schema smallint[], e_id uuid[], e_data bytea[],
+    k_request integer[], k_scope text[], k_key text[], k_release boolean[],
+    out base bigint, out epoch integer, out recorded_at timestamptz, out numbers bigint[]
+)
 language plpgsql as $$
 #variable_conflict use_column
 declare
     added constant integer := coalesce(array_length(e_id, 1), 0);
-    head_base bigint;
-    head_epoch integer;
-    head_time timestamptz;
-    given bigint[];
     touched bigint;
 begin
     update log.head h
     set position = h.position + added,
         event_id = case when added > 0 then e_id[added] else h.event_id end,
         recorded_at = greatest(h.recorded_at, clock_timestamp())
-    returning h.position - added, h.epoch, h.recorded_at into head_base, head_epoch, head_time;
+    returning h.position - added, h.epoch, h.recorded_at into base, epoch, recorded_at;
 
     if n_create > 0 then
         insert into log.streams (tenant_id, stream_id, version, category)
-        select t, s, a, c from unnest(s_tenant, s_stream, s_category, s_expected, s_added) as u(t, s, c, x, a)
-        where x = 0 and a > 0
-        on conflict do nothing;
-        get diagnostics touched = row_count;
-        if touched <> n_create then raise exception 'a stream exists' using errcode = 'SL001'; end if;
+        select r_tenant[r], s, a, names[c] from unnest(s_request, s_id, s_category, s_expected, s_added) as u(r, s, c, x, a)
+        where x = 0 and a > 0;
     end if;
     if n_update > 0 then
         update log.streams as known set version = x + a
-        from unnest(s_tenant, s_stream, s_category, s_expected, s_added) as u(t, s, c, x, a)
-        where x > 0 and a > 0 and known.tenant_id = t and known.stream_id = s and known.category = c and known.version = x;
+        from unnest(s_request, s_id, s_category, s_expected, s_added) as u(r, s, c, x, a)
+        where x > 0 and a > 0 and known.tenant_id = r_tenant[r] and known.stream_id = s and known.category = names[c]
+          and known.version = x;
         get diagnostics touched = row_count;
         if touched <> n_update then raise exception 'a stream has moved on' using errcode = 'SL001'; end if;
     end if;
     if n_check > 0 then
         select count(*) into touched
-        from unnest(s_tenant, s_stream, s_category, s_expected, s_added) as u(t, s, c, x, a)
-        left join log.streams known on known.tenant_id = t and known.stream_id = s and known.category = c
+        from unnest(s_request, s_id, s_category, s_expected, s_added) as u(r, s, c, x, a)
+        left join log.streams known on known.tenant_id = r_tenant[r] and known.stream_id = s and known.category = names[c]
         where a = 0 and coalesce(known.version, 0) = x;
         if touched <> n_check then raise exception 'a stream has moved on' using errcode = 'SL001'; end if;
     end if;
 
-    if array_length(k_key, 1) > 0 then
+    if k_key is not null then
         delete from log.reservations held
-        using unnest(k_tenant, k_scope, k_key, k_stream, k_release) as u(t, o, k, s, r)
-        where r and held.tenant_id = t and held.scope = o and held.key = k and held.stream_id = s;
+        using unnest(k_request, k_scope, k_key, k_release) as u(r, o, k, f)
+        where f and held.tenant_id = r_tenant[r] and held.scope = o and held.key = k and held.stream_id = s_id[r_stream[r]];
         -- A stream may reserve again what it holds.
         insert into log.reservations (tenant_id, scope, key, stream_id)
-        select t, o, k, s from unnest(k_tenant, k_scope, k_key, k_stream, k_release) as u(t, o, k, s, r) where not r
+        select r_tenant[r], o, k, s_id[r_stream[r]] from unnest(k_request, k_scope, k_key, k_release) as u(r, o, k, f) where not f
         on conflict (tenant_id, scope, key) do update set stream_id = excluded.stream_id
         where log.reservations.stream_id = excluded.stream_id;
         get diagnostics touched = row_count;
-        if touched <> (select count(*) from unnest(k_release) as r where not r) then
+        if touched <> (select count(*) from unnest(k_release) as f where not f) then
             raise exception 'a name is taken' using errcode = 'SL001';
         end if;
     end if;
@@ -227,39 +226,38 @@ begin
             on conflict (tenant_id, name) do update set value = counter.value + excluded.value
             returning tenant_id, name, value
         )
-        select array_agg(value - total + nth order by r) into given
+        select array_agg(value - total + nth order by r) into numbers
         from unnest(r_tenant, r_counter) with ordinality as u(t, n, r)
         left join wanted using (r)
         left join advanced on tenant_id = wanted.t and name = wanted.n;
     end if;
 
-    insert into log.idempotency
-        (tenant_id, key, request_hash, stream_id, position, number, recorded_at, version, changed)
-    select t, k, h, s, head_base + l, given[r], head_time, v, c
-    from unnest(r_tenant, r_key, r_hash, r_stream, r_version, r_last, r_changed) with ordinality as u(t, k, h, s, v, l, c, r)
-    on conflict do nothing;
-    get diagnostics touched = row_count;
-    if touched <> array_length(r_key, 1) then raise exception 'a key was used' using errcode = 'SL001'; end if;
+    insert into log.idempotency (tenant_id, key, request_hash, stream_id, position, number, recorded_at, version, changed)
+    select t, k, h, s_id[s], append.base + l, numbers[r], append.recorded_at, s_expected[s] + s_added[s],
+           l > coalesce(r_last[r - 1], 0)
+    from unnest(r_tenant, r_key, r_hash, r_stream, r_last) with ordinality as u(t, k, h, s, l, r);
 
     if added > 0 then
+        -- The first event of a request's first stream carries its number.
         insert into log.events (position, recorded_at, occurred_at, number, epoch, version, schema_version, event_id,
             tenant_id, stream_id, command_id, correlation_id, causation_id, actor_id, on_behalf_of, actor_kind,
             category, type, trace, data)
-        select head_base + p, head_time, o, case when n > 0 then given[n] end, head_epoch, v, sv, i,
-               t, s, cm, co, ca, ac, ob, ak, ct, ty, tr, d
-        from unnest(e_occurred, e_numbered, e_version, e_schema, e_id, e_tenant, e_stream, e_command, e_correlation,
-                    e_causation, e_actor, e_behalf, e_kind, e_category, e_type, e_trace, e_data)
-            with ordinality as u(o, n, v, sv, i, t, s, cm, co, ca, ac, ob, ak, ct, ty, tr, d, p);
+        select append.base + p, append.recorded_at, r_occurred[r], case when o = 1 and r_stream[r] = s then numbers[r] end,
+               append.epoch, s_expected[s] + o, v, i, r_tenant[r], s_id[s], r_key[r], r_correlation[r], r_causation[r],
+               r_actor[r], r_behalf[r], names[r_kind[r]], names[s_category[s]], names[y], r_trace[r], d
+        from (
+            select p, s, s_request[s] as r, o, y, v, i, d
+            from unnest(e_stream, e_offset, e_type, e_schema, e_id, e_data) with ordinality as u(s, o, y, v, i, d, p)
+            offset 0
+        ) as event;
     end if;
-
-    return query select head_base, head_epoch, head_time, given;
 end $$;
 
 -- Which requests of a failed batch are to blame, and why. One row per reason; reads only.
 create function log.refusals(
     r_tenant uuid[], r_key uuid[],
     s_request integer[], s_tenant uuid[], s_stream uuid[], s_category text[], s_expected integer[],
-    k_request integer[], k_tenant uuid[], k_scope text[], k_key text[], k_stream uuid[], k_release boolean[]
+    k_request integer[], k_tenant uuid[], k_scope text[], k_key text[], k_stream uuid[]
 ) returns table (
     request integer, reason text, stream_id uuid, version integer, scope text, key text,
     request_hash uuid, last_position bigint, number bigint, recorded_at timestamptz, changed boolean
@@ -276,7 +274,6 @@ language sql stable as $$
     where coalesce(known.version, 0) <> x
     union all
     select r, 'reserved', held.stream_id, null, o, k, null, null, null, null, null
-    from unnest(k_request, k_tenant, k_scope, k_key, k_stream, k_release) as u(r, t, o, k, s, f)
+    from unnest(k_request, k_tenant, k_scope, k_key, k_stream) as u(r, t, o, k, s)
     join log.reservations held on held.tenant_id = t and held.scope = o and held.key = k and held.stream_id <> s
-    where not f
 $$;

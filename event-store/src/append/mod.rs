@@ -2,6 +2,9 @@
 
 mod appender;
 mod batch;
+mod claims;
+mod dispatcher;
+mod lane;
 mod refusal;
 
 pub use appender::{Appender, AppenderOptions};

@@ -1,6 +1,5 @@
 //! Which requests of a failed batch are to blame.
 
-use super::batch::Batch;
 use super::{Answer, Append, AppendError};
 use kernel::{Epoch, Position, Version};
 use sqlx::postgres::PgRow;
@@ -9,7 +8,7 @@ use std::collections::HashMap;
 use uuid::Uuid;
 
 const REFUSALS: &str = "select request, reason, stream_id, version, scope, key, request_hash, last_position, number, \
-    recorded_at, changed from log.refusals($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)";
+    recorded_at, changed from log.refusals($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)";
 
 /// What a request that cannot be appended is told, by its index in the batch.
 pub(super) type Refusals = HashMap<usize, Result<Answer, AppendError>>;
@@ -17,26 +16,27 @@ pub(super) type Refusals = HashMap<usize, Result<Answer, AppendError>>;
 /// Asks Postgres why the batch failed. An empty answer means that the reason is gone: try again.
 pub(super) async fn find(
     connection: &mut PgConnection,
-    batch: &Batch<'_>,
     appends: &[&Append],
     epoch: Epoch,
 ) -> Result<Refusals, sqlx::Error> {
-    let (tenants, keys) = batch.keys();
-    let (streams, names) = (batch.streams(), batch.names());
+    let requests = || (0_i32..).zip(appends.iter().copied());
+    let streams =
+        || requests().flat_map(|(index, append)| append.changes.iter().map(move |change| (index, append, change)));
+    let names = || requests().flat_map(|(index, append)| append.reserve.iter().map(move |name| (index, append, name)));
+    let holder = |append: &Append| append.changes.first().map_or(Uuid::nil(), |change| change.stream_id);
     let rows = sqlx::query(REFUSALS)
-        .bind(tenants)
-        .bind(keys)
-        .bind(&streams.request)
-        .bind(&streams.tenant)
-        .bind(&streams.stream)
-        .bind(&streams.category)
-        .bind(&streams.expected)
-        .bind(&names.request)
-        .bind(&names.tenant)
-        .bind(&names.scope)
-        .bind(&names.key)
-        .bind(&names.stream)
-        .bind(&names.release)
+        .bind(requests().map(|(_, append)| append.tenant_id.0).collect::<Vec<Uuid>>())
+        .bind(requests().map(|(_, append)| append.idempotency.key).collect::<Vec<Uuid>>())
+        .bind(streams().map(|(index, ..)| index).collect::<Vec<i32>>())
+        .bind(streams().map(|(_, append, _)| append.tenant_id.0).collect::<Vec<Uuid>>())
+        .bind(streams().map(|(.., change)| change.stream_id).collect::<Vec<Uuid>>())
+        .bind(streams().map(|(.., change)| change.category).collect::<Vec<&str>>())
+        .bind(streams().map(|(.., change)| change.expected.0).collect::<Vec<i32>>())
+        .bind(names().map(|(index, ..)| index).collect::<Vec<i32>>())
+        .bind(names().map(|(_, append, _)| append.tenant_id.0).collect::<Vec<Uuid>>())
+        .bind(names().map(|(.., name)| name.scope).collect::<Vec<&str>>())
+        .bind(names().map(|(.., name)| name.key.as_str()).collect::<Vec<&str>>())
+        .bind(names().map(|(_, append, _)| holder(append)).collect::<Vec<Uuid>>())
         .fetch_all(connection)
         .await?;
     let mut refusals = Refusals::new();

@@ -1,0 +1,234 @@
+//! A lane: one connection that stores one batch after the other and answers its requests.
+
+use super::batch::Batch;
+use super::claims::StreamKey;
+use super::refusal;
+use super::{Answer, Append, AppendError};
+use crate::schema;
+use kernel::{Epoch, Position};
+use sqlx::postgres::PgConnectOptions;
+use sqlx::{Connection, PgConnection, PgPool};
+use std::collections::HashMap;
+use std::time::{Duration, Instant};
+use tokio::sync::{mpsc, oneshot};
+
+/// How often a batch is tried anew before its requests are told that the log is not available.
+const MAX_ATTEMPTS: usize = 8;
+/// How long Postgres may take for a batch.
+const STATEMENT_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long requests are refused at once after Postgres could not be reached.
+const RECONNECT_PAUSE: Duration = Duration::from_millis(250);
+
+/// A request and whoever waits for its answer.
+pub(super) struct Pending {
+    pub(super) append: Append,
+    pub(super) answer: oneshot::Sender<Result<Answer, AppendError>>,
+}
+
+/// What became of a batch, for the dispatcher; its requests have been answered.
+#[derive(Default)]
+pub(super) struct Done {
+    /// Which lane is free again.
+    pub(super) lane: usize,
+    /// Versions that streams have reached.
+    pub(super) learned: Vec<(StreamKey, i32)>,
+    /// The connection was lost: what was learned before may belong to another database.
+    pub(super) lost: bool,
+    /// The end of the log after the batch, if it was stored.
+    pub(super) head: Option<Position>,
+}
+
+pub(super) struct Lane {
+    pub(super) index: usize,
+    pub(super) session: PgConnectOptions,
+    pub(super) pool: PgPool,
+    pub(super) partition_size: i64,
+    connection: Option<PgConnection>,
+    unreachable_until: Option<Instant>,
+    epoch: Epoch,
+}
+
+impl Lane {
+    pub(super) const fn new(index: usize, session: PgConnectOptions, pool: PgPool, partition_size: i64) -> Self {
+        let epoch = Epoch::ZERO;
+        Self { index, session, pool, partition_size, connection: None, unreachable_until: None, epoch }
+    }
+
+    /// Stores batches until there are no more.
+    pub(super) async fn run(mut self, mut batches: mpsc::Receiver<Vec<Pending>>, done: mpsc::Sender<Done>) {
+        while let Some(batch) = batches.recv().await {
+            let mut report = Done { lane: self.index, ..Done::default() };
+            self.commit(batch, &mut report).await;
+            if done.send(report).await.is_err() {
+                return;
+            }
+        }
+    }
+
+    /// Stores the batch and answers every request in it.
+    async fn commit(&mut self, mut batch: Vec<Pending>, report: &mut Done) {
+        let started = Instant::now();
+        metrics::histogram!("append_batch_requests").record(to_f64(batch.len()));
+        for _ in 0..MAX_ATTEMPTS {
+            match self.attempt(&mut batch, report).await {
+                Ok(()) => {
+                    metrics::histogram!("append_seconds").record(started.elapsed().as_secs_f64());
+                    return;
+                }
+                Err(Failure::Again) => {}
+                Err(Failure::Fatal(reason)) if batch.len() > 1 => {
+                    // One request may be to blame that Postgres cannot store: each for itself.
+                    tracing::warn!(reason, requests = batch.len(), "a batch failed; appending one by one");
+                    for pending in batch {
+                        Box::pin(self.commit(vec![pending], report)).await;
+                    }
+                    return;
+                }
+                Err(Failure::Fatal(reason) | Failure::Unreachable(reason)) => return fail(batch, &reason),
+            }
+        }
+        fail(batch, "the batch was refused again and again");
+    }
+
+    async fn attempt(&mut self, batch: &mut Vec<Pending>, report: &mut Done) -> Result<(), Failure> {
+        let mut connection = self.connected(report).await?;
+        let outcome = self.send(&mut connection, batch).await;
+        if !matches!(outcome, Outcome::Failed(Failure::Again | Failure::Unreachable(_))) {
+            self.connection = Some(connection);
+        } else {
+            report.lost = true;
+        }
+        match outcome {
+            Outcome::Stored(answers, head) => {
+                report.head = Some(head);
+                for (pending, answer) in std::mem::take(batch).into_iter().zip(answers) {
+                    self.epoch = answer.epoch;
+                    for change in &pending.append.changes {
+                        let reached = change.expected.0 + i32::try_from(change.events.len()).unwrap_or(i32::MAX);
+                        report.learned.push((StreamKey::of(&pending.append, change), reached));
+                    }
+                    let _ = pending.answer.send(Ok(answer));
+                }
+                Ok(())
+            }
+            Outcome::Refused(mut refusals) => {
+                for (index, pending) in std::mem::take(batch).into_iter().enumerate() {
+                    match refusals.remove(&index) {
+                        Some(answer) => refuse(pending, answer, report),
+                        None => batch.push(pending),
+                    }
+                }
+                if batch.is_empty() { Ok(()) } else { Err(Failure::Again) }
+            }
+            Outcome::Failed(failure) => Err(failure),
+        }
+    }
+
+    async fn send(&self, connection: &mut PgConnection, batch: &[Pending]) -> Outcome {
+        let appends: Vec<&Append> = batch.iter().map(|pending| &pending.append).collect();
+        let arrays = Batch::of(appends.iter().copied());
+        let error = match bounded(arrays.send(connection)).await {
+            Ok(written) => return Outcome::Stored(arrays.answers(&written), arrays.head(&written)),
+            Err(error) => error,
+        };
+        match code_of(&error).as_deref() {
+            // A condition did not hold: log.append raised it, or a unique index found it.
+            Some("SL001" | "23505") => match bounded(refusal::find(connection, &appends, self.epoch)).await {
+                Ok(refusals) => Outcome::Refused(refusals),
+                Err(error) => Outcome::Failed(Failure::of(&error)),
+            },
+            // No partition for the position.
+            Some("23514") => match schema::make_partitions(&self.pool, self.partition_size).await {
+                Ok(()) => Outcome::Refused(HashMap::new()),
+                Err(error) => Outcome::Failed(Failure::Fatal(error.to_string())),
+            },
+            _ => Outcome::Failed(Failure::of(&error)),
+        }
+    }
+
+    async fn connected(&mut self, report: &mut Done) -> Result<PgConnection, Failure> {
+        if let Some(connection) = self.connection.take() {
+            return Ok(connection);
+        }
+        if self.unreachable_until.is_some_and(|until| Instant::now() < until) {
+            return Err(Failure::Unreachable("Postgres cannot be reached".into()));
+        }
+        report.lost = true;
+        match tokio::time::timeout(Duration::from_secs(2), PgConnection::connect_with(&self.session)).await {
+            Ok(Ok(connection)) => {
+                self.unreachable_until = None;
+                Ok(connection)
+            }
+            outcome => {
+                self.unreachable_until = Some(Instant::now() + RECONNECT_PAUSE);
+                let reason = match outcome {
+                    Ok(Err(error)) => error.to_string(),
+                    _ => "connecting took too long".into(),
+                };
+                tracing::error!(reason, "the appender cannot reach Postgres");
+                Err(Failure::Unreachable(reason))
+            }
+        }
+    }
+}
+
+fn refuse(pending: Pending, answer: Result<Answer, AppendError>, report: &mut Done) {
+    if let Err(AppendError::Conflict { stream_id, version }) = &answer
+        && let Some(change) = pending.append.changes.iter().find(|change| change.stream_id == *stream_id)
+    {
+        report.learned.push((StreamKey::of(&pending.append, change), version.0));
+    }
+    let _ = pending.answer.send(answer);
+}
+
+enum Outcome {
+    Stored(Vec<Answer>, Position),
+    /// These cannot be stored; the others can be sent again.
+    Refused(refusal::Refusals),
+    Failed(Failure),
+}
+
+enum Failure {
+    /// The connection is gone, or this is worth another try at once.
+    Again,
+    /// Postgres refused the statement; the connection is sound.
+    Fatal(String),
+    /// There is no connection.
+    Unreachable(String),
+}
+
+impl Failure {
+    fn of(error: &sqlx::Error) -> Self {
+        match error {
+            // The server is going away or coming up; the next attempt finds a new connection or none.
+            sqlx::Error::Database(database) => match database.code().as_deref() {
+                Some(code) if code.starts_with("57P") || code.starts_with("08") => Self::Again,
+                _ => Self::Fatal(database.to_string()),
+            },
+            // The connection broke: whether the batch was stored, its keys tell when it is sent again.
+            _ => Self::Again,
+        }
+    }
+}
+
+async fn bounded<T>(work: impl Future<Output = Result<T, sqlx::Error>>) -> Result<T, sqlx::Error> {
+    tokio::time::timeout(STATEMENT_TIMEOUT + Duration::from_secs(1), work)
+        .await
+        .unwrap_or_else(|_| Err(sqlx::Error::Protocol("Postgres did not answer in time".into())))
+}
+
+fn code_of(error: &sqlx::Error) -> Option<String> {
+    error.as_database_error()?.code().map(std::borrow::Cow::into_owned)
+}
+
+fn fail(batch: Vec<Pending>, reason: &str) {
+    metrics::counter!("append_failed_requests").increment(batch.len() as u64);
+    for pending in batch {
+        let _ = pending.answer.send(Err(AppendError::Unavailable(reason.to_owned())));
+    }
+}
+
+#[expect(clippy::cast_precision_loss, reason = "a batch has at most hundreds of requests")]
+const fn to_f64(count: usize) -> f64 {
+    count as f64
+}
