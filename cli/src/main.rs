@@ -1,1 +1,6 @@
-fn main(){}
+//! The binary `sillage`.
+
+fn main() -> std::process::ExitCode {
+    platform::telemetry::install_crypto();
+    cli::main()
+}

@@ -1,0 +1,342 @@
+//! The command line. Every setting is a flag and an environment variable.
+
+use crate::failure::EXIT_CODES;
+use crate::tokens::Ttl;
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use platform::config::{AuthArgs, DatabaseArgs, LimitArgs, ListenArgs, LogArgs, NatsArgs};
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+use uuid::Uuid;
+
+/// Sillage: five businesses on one log of events.
+///
+/// Without a command, `sillage up` runs: everything in one process, ready to try. `sillage <command> --help` lists the
+/// settings of a command with their variables and defaults.
+#[derive(Parser, Debug)]
+#[command(name = "sillage", version, after_help = EXIT_CODES, subcommand_required = true, arg_required_else_help = false)]
+pub(crate) struct Sillage {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Subcommand, Debug)]
+pub(crate) enum Command {
+    /// Starts everything in one process: Postgres and NATS where none are given, both APIs, projector, demo tenant.
+    Up(Box<Up>),
+    /// Serves commands, and relays what it commits to NATS.
+    CommandApi(Box<CommandApi>),
+    /// Serves queries.
+    QueryApi(Box<QueryApi>),
+    /// Folds the log into the read models.
+    Projector(Box<ProjectorProcess>),
+    /// Relays the log to NATS, for processes that append without NATS.
+    Relay(Box<RelayProcess>),
+    /// Brings the database to this program's schema.
+    Migrate(Box<OnDatabase>),
+    /// What is configured, and what is wrong with it.
+    #[command(subcommand)]
+    Config(ConfigCommand),
+    /// Access tokens of the local key.
+    #[command(subcommand)]
+    Token(TokenCommand),
+    /// The local signing key.
+    #[command(subcommand)]
+    Keys(KeysCommand),
+    /// The read models at work.
+    #[command(subcommand)]
+    Projections(ProjectionsCommand),
+    /// Proves that the log is whole and that every read model is what the log says.
+    Verify(Box<Verify>),
+    /// Prints an API's OpenAPI document.
+    Openapi {
+        /// Which API.
+        #[arg(value_enum)]
+        api: Api,
+    },
+    /// Prints the version.
+    Version,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(crate) enum Api {
+    /// The command API.
+    Command,
+    /// The query API.
+    Query,
+}
+
+/// Where local things lie.
+#[derive(Args, Clone, Debug)]
+#[command(next_help_heading = "Folder")]
+pub(crate) struct Folder {
+    /// Folder for local data: private servers, the signing key, run.json. One `sillage up` at a time.
+    #[arg(long, env = "SILLAGE_DATA_DIR", value_name = "FOLDER", default_value = ".sillage")]
+    pub(crate) data_dir: PathBuf,
+    /// Folder for fetched programs; `bin` in the data folder unless given.
+    #[arg(long, env = "SILLAGE_PROGRAMS_DIR", value_name = "FOLDER")]
+    pub(crate) programs_dir: Option<PathBuf>,
+}
+
+impl Folder {
+    pub(crate) fn programs(&self) -> PathBuf {
+        self.programs_dir.clone().unwrap_or_else(|| self.data_dir.join("bin"))
+    }
+}
+
+/// How a process starts.
+#[derive(Args, Clone, Debug)]
+#[command(next_help_heading = "Start")]
+pub(crate) struct Start {
+    /// How long to wait for Postgres (and its schema) at the start, in seconds.
+    #[arg(long, env = "SILLAGE_START_WAIT_S", value_name = "S", default_value_t = 60)]
+    pub(crate) start_wait_s: u64,
+    /// Also use a Postgres that may lose acknowledged commands. For throw-away data in tests only.
+    #[arg(long, env = "SILLAGE_ALLOW_UNSAFE_POSTGRES")]
+    pub(crate) allow_unsafe_postgres: bool,
+}
+
+impl Start {
+    pub(crate) const fn patience(&self) -> Duration {
+        Duration::from_secs(self.start_wait_s)
+    }
+}
+
+#[derive(Args, Debug)]
+#[command(after_help = EXIT_CODES, mut_arg("drain_timeout_s", |arg| arg.default_value("5")))]
+pub(crate) struct Up {
+    /// Address of the command API; 127.0.0.1:8080, or a free port if that is taken.
+    #[arg(long, env = "SILLAGE_COMMAND_LISTEN", value_name = "ADDRESS", help_heading = "Listening")]
+    pub(crate) command_listen: Option<SocketAddr>,
+    /// Address of the query API; 127.0.0.1:8081, or a free port if that is taken.
+    #[arg(long, env = "SILLAGE_QUERY_LISTEN", value_name = "ADDRESS", help_heading = "Listening")]
+    pub(crate) query_listen: Option<SocketAddr>,
+    /// Address for operators; 127.0.0.1:9090, or a free port if that is taken. Not authenticated: keep it private.
+    #[arg(long, env = "SILLAGE_ADMIN_LISTEN", value_name = "ADDRESS", help_heading = "Listening")]
+    pub(crate) admin_listen: Option<SocketAddr>,
+    /// Load no demo tenant and print no examples.
+    #[arg(long, env = "SILLAGE_NO_DEMO")]
+    pub(crate) no_demo: bool,
+    /// Run without NATS: readers poll Postgres.
+    #[arg(long, env = "SILLAGE_NO_NATS", conflicts_with = "nats_url")]
+    pub(crate) no_nats: bool,
+    /// Print neither progress nor examples, and only warnings.
+    #[arg(long, short, env = "SILLAGE_QUIET")]
+    pub(crate) quiet: bool,
+    #[command(flatten)]
+    pub(crate) start: Start,
+    #[command(flatten)]
+    pub(crate) folder: Folder,
+    #[command(flatten)]
+    pub(crate) database: DatabaseArgs,
+    #[command(flatten)]
+    pub(crate) nats: NatsArgs,
+    #[command(flatten)]
+    pub(crate) auth: AuthArgs,
+    #[command(flatten)]
+    pub(crate) log: LogArgs,
+    #[command(flatten)]
+    pub(crate) limits: LimitArgs,
+}
+
+impl Up {
+    /// What is wrong with the settings.
+    pub(crate) fn findings(&self) -> Vec<String> {
+        [self.database.check(), self.nats.check(), self.auth.check(), self.log.check(), self.limits.check()].concat()
+    }
+}
+
+/// What every separate process is told.
+#[derive(Args, Clone, Debug)]
+#[command(after_help = EXIT_CODES, mut_arg("database_url", |arg| arg.help(
+    "Postgres to use, like postgres://user:password@host/database. Without it, that of a running `sillage up`"
+)), mut_arg("nats_url", |arg| arg.help(
+    "NATS server with JetStream, like nats://host:4222. Without it, readers poll Postgres"
+)))]
+pub(crate) struct Common {
+    #[command(flatten)]
+    pub(crate) start: Start,
+    #[command(flatten)]
+    pub(crate) folder: Folder,
+    #[command(flatten)]
+    pub(crate) database: DatabaseArgs,
+    #[command(flatten)]
+    pub(crate) nats: NatsArgs,
+    #[command(flatten)]
+    pub(crate) log: LogArgs,
+    #[command(flatten)]
+    pub(crate) limits: LimitArgs,
+}
+
+impl Common {
+    pub(crate) fn findings(&self) -> Vec<String> {
+        [self.database.check(), self.nats.check(), self.log.check(), self.limits.check()].concat()
+    }
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct CommandApi {
+    #[command(flatten)]
+    pub(crate) listen: ListenArgs,
+    #[command(flatten)]
+    pub(crate) auth: AuthArgs,
+    #[command(flatten)]
+    pub(crate) common: Common,
+}
+
+#[derive(Args, Debug)]
+#[command(mut_arg("listen", |arg| arg.default_value("127.0.0.1:8081")))]
+#[command(mut_arg("admin_listen", |arg| arg.default_value("127.0.0.1:9091")))]
+pub(crate) struct QueryApi {
+    #[command(flatten)]
+    pub(crate) listen: ListenArgs,
+    #[command(flatten)]
+    pub(crate) auth: AuthArgs,
+    #[command(flatten)]
+    pub(crate) common: Common,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct ProjectorProcess {
+    /// Address for operators: liveness, readiness, metrics. Not authenticated, so keep it private.
+    #[arg(long, env = "SILLAGE_ADMIN_LISTEN", value_name = "ADDRESS", default_value = "127.0.0.1:9092")]
+    pub(crate) admin_listen: SocketAddr,
+    #[command(flatten)]
+    pub(crate) common: Common,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct RelayProcess {
+    /// Address for operators: liveness, readiness, metrics. Not authenticated, so keep it private.
+    #[arg(long, env = "SILLAGE_ADMIN_LISTEN", value_name = "ADDRESS", default_value = "127.0.0.1:9093")]
+    pub(crate) admin_listen: SocketAddr,
+    #[command(flatten)]
+    pub(crate) common: Common,
+}
+
+/// A command that works on the database and ends.
+#[derive(Args, Debug)]
+#[command(mut_arg("database_url", |arg| arg.help(
+    "Postgres to use. Without it, that of a running `sillage up`, or else the folder's private one"
+)))]
+pub(crate) struct OnDatabase {
+    #[command(flatten)]
+    pub(crate) start: Start,
+    #[command(flatten)]
+    pub(crate) folder: Folder,
+    #[command(flatten)]
+    pub(crate) database: DatabaseArgs,
+    /// Print no progress.
+    #[arg(long, short)]
+    pub(crate) quiet: bool,
+}
+
+#[derive(Subcommand, Debug)]
+pub(crate) enum ConfigCommand {
+    /// Prints every setting of a process with its source, secrets redacted, and what is wrong; exits 1 if something is.
+    Check(Box<ConfigCheck>),
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct ConfigCheck {
+    /// Also tries whether Postgres can be reached and is safe.
+    #[arg(long)]
+    pub(crate) connect: bool,
+    #[command(flatten)]
+    pub(crate) up: Up,
+}
+
+#[derive(Subcommand, Debug)]
+pub(crate) enum TokenCommand {
+    /// Signs an access token with the local key and prints it.
+    Issue(TokenIssue),
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct TokenIssue {
+    /// Whose token, of the demo tenant: demo-agent, demo-customer, demo-second-customer, demo-sales-rep, demo-manager.
+    #[arg(long, value_name = "ROLE")]
+    pub(crate) role: Option<String>,
+    /// The tenant; the role's unless given.
+    #[arg(long, value_name = "UUID")]
+    pub(crate) tenant: Option<Uuid>,
+    /// Who acts; the role's person unless given.
+    #[arg(long, value_name = "UUID")]
+    pub(crate) user: Option<Uuid>,
+    /// What it permits, with commas between, or `all`; the role's unless given.
+    #[arg(long, value_name = "SCOPES", value_delimiter = ',')]
+    pub(crate) scopes: Option<Vec<String>>,
+    /// How long it is good: 90s, 45m, 12h, 30d.
+    #[arg(long, value_name = "TIME", default_value = "12h")]
+    pub(crate) ttl: Ttl,
+    /// The private key, PKCS#8 PEM; the data folder's unless given.
+    #[arg(long, env = "SILLAGE_SIGNING_KEY_FILE", value_name = "FILE")]
+    pub(crate) key: Option<PathBuf>,
+    /// The `iss` of the token.
+    #[arg(long, env = "SILLAGE_TOKEN_ISSUER", value_name = "ISSUER", default_value = "sillage")]
+    pub(crate) token_issuer: String,
+    /// The `aud` of the token.
+    #[arg(long, env = "SILLAGE_TOKEN_AUDIENCE", value_name = "AUDIENCE", default_value = "sillage")]
+    pub(crate) token_audience: String,
+    #[command(flatten)]
+    pub(crate) folder: Folder,
+}
+
+#[derive(Subcommand, Debug)]
+pub(crate) enum KeysCommand {
+    /// Prints the public half as JWKS, for SILLAGE_JWKS_FILE.
+    Show {
+        /// The private key, PKCS#8 PEM; the data folder's unless given.
+        #[arg(long, env = "SILLAGE_SIGNING_KEY_FILE", value_name = "FILE")]
+        key: Option<PathBuf>,
+        #[command(flatten)]
+        folder: Folder,
+    },
+}
+
+#[derive(Subcommand, Debug)]
+pub(crate) enum ProjectionsCommand {
+    /// Prints every generation of every read model: state, position, gap, lag.
+    Status {
+        /// One JSON document instead of a table.
+        #[arg(long)]
+        json: bool,
+        #[command(flatten)]
+        on: Box<OnDatabase>,
+    },
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct Verify {
+    #[command(flatten)]
+    pub(crate) on: OnDatabase,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_sound() {
+        Sillage::command().debug_assert();
+    }
+
+    #[test]
+    fn the_query_api_has_ports_of_its_own() {
+        let parsed = Sillage::try_parse_from(["sillage", "query-api"]).unwrap();
+        let Command::QueryApi(query) = parsed.command else { panic!("another command: {parsed:?}") };
+        assert_eq!((query.listen.listen.port(), query.listen.admin_listen.port()), (8081, 9091));
+    }
+
+    #[test]
+    fn everything_has_a_help_text() {
+        fn check(command: &clap::Command) {
+            for argument in command.get_arguments() {
+                assert!(argument.get_help().is_some(), "{} {argument}", command.get_name());
+            }
+            command.get_subcommands().for_each(check);
+        }
+        check(&Sillage::command());
+    }
+}

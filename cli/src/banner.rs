@@ -1,0 +1,115 @@
+//! What `sillage up` prints when it is ready: where everything is, and four commands to paste.
+
+use crate::demo::{AGENT, CUSTOMER, DemoIds, SALES_REP};
+use crate::run_file::RunFile;
+use crate::terminal::Style;
+use serde_json::{Value, json};
+use std::fmt;
+use std::path::Path;
+use uuid::Uuid;
+
+pub(crate) struct Banner<'a> {
+    pub(crate) run: &'a RunFile,
+    pub(crate) demo: Option<&'a DemoIds>,
+    pub(crate) folder: &'a Path,
+    pub(crate) seconds: f32,
+}
+
+/// A command to paste, and the query that shows what it did.
+struct Example {
+    title: &'static str,
+    path: String,
+    body: Value,
+    shown_by: String,
+}
+
+impl fmt::Display for Banner<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let style = Style::detect();
+        let run = self.run;
+        writeln!(
+            f,
+            "\n{} in {:.1} s. Ctrl-C stops it; data stays in {}.\n",
+            style.bold("Sillage is ready"),
+            self.seconds,
+            self.folder.display()
+        )?;
+        writeln!(f, "  commands   {}   try them at {}/docs", run.command_url, run.command_url)?;
+        writeln!(f, "  queries    {}   try them at {}/docs", run.query_url, run.query_url)?;
+        if let Some(admin) = &run.admin_url {
+            writeln!(f, "  operators  {admin}   /readyz /livez /metrics")?;
+        }
+        if let Some(url) = &run.database_url {
+            writeln!(f, "  Postgres   {url}")?;
+        }
+        if let Some(url) = &run.nats_url {
+            writeln!(f, "  NATS       {url}")?;
+        }
+        match (self.demo, run.tokens.get("agent"), run.tokens.get("customer")) {
+            (Some(ids), Some(agent), Some(customer)) => self.examples(f, style, ids, agent, customer),
+            (Some(_), _, _) => writeln!(f, "\nTokens are accepted of the keys in SILLAGE_JWKS_FILE only."),
+            (None, _, _) => writeln!(f, "\n`sillage token issue --help` tells how to get a token."),
+        }
+    }
+}
+
+impl Banner<'_> {
+    fn examples(
+        &self,
+        f: &mut fmt::Formatter<'_>,
+        style: Style,
+        ids: &DemoIds,
+        agent: &str,
+        customer: &str,
+    ) -> fmt::Result {
+        let title = format!(
+            "{} ({}) and {} ({}), good for seven days:",
+            AGENT.name, AGENT.about, CUSTOMER.name, CUSTOMER.about
+        );
+        writeln!(f, "\n{} for the demo tenant: {title}\n", style.bold("Tokens"))?;
+        writeln!(f, "TOKEN={agent}\nCUSTOMER_TOKEN={customer}\n")?;
+        writeln!(f, "{}: paste the tokens into a shell, then any of these.", style.bold("Four things to do"))?;
+        for example in examples(ids) {
+            let (commands, queries) = (&self.run.command_url, &self.run.query_url);
+            writeln!(f, "\n{}", style.dim(&format!("# {}", example.title)))?;
+            writeln!(f, "curl -s {commands}{} \\", example.path)?;
+            writeln!(f, "  -H \"Authorization: Bearer $TOKEN\" -H 'Content-Type: application/json' \\")?;
+            writeln!(f, "  -H \"Idempotency-Key: demo-$(date +%s)-$RANDOM$RANDOM\" \\")?;
+            writeln!(f, "  -d '{}'", example.body)?;
+            writeln!(f, "curl -s '{queries}{}' -H \"Authorization: Bearer $TOKEN\"", example.shown_by)?;
+        }
+        Ok(())
+    }
+}
+
+fn examples(ids: &DemoIds) -> [Example; 4] {
+    [
+        Example {
+            title: "Create a ticket, and see it.",
+            path: "/v1/support/tickets".into(),
+            body: json!({
+                "subject": "Album delivery date", "description": "When will our album be sent?",
+                "priority": "medium", "customer_id": CUSTOMER.id(),
+            }),
+            shown_by: "/v1/support/tickets?limit=1".into(),
+        },
+        Example {
+            title: "Sign a contract at a door, and see it.",
+            path: "/v1/field-sales/contracts".into(),
+            body: json!({ "building_id": ids.building, "door_number": "302" }),
+            shown_by: format!("/v1/field-sales/contracts?building_id={}&limit=1", ids.building),
+        },
+        Example {
+            title: "Assign a zone to a sales rep (it takes him out of his other one), and see which he has now.",
+            path: format!("/v1/field-sales/zones/{}/assign", ids.free_zone),
+            body: json!({ "user_id": SALES_REP.id(), "user_type": "sales_rep" }),
+            shown_by: format!("/v1/field-sales/current-zones?user_id={}", SALES_REP.id()),
+        },
+        Example {
+            title: "Send a message to the client, and see it.",
+            path: format!("/v1/messaging/conversations/{}/messages", ids.conversation),
+            body: json!({ "message_id": Uuid::now_v7(), "content": "See you on Saturday!" }),
+            shown_by: format!("/v1/messaging/conversations/{}/messages?limit=1", ids.conversation),
+        },
+    ]
+}

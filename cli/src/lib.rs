@@ -1,0 +1,33 @@
+//! The one binary, `sillage`: all in one process by default, each process as a subcommand, operator tools.
+//!
+//! Start reading at [`up`]. Tests and benchmarks use [`Node`] and [`projections`] without the command line.
+
+mod arguments;
+mod attach;
+mod banner;
+mod config_check;
+pub mod demo;
+mod dispatch;
+pub mod failure;
+pub mod keys;
+mod listen;
+mod log_check;
+mod models;
+pub mod node;
+pub mod postgres;
+pub mod process;
+mod run_file;
+mod separate;
+mod supervise;
+pub mod terminal;
+pub mod tokens;
+pub mod up;
+mod verify;
+mod watcher;
+
+pub use dispatch::main;
+pub use failure::{Exit, Failure};
+pub use models::projections;
+pub use node::{Listeners, Node, NodeOptions};
+pub use process::Trust;
+pub use run_file::RunFile;

@@ -1,0 +1,180 @@
+//! Everything in one process: both APIs, the relay, the projector, the operators' door.
+
+use crate::failure::Failure;
+use crate::postgres::{Connections, Database};
+use crate::process::{Process, Shared, Trust};
+use crate::terminal::Progress;
+use platform::admin::{Readiness, Report};
+use platform::http::Settings;
+use platform::telemetry::Metrics;
+use std::net::SocketAddr;
+use std::time::Duration;
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+
+/// Where a node listens.
+pub struct Listeners {
+    /// For commands.
+    pub commands: TcpListener,
+    /// For queries.
+    pub queries: TcpListener,
+    /// For operators, with what is measured; tests and benchmarks do without.
+    pub admin: Option<(TcpListener, Metrics)>,
+}
+
+impl Listeners {
+    /// Free loopback ports, without the operators' door.
+    ///
+    /// # Errors
+    /// The system has no free port.
+    pub async fn free() -> std::io::Result<Self> {
+        let any = SocketAddr::from(([127, 0, 0, 1], 0));
+        Ok(Self { commands: TcpListener::bind(any).await?, queries: TcpListener::bind(any).await?, admin: None })
+    }
+}
+
+/// What a node works with.
+pub struct NodeOptions {
+    /// Postgres; the schema is brought up to date.
+    pub database_url: String,
+    /// NATS; without it readers poll.
+    pub nats_url: Option<String>,
+    /// Whose tokens are accepted.
+    pub trust: Trust,
+    /// Where it listens.
+    pub listeners: Listeners,
+    /// How HTTP is served.
+    pub settings: Settings,
+    /// How many connections.
+    pub connections: Connections,
+    /// Also runs on a Postgres that may lose what it acknowledges; for throw-away data.
+    pub allow_unsafe_postgres: bool,
+    /// How long Postgres may take to answer for the first time.
+    pub patience: Duration,
+    /// Who hears what is going on.
+    pub progress: Progress,
+}
+
+impl NodeOptions {
+    /// A node with the usual settings that says nothing while it starts.
+    pub fn new(database_url: impl Into<String>, trust: Trust, listeners: Listeners) -> Self {
+        Self {
+            database_url: database_url.into(),
+            nats_url: None,
+            trust,
+            listeners,
+            settings: Settings::default(),
+            connections: Connections::default(),
+            allow_unsafe_postgres: false,
+            patience: Duration::from_mins(1),
+            progress: Progress::new(true),
+        }
+    }
+}
+
+/// Where a node is reached.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Urls {
+    /// The command API, without a slash at the end.
+    pub commands: String,
+    /// The query API.
+    pub queries: String,
+    /// The operators' door.
+    pub admin: Option<String>,
+}
+
+/// A running node. Stop it with [`Node::stop`]; dropping it leaves its parts running until the runtime ends.
+pub struct Node {
+    process: Process,
+    urls: Urls,
+    database: Database,
+}
+
+impl Node {
+    /// Waits for Postgres, migrates, starts all parts. Ready to serve when it returns; the read models may still be
+    /// catching up, which [`Node::readiness`] tells.
+    ///
+    /// # Errors
+    /// Postgres cannot be had, or the schema cannot be brought up to date.
+    pub async fn start(options: NodeOptions) -> Result<Self, Failure> {
+        let NodeOptions { database_url, nats_url, trust, listeners, settings, connections, .. } = options;
+        let progress = &options.progress;
+        let database = Database::open(&database_url, options.patience, options.allow_unsafe_postgres, progress).await?;
+        database.migrate().await?;
+        let urls = Urls {
+            commands: url_of(&listeners.commands)?,
+            queries: url_of(&listeners.queries)?,
+            admin: listeners.admin.as_ref().map(|(listener, _)| url_of(listener)).transpose()?,
+        };
+        let mut process = Process::new(Shared { database: database.clone(), connections, settings, nats_url });
+        if let Some((listener, metrics)) = listeners.admin {
+            process.admin(listener, metrics);
+        }
+        process.command_api(listeners.commands, &trust)?;
+        process.project().await?;
+        process.query_api(listeners.queries, &trust)?;
+        process.watch(true);
+        Ok(Self { process, urls, database })
+    }
+
+    /// Where it is reached.
+    pub const fn urls(&self) -> &Urls {
+        &self.urls
+    }
+
+    /// The database it works with.
+    pub const fn database(&self) -> &Database {
+        &self.database
+    }
+
+    /// What `/readyz` answers.
+    pub fn readiness(&self) -> Report {
+        self.process.readiness().report()
+    }
+
+    /// Whether Postgres answered when it was last asked.
+    pub fn postgres_is_well(&self) -> watch::Receiver<bool> {
+        self.process.postgres_is_well()
+    }
+
+    /// The registry of checks, for whoever starts further parts.
+    pub fn checks(&self) -> Readiness {
+        self.process.readiness().clone()
+    }
+
+    /// Waits until every required check is well.
+    ///
+    /// # Errors
+    /// One is not within `at_most`; names it.
+    pub async fn until_ready(&self, at_most: Duration) -> Result<(), Failure> {
+        let waiting = async {
+            while !self.readiness().ready {
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+        };
+        if tokio::time::timeout(at_most, waiting).await.is_ok() {
+            return Ok(());
+        }
+        let checks = self.readiness().checks;
+        let failing = checks.iter().find_map(|(name, check)| Some((name, check.reason.as_ref()?)));
+        let (name, reason) = failing.map_or(("nothing", "not known"), |(name, reason)| (name, reason));
+        Err(Failure::failed(format!("not ready after {} s: {name}: {reason}", at_most.as_secs())))
+    }
+
+    /// Stops accepting, lets requests end, lets the projector finish its batch.
+    pub async fn stop(self) {
+        self.process.stop().await;
+    }
+}
+
+/// `http://127.0.0.1:8080`
+pub(crate) fn url_of(listener: &TcpListener) -> Result<String, Failure> {
+    let address = listener.local_addr().map_err(|error| Failure::failed("a listener has no address").because(error))?;
+    // Whoever listens everywhere is reached here.
+    let host = if address.ip().is_unspecified() { "127.0.0.1".to_owned() } else { host(address) };
+    Ok(format!("http://{host}:{}", address.port()))
+}
+
+fn host(address: SocketAddr) -> String {
+    if address.is_ipv6() { format!("[{}]", address.ip()) } else { address.ip().to_string() }
+}

@@ -1,0 +1,290 @@
+//! The running parts of one process, and how they stop: callers first, then what serves them.
+
+use crate::failure::Failure;
+use crate::models::projections;
+use crate::postgres::{Connections, Database};
+use crate::watcher::Watcher;
+use axum::Router;
+use axum::response::Redirect;
+use axum::routing::get;
+use event_store::jetstream::MirrorOptions;
+use event_store::relay::RelayState;
+use event_store::{Appender, Log, Relay, States, Tail, append::AppenderOptions};
+use kernel::Position;
+use platform::admin::{self, Check, Needed, Readiness};
+use platform::auth::{KeySet, Verifier};
+use platform::http::Settings;
+use platform::telemetry::Metrics;
+use projector::Projector;
+use sqlx::PgPool;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+/// States of aggregates that a process keeps in memory.
+const STATES: u64 = 100_000;
+/// How long the projector and the relay may take to finish what is in hand.
+const WORKERS_STOP: Duration = Duration::from_secs(5);
+
+/// What every part of a process shares.
+#[derive(Clone, Debug)]
+pub struct Shared {
+    /// Where the log is.
+    pub database: Database,
+    /// How many connections.
+    pub connections: Connections,
+    /// How HTTP is served.
+    pub settings: Settings,
+    /// Where NATS is, if it is anywhere.
+    pub nats_url: Option<String>,
+}
+
+/// Whose tokens the APIs of a process accept.
+#[derive(Clone, Debug)]
+pub struct Trust {
+    /// The keys that may sign.
+    pub keys: KeySet,
+    /// The `iss` that a token must have.
+    pub issuer: String,
+    /// The `aud` that a token must have.
+    pub audience: String,
+}
+
+impl Trust {
+    /// A verifier of its own for one API.
+    pub fn verifier(&self) -> Verifier {
+        Verifier::new(self.keys.clone(), &self.issuer, &self.audience)
+    }
+}
+
+/// The parts that run. Dropping it cancels nothing; call [`Process::stop`].
+pub struct Process {
+    shared: Shared,
+    readiness: Readiness,
+    running: Check,
+    /// Cancelled first: no new requests.
+    serving: CancellationToken,
+    /// Cancelled when the last request is answered.
+    working: CancellationToken,
+    servers: JoinSet<()>,
+    workers: JoinSet<()>,
+    pools: Vec<(&'static str, PgPool)>,
+    failed: watch::Sender<Option<String>>,
+    postgres_is_well: watch::Sender<bool>,
+}
+
+impl Process {
+    /// Nothing runs yet.
+    pub fn new(shared: Shared) -> Self {
+        let readiness = Readiness::new();
+        let running = readiness.check("running", Needed::Required);
+        running.failing("starting");
+        Self {
+            shared,
+            readiness,
+            running,
+            serving: CancellationToken::new(),
+            working: CancellationToken::new(),
+            servers: JoinSet::new(),
+            workers: JoinSet::new(),
+            pools: Vec::new(),
+            failed: watch::Sender::new(None),
+            postgres_is_well: watch::Sender::new(true),
+        }
+    }
+
+    /// The checks behind `/readyz`.
+    pub const fn readiness(&self) -> &Readiness {
+        &self.readiness
+    }
+
+    /// Whether Postgres answered when it was last asked.
+    pub fn postgres_is_well(&self) -> watch::Receiver<bool> {
+        self.postgres_is_well.subscribe()
+    }
+
+    /// Resolves, with the reason, when a part has ended that cannot be started again.
+    pub async fn failure(&self) -> String {
+        let mut failed = self.failed.subscribe();
+        let reason = failed.wait_for(Option::is_some).await.map(|reason| reason.clone().unwrap_or_default());
+        reason.unwrap_or_default()
+    }
+
+    fn pool(&mut self, name: &'static str, connections: u32) -> PgPool {
+        let pool = self.shared.database.pool(&format!("sillage-{name}"), connections, self.shared.connections.wait);
+        self.pools.push((name, pool.clone()));
+        pool
+    }
+
+    /// The write door on `listener`, and beside it a relay that hears of every commit at once.
+    ///
+    /// # Errors
+    /// The database URL is malformed, or the description cannot be written.
+    pub fn command_api(&mut self, listener: TcpListener, trust: &Trust) -> Result<(), Failure> {
+        let pool = self.pool("write", self.shared.connections.write);
+        let log = Log::new(pool.clone());
+        let appender = appender(&self.shared.database.url, pool)?;
+        if let Some(nats_url) = self.shared.nats_url.clone() {
+            self.relay_of(log.clone(), &nats_url, appender.committed());
+        }
+        let router = command_router(trust, &appender, &log);
+        self.api(listener, router, &command_api::openapi())
+    }
+
+    /// The read door on `listener`.
+    ///
+    /// # Errors
+    /// The description cannot be written.
+    pub fn query_api(&mut self, listener: TcpListener, trust: &Trust) -> Result<(), Failure> {
+        let pool = self.pool("read", self.shared.connections.read);
+        let services = query_api::Services::new(trust.verifier(), pool);
+        self.api(listener, query_api::router(Arc::new(services)), &query_api::openapi())
+    }
+
+    fn api(
+        &mut self,
+        listener: TcpListener,
+        router: Router,
+        document: &utoipa::openapi::OpenApi,
+    ) -> Result<(), Failure> {
+        let description = platform::openapi::router(document)
+            .map_err(|error| Failure::failed("the API's description cannot be written").because(error))?;
+        let start = Router::new().route("/", get(|| async { Redirect::temporary("/docs/") }));
+        let router = router.merge(description).merge(start);
+        let (settings, serving) = (self.shared.settings, self.serving.clone());
+        self.servers.spawn(async move {
+            let drained = platform::http::serve(listener, router, settings, serving).await;
+            if drained.cut_off > 0 {
+                tracing::warn!(connections = drained.cut_off, "connections were cut off at the end of the drain");
+            }
+        });
+        Ok(())
+    }
+
+    /// The operators' door, open until the very end.
+    pub fn admin(&mut self, listener: TcpListener, metrics: Metrics) {
+        let router = admin::router(self.readiness.clone(), metrics);
+        let (settings, working) = (self.shared.settings, self.working.clone());
+        self.workers.spawn(async move {
+            platform::http::serve(listener, router, settings, working).await;
+        });
+    }
+
+    /// A relay that looks at the log twice a second, for processes that append elsewhere.
+    pub fn relay(&mut self, nats_url: &str) {
+        let log = Log::new(self.pool("relay", 2));
+        let (bell, doorbell) = watch::channel(Position::ZERO);
+        // The relay takes a bell without a ringer for one that always rings.
+        let working = self.working.clone();
+        self.workers.spawn(async move {
+            working.cancelled().await;
+            drop(bell);
+        });
+        self.relay_of(log, nats_url, doorbell);
+    }
+
+    fn relay_of(&mut self, log: Log, nats_url: &str, doorbell: watch::Receiver<Position>) {
+        let check = self.readiness.check("relay", Needed::Optional);
+        let relay = Relay::new(log, MirrorOptions::new(nats_url), doorbell);
+        let mut state = relay.state();
+        let (working, failed) = (self.working.clone(), self.failed.clone());
+        let told = check.clone();
+        self.workers.spawn(async move {
+            loop {
+                tell_relay(&told, &state.borrow_and_update());
+                if state.changed().await.is_err() {
+                    return;
+                }
+            }
+        });
+        self.workers.spawn(async move {
+            if let Err(error) = relay.run(working).await {
+                let reason = Failure::failed("the relay has ended").because(error).to_string();
+                tracing::error!(reason, "the relay has ended; readers poll Postgres");
+                check.failing(reason.clone());
+                failed.send_replace(Some(reason));
+            }
+        });
+    }
+
+    /// Folds all read models of this build.
+    ///
+    /// # Errors
+    /// Postgres does not answer.
+    pub async fn project(&mut self) -> Result<(), Failure> {
+        let log = Log::new(self.pool("project", self.shared.connections.write));
+        let tail = Tail::start(log, self.shared.nats_url.clone(), self.working.clone())
+            .await
+            .map_err(|error| Failure::failed("the log cannot be followed").because(error))?;
+        let projector = Projector::new(tail, projections(), projector::Options::default());
+        let check = self.readiness.check("projector", Needed::Required);
+        let (working, failed) = (self.working.clone(), self.failed.clone());
+        check.ok();
+        self.workers.spawn(async move {
+            if let Err(error) = projector.run(working).await {
+                let reason = Failure::failed("the projector has ended").because(error).to_string();
+                check.failing(reason.clone());
+                failed.send_replace(Some(reason));
+            }
+        });
+        Ok(())
+    }
+
+    /// Everything has been started: looks after Postgres, the pools and (where asked) the projections from now on.
+    pub fn watch(&mut self, projections: bool) {
+        let watcher = Watcher::new(
+            self.shared.database.probe().clone(),
+            self.pools.clone(),
+            &self.readiness,
+            projections,
+            self.postgres_is_well.clone(),
+        );
+        let working = self.working.clone();
+        self.workers.spawn(async move {
+            working.run_until_cancelled(watcher.run()).await;
+        });
+        self.running.ok();
+    }
+
+    /// Lets requests end, then lets the projector and the relay finish what is in hand.
+    pub async fn stop(mut self) {
+        self.running.failing("stopping");
+        self.serving.cancel();
+        while self.servers.join_next().await.is_some() {}
+        self.working.cancel();
+        let ended = tokio::time::timeout(WORKERS_STOP, async { while self.workers.join_next().await.is_some() {} });
+        if ended.await.is_err() {
+            tracing::warn!("a part of the process did not end in time");
+        }
+        for (_, pool) in &self.pools {
+            // Dropped connections are closed by the server; a farewell must not hold up the end.
+            let _ = tokio::time::timeout(Duration::from_millis(500), pool.close()).await;
+        }
+        let _ = tokio::time::timeout(Duration::from_millis(500), self.shared.database.probe().close()).await;
+    }
+}
+
+/// An appender that writes to the database behind `url`.
+pub(crate) fn appender(url: &str, pool: PgPool) -> Result<Appender, Failure> {
+    Appender::start(url, pool, &AppenderOptions::default())
+        .map_err(|error| Failure::failed("the appender cannot start").because(error))
+}
+
+/// The command API without a listener.
+pub(crate) fn command_router(trust: &Trust, appender: &Appender, log: &Log) -> Router {
+    let states = States::new(log.clone(), STATES);
+    let services = command_api::Services::new(trust.verifier(), appender.clone(), states, log.clone());
+    command_api::router(Arc::new(services))
+}
+
+fn tell_relay(check: &Check, state: &RelayState) {
+    match state {
+        RelayState::Connecting => check.failing("NATS has not been reached yet"),
+        RelayState::Relaying(_) => check.ok(),
+        RelayState::Away(reason) => check.failing(format!("NATS is away: {reason}")),
+        RelayState::Diverged(reason) => check.failing(format!("LOG_DIVERGED: {reason}")),
+    }
+}

@@ -1,0 +1,138 @@
+//! Each process by itself: for machines where they are scaled and restarted one by one.
+
+use crate::arguments::{CommandApi, Common, ProjectorProcess, QueryApi, RelayProcess};
+use crate::attach;
+use crate::failure::{Exit, Failure};
+use crate::keys::LocalKey;
+use crate::listen::exactly;
+use crate::node::url_of;
+use crate::postgres::Database;
+use crate::process::{Process, Shared, Trust};
+use crate::terminal::Progress;
+use platform::auth::KeySet;
+use platform::config::AuthArgs;
+use std::net::SocketAddr;
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+
+pub(crate) async fn command_api(arguments: &CommandApi) -> Result<(), Failure> {
+    let findings = [arguments.listen.check(), arguments.auth.check()].concat();
+    let begun = Begun::begin(&arguments.common, findings, arguments.listen.admin_listen).await?;
+    let listener = exactly("the command API", arguments.listen.listen, "--listen").await?;
+    let trust = trust(&arguments.auth, &arguments.common)?;
+    let url = url_of(&listener)?;
+    begun.run(false, &url, async |process| process.command_api(listener, &trust)).await
+}
+
+pub(crate) async fn query_api(arguments: &QueryApi) -> Result<(), Failure> {
+    let findings = [arguments.listen.check(), arguments.auth.check()].concat();
+    let begun = Begun::begin(&arguments.common, findings, arguments.listen.admin_listen).await?;
+    let listener = exactly("the query API", arguments.listen.listen, "--listen").await?;
+    let trust = trust(&arguments.auth, &arguments.common)?;
+    let url = url_of(&listener)?;
+    begun.run(true, &url, async |process| process.query_api(listener, &trust)).await
+}
+
+pub(crate) async fn projector(arguments: &ProjectorProcess) -> Result<(), Failure> {
+    let begun = Begun::begin(&arguments.common, Vec::new(), arguments.admin_listen).await?;
+    begun.run(true, "the projector", async |process| process.project().await).await
+}
+
+pub(crate) async fn relay(arguments: &RelayProcess) -> Result<(), Failure> {
+    let begun = Begun::begin(&arguments.common, Vec::new(), arguments.admin_listen).await?;
+    let Some(nats_url) = begun.shared.nats_url.clone() else {
+        return Err(Failure::new(Exit::NoServers, "there is no NATS to relay to").remedy("Set NATS_URL."));
+    };
+    begun
+        .run(false, "the relay", async |process| {
+            process.relay(&nats_url);
+            Ok(())
+        })
+        .await
+}
+
+/// A process whose surroundings are known and whose own part has not been started.
+struct Begun {
+    shared: Shared,
+    admin: TcpListener,
+    stop: CancellationToken,
+}
+
+impl Begun {
+    async fn begin(common: &Common, more: Vec<String>, admin: SocketAddr) -> Result<Self, Failure> {
+        refuse(&[common.findings(), more].concat())?;
+        platform::telemetry::start_logs(common.log.log_format, &common.log.log)
+            .map_err(|error| Failure::usage("logs cannot be set up").because(error))?;
+        let stop = platform::shutdown::on_signal()
+            .map_err(|error| Failure::failed("signals cannot be received").because(error))?;
+        let admin = exactly("the operators' door", admin, "--admin-listen").await?;
+        let given = common.database.database_url.as_ref().map(|url| url.expose());
+        let attached = attach::to_running(given, &common.folder.data_dir)?;
+        let nats_url = common.nats.nats_url.as_ref().map(|url| url.expose().to_owned()).or(attached.nats_url);
+        let progress = Progress::new(false);
+        let opening = async {
+            let patience = common.start.patience();
+            let allow_unsafe = common.start.allow_unsafe_postgres;
+            let database = Database::open(&attached.database_url, patience, allow_unsafe, &progress).await?;
+            database.await_schema(patience, &progress).await?;
+            Ok(database)
+        };
+        let database = match stop.run_until_cancelled(opening).await {
+            Some(database) => database?,
+            None => return Err(Failure::failed("stopped before it was ready")),
+        };
+        let settings = common.limits.settings(&common.log);
+        let shared = Shared { database, connections: (&common.database).into(), settings, nats_url };
+        Ok(Self { shared, admin, stop })
+    }
+
+    /// Starts the process's part and runs it until a signal, or until it cannot go on.
+    async fn run(
+        self,
+        projections: bool,
+        place: &str,
+        start: impl AsyncFnOnce(&mut Process) -> Result<(), Failure>,
+    ) -> Result<(), Failure> {
+        let metrics = platform::telemetry::start_metrics(self.stop.clone())
+            .map_err(|error| Failure::failed("metrics cannot be set up").because(error))?;
+        let admin_url = url_of(&self.admin)?;
+        let mut process = Process::new(self.shared);
+        process.admin(self.admin, metrics);
+        start(&mut process).await?;
+        process.watch(projections);
+        tracing::info!(admin = admin_url, "{place} is up");
+        let failed = tokio::select! {
+            () = self.stop.cancelled() => None,
+            reason = process.failure() => Some(reason),
+        };
+        process.stop().await;
+        failed.map_or(Ok(()), |reason| Err(Failure::failed(reason)))
+    }
+}
+
+/// Whose tokens a separate API accepts: those of the file, or of the local development key.
+fn trust(auth: &AuthArgs, common: &Common) -> Result<Trust, Failure> {
+    let keys = match &auth.jwks_file {
+        Some(file) => {
+            KeySet::load(file).map_err(|error| Failure::usage("SILLAGE_JWKS_FILE cannot be used").because(error))?
+        }
+        None => {
+            let key = LocalKey::open_or_create(&common.folder.data_dir)?;
+            tracing::warn!(
+                key = %key.path().display(),
+                "SILLAGE_JWKS_FILE is not set: tokens of the local development key are accepted"
+            );
+            key.key_set()?
+        }
+    };
+    Ok(Trust { keys, issuer: auth.token_issuer.clone(), audience: auth.token_audience.clone() })
+}
+
+/// All findings about settings, as one refusal.
+pub(crate) fn refuse(findings: &[String]) -> Result<(), Failure> {
+    if findings.is_empty() {
+        return Ok(());
+    }
+    Err(Failure::usage(findings.join("; "))
+        .remedy("`sillage config check` prints every setting and where it comes from."))
+}

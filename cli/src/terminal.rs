@@ -1,0 +1,92 @@
+//! What a person sees: progress while something starts, colour where there is a terminal, tables.
+
+use std::io::{IsTerminal, Write};
+use std::sync::Arc;
+use std::time::Instant;
+
+/// Tells what is going on, on standard error: standard output stays for results and logs.
+#[derive(Clone, Debug)]
+pub struct Progress {
+    began: Arc<Instant>,
+    quiet: bool,
+    colour: bool,
+}
+
+impl Progress {
+    /// Says everything, or nothing.
+    pub fn new(quiet: bool) -> Self {
+        Self { began: Arc::new(Instant::now()), quiet, colour: std::io::stderr().is_terminal() }
+    }
+
+    /// One line per step that takes time or explains a choice.
+    pub fn say(&self, line: &str) {
+        if self.quiet {
+            return;
+        }
+        let seconds = self.began.elapsed().as_secs_f32();
+        let (dim, plain) = if self.colour { ("\x1b[2m", "\x1b[0m") } else { ("", "") };
+        // Whoever closed standard error does not want to hear.
+        let _ = writeln!(std::io::stderr().lock(), "{dim}{seconds:6.1} s{plain}  {line}");
+    }
+
+    /// Seconds since the start.
+    pub fn seconds(&self) -> f32 {
+        self.began.elapsed().as_secs_f32()
+    }
+}
+
+/// Text for standard output, with or without colour.
+#[derive(Clone, Copy, Debug)]
+pub struct Style {
+    colour: bool,
+}
+
+impl Style {
+    /// With colour if standard output is a terminal.
+    pub fn detect() -> Self {
+        Self { colour: std::io::stdout().is_terminal() }
+    }
+
+    /// What matters most.
+    pub fn bold(self, text: &str) -> String {
+        if self.colour { format!("\x1b[1m{text}\x1b[0m") } else { text.to_owned() }
+    }
+
+    /// What matters less.
+    pub fn dim(self, text: &str) -> String {
+        if self.colour { format!("\x1b[2m{text}\x1b[0m") } else { text.to_owned() }
+    }
+}
+
+/// Prints to standard output; a reader that has gone away is no error.
+pub fn print(text: &str) {
+    let mut output = std::io::stdout().lock();
+    let _ = writeln!(output, "{text}").and_then(|()| output.flush());
+}
+
+/// Rows under headings, each column as wide as its widest cell.
+pub fn table<const N: usize>(headings: [&str; N], rows: &[[String; N]]) -> String {
+    let width = |column: usize| {
+        let cells = rows.iter().map(|row| row[column].chars().count());
+        cells.chain([headings[column].chars().count()]).max().unwrap_or(0)
+    };
+    let widths: Vec<usize> = (0..N).map(width).collect();
+    let line = |cells: [&str; N]| {
+        let padded: Vec<String> = cells.iter().zip(&widths).map(|(cell, width)| format!("{cell:width$}")).collect();
+        padded.join("  ").trim_end().to_owned()
+    };
+    let mut lines = vec![line(headings)];
+    lines.extend(rows.iter().map(|row| line(std::array::from_fn(|column| row[column].as_str()))));
+    lines.join("\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn columns_of_a_table_are_aligned() {
+        let rows = [["a".to_owned(), "1".to_owned()], ["éé é".to_owned(), "22".to_owned()]];
+        assert_eq!(table(["name", "n"], &rows), "name  n\na     1\néé é  22");
+    }
+}
