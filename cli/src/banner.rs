@@ -3,10 +3,12 @@
 use crate::demo::{AGENT, CUSTOMER, DemoIds, SALES_REP};
 use crate::run_file::RunFile;
 use crate::terminal::Style;
-use serde_json::{Value, json};
 use std::fmt;
 use std::path::Path;
 use uuid::Uuid;
+
+/// The position in an answer, for any shell: with it a query waits until it shows what was just done.
+const POSITION: &str = r#"$(echo "$ANSWER" | sed 's/.*"position":\([0-9]*\).*/\1/')"#;
 
 pub(crate) struct Banner<'a> {
     pub(crate) run: &'a RunFile,
@@ -19,7 +21,7 @@ pub(crate) struct Banner<'a> {
 struct Example {
     title: &'static str,
     path: String,
-    body: Value,
+    body: String,
     shown_by: String,
 }
 
@@ -68,15 +70,20 @@ impl Banner<'_> {
         );
         writeln!(f, "\n{} for the demo tenant: {title}\n", style.bold("Tokens"))?;
         writeln!(f, "TOKEN={agent}\nCUSTOMER_TOKEN={customer}\n")?;
-        writeln!(f, "{}: paste the tokens into a shell, then any of these.", style.bold("Four things to do"))?;
+        writeln!(
+            f,
+            "{}: paste the tokens into a shell, then any of these. `min_position` shows you your own change.",
+            style.bold("Four things to do")
+        )?;
         for example in examples(ids) {
             let (commands, queries) = (&self.run.command_url, &self.run.query_url);
             writeln!(f, "\n{}", style.dim(&format!("# {}", example.title)))?;
-            writeln!(f, "curl -s {commands}{} \\", example.path)?;
+            writeln!(f, "ANSWER=$(curl -s {commands}{} \\", example.path)?;
             writeln!(f, "  -H \"Authorization: Bearer $TOKEN\" -H 'Content-Type: application/json' \\")?;
             writeln!(f, "  -H \"Idempotency-Key: demo-$(date +%s)-$RANDOM$RANDOM\" \\")?;
-            writeln!(f, "  -d '{}'", example.body)?;
-            writeln!(f, "curl -s '{queries}{}' -H \"Authorization: Bearer $TOKEN\"", example.shown_by)?;
+            writeln!(f, "  -d '{}'); echo \"$ANSWER\"", example.body)?;
+            writeln!(f, "curl -s \"{queries}{}&min_position={POSITION}\" \\", example.shown_by)?;
+            writeln!(f, "  -H \"Authorization: Bearer $TOKEN\"")?;
         }
         Ok(())
     }
@@ -87,28 +94,28 @@ fn examples(ids: &DemoIds) -> [Example; 4] {
         Example {
             title: "Create a ticket, and see it.",
             path: "/v1/support/tickets".into(),
-            body: json!({
-                "subject": "Album delivery date", "description": "When will our album be sent?",
-                "priority": "medium", "customer_id": CUSTOMER.id(),
-            }),
+            body: format!(
+                r#"{{"subject":"Album delivery date","description":"When will our album be sent?","customer_id":"{}"}}"#,
+                CUSTOMER.id()
+            ),
             shown_by: "/v1/support/tickets?limit=1".into(),
         },
         Example {
             title: "Sign a contract at a door, and see it.",
             path: "/v1/field-sales/contracts".into(),
-            body: json!({ "building_id": ids.building, "door_number": "302" }),
+            body: format!(r#"{{"building_id":"{}","door_number":"302"}}"#, ids.building),
             shown_by: format!("/v1/field-sales/contracts?building_id={}&limit=1", ids.building),
         },
         Example {
             title: "Assign a zone to a sales rep (it takes him out of his other one), and see which he has now.",
             path: format!("/v1/field-sales/zones/{}/assign", ids.free_zone),
-            body: json!({ "user_id": SALES_REP.id(), "user_type": "sales_rep" }),
+            body: format!(r#"{{"user_id":"{}","user_type":"sales_rep"}}"#, SALES_REP.id()),
             shown_by: format!("/v1/field-sales/current-zones?user_id={}", SALES_REP.id()),
         },
         Example {
             title: "Send a message to the client, and see it.",
             path: format!("/v1/messaging/conversations/{}/messages", ids.conversation),
-            body: json!({ "message_id": Uuid::now_v7(), "content": "See you on Saturday!" }),
+            body: format!(r#"{{"message_id":"{}","content":"See you on Saturday!"}}"#, Uuid::now_v7()),
             shown_by: format!("/v1/messaging/conversations/{}/messages?limit=1", ids.conversation),
         },
     ]

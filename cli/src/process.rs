@@ -81,7 +81,6 @@ impl Process {
     pub fn new(shared: Shared) -> Self {
         let readiness = Readiness::new();
         let running = readiness.check("running", Needed::Required);
-        running.failing("starting");
         Self {
             shared,
             readiness,
@@ -282,7 +281,8 @@ pub(crate) fn command_router(trust: &Trust, appender: &Appender, log: &Log) -> R
 
 fn tell_relay(check: &Check, state: &RelayState) {
     match state {
-        RelayState::Connecting => check.failing("NATS has not been reached yet"),
+        // Usually over in a moment; not known is not well either.
+        RelayState::Connecting => {}
         RelayState::Relaying(_) => check.ok(),
         RelayState::Away(reason) => check.failing(format!("NATS is away: {reason}")),
         RelayState::Diverged(reason) => check.failing(format!("LOG_DIVERGED: {reason}")),

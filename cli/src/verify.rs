@@ -88,7 +88,7 @@ fn row_of(one: &ProjectionStatus) -> [String; 9] {
 /// Checks the log, then every read model against an independent fold of it. Exit 1 at the first divergence.
 pub(crate) async fn run(on: &OnDatabase) -> Result<ExitCode, Failure> {
     let opened = open(on).await?;
-    let outcome = verify(&opened.log(), &opened.progress).await;
+    let outcome = verify(&opened.log(), &opened.log(), &opened.progress).await;
     opened.close().await;
     Ok(match outcome? {
         None => ExitCode::SUCCESS,
@@ -99,8 +99,11 @@ pub(crate) async fn run(on: &OnDatabase) -> Result<ExitCode, Failure> {
     })
 }
 
-async fn verify(log: &Log, progress: &Progress) -> Result<Option<String>, Failure> {
-    let looked = log_check::check(log, &|line| progress.say(line)).await.map_err(unreadable)?;
+async fn verify(log: &Log, scanned: &Log, progress: &Progress) -> Result<Option<String>, Failure> {
+    let looked = log_check::check(log, scanned, &|line| progress.say(line)).await;
+    // Its connection has been through COPY: nobody else is to meet it.
+    scanned.pool().close().await;
+    let looked = looked.map_err(unreadable)?;
     if let Some(divergence) = looked.divergence {
         return Ok(Some(format!("log: {divergence}")));
     }

@@ -7,7 +7,7 @@ use platform::admin::{Check, Needed, Readiness};
 use projector::{ProjectionStatus, State};
 use sqlx::{Connection as _, PgPool};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::sync::watch;
 
 /// Between two looks while all is well.
@@ -16,6 +16,8 @@ const PERIOD: Duration = Duration::from_secs(2);
 const AWAY_PERIOD: Duration = Duration::from_millis(500);
 /// A slower answer is no answer.
 const PATIENCE: Duration = Duration::from_secs(2);
+/// So long after the start it is worth a warning that projections are not there yet.
+const YOUTH: Duration = Duration::from_secs(5);
 /// From when on being behind is worth telling.
 const LAG_MS: i64 = 5_000;
 
@@ -34,6 +36,7 @@ struct ProjectionChecks {
     current: Check,
     /// Whether the required one was well when it was last told.
     ready: AtomicBool,
+    began: Instant,
 }
 
 impl Watcher {
@@ -48,6 +51,7 @@ impl Watcher {
             required: readiness.check("projections", Needed::Required),
             current: readiness.check("projections_current", Needed::Optional),
             ready: AtomicBool::new(false),
+            began: Instant::now(),
         });
         Self {
             log: Log::new(probe),
@@ -83,6 +87,10 @@ impl Watcher {
             }
         }
         match &failing {
+            None if !was_well => {
+                tracing::info!("Postgres answers again");
+                self.postgres.ok();
+            }
             None => self.postgres.ok(),
             Some(reason) => self.postgres.failing(reason.clone()),
         }
@@ -123,9 +131,11 @@ impl ProjectionChecks {
             State::Live | State::Failed | State::Retired => None,
         });
         let unready = if declared == 0 { Some("no projector has run yet".to_owned()) } else { unready };
-        self.ready.store(unready.is_none(), Ordering::Relaxed);
+        let was_ready = self.ready.swap(unready.is_none(), Ordering::Relaxed);
         match unready {
             None => self.required.ok(),
+            // A check that nobody has told anything fails silently.
+            Some(_) if !was_ready && self.began.elapsed() < YOUTH => {}
             Some(reason) => self.required.failing(reason),
         }
         let late = serving().find_map(|one| match (one.state, one.error_position) {
