@@ -1,7 +1,7 @@
 //! The control tables: which generations exist, how far each is, who may write.
 
 use crate::ddl::DeclarationError;
-use kernel::{Epoch, EventId, LogId, Position};
+use kernel::{Epoch, EventData, EventId, LogId, Position, Recorded};
 use sqlx::postgres::PgRow;
 use sqlx::{PgConnection, PgPool, Row, query, query_scalar};
 use uuid::Uuid;
@@ -15,6 +15,16 @@ pub struct Place {
     pub position: Position,
     /// That event's id.
     pub event_id: Option<EventId>,
+}
+
+impl Place {
+    /// Before the first event.
+    pub const BEGINNING: Self = Self { epoch: Epoch::ZERO, position: Position::ZERO, event_id: None };
+
+    /// The place of an event.
+    pub fn of(event: &Recorded<EventData>) -> Self {
+        Self { epoch: event.epoch, position: event.position, event_id: Some(event.event_id) }
+    }
 }
 
 /// A read model's table, built by one version of its code.

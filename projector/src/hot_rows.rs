@@ -6,19 +6,20 @@ use std::hash::Hash;
 /// A bounded map that forgets what was not touched lately.
 ///
 /// Two halves: what is touched goes to the young one; when that is full the old one is dropped and the young one becomes
-/// old. No list to keep in order, and a row that is touched again within half the bound always survives.
+/// old. No list to keep in order; the last `limit` rows that were touched are always here, and never more than twice
+/// as many.
 pub(crate) struct HotRows<K, V> {
     young: HashMap<K, V>,
     old: HashMap<K, V>,
-    half: usize,
+    limit: usize,
     /// Whether every row of the table is here, so that a key that is not here does not exist.
     whole: bool,
 }
 
 impl<K: Eq + Hash, V> HotRows<K, V> {
-    /// At most `limit` rows. `whole` says that the table is empty now.
+    /// The last `limit` rows. `whole` says that the table is empty now.
     pub(crate) fn new(limit: usize, whole: bool) -> Self {
-        Self { young: HashMap::new(), old: HashMap::new(), half: limit.div_ceil(2).max(1), whole }
+        Self { young: HashMap::new(), old: HashMap::new(), limit: limit.max(1), whole }
     }
 
     /// Takes a row out; it comes back by [`HotRows::put`] when the batch is committed.
@@ -28,7 +29,7 @@ impl<K: Eq + Hash, V> HotRows<K, V> {
 
     /// Keeps a row that the table has.
     pub(crate) fn put(&mut self, key: K, row: V) {
-        if self.young.len() >= self.half {
+        if self.young.len() >= self.limit {
             self.whole &= self.old.is_empty();
             self.old = std::mem::take(&mut self.young);
         }
@@ -47,15 +48,15 @@ impl<K: Eq + Hash, V> HotRows<K, V> {
 
     /// Sets the bound; a smaller one takes effect as rows are put.
     pub(crate) fn bound(&mut self, limit: usize) {
-        self.half = limit.div_ceil(2).max(1);
-        if self.young.len() > self.half || self.old.len() > self.half {
+        self.limit = limit.max(1);
+        if self.young.len() > self.limit || self.old.len() > self.limit {
             *self = Self::new(limit, false);
         }
     }
 
-    /// Forgets every row.
-    pub(crate) fn clear(&mut self) {
-        *self = Self { young: HashMap::new(), old: HashMap::new(), half: self.half, whole: false };
+    /// Forgets every row. `whole` says that the table is empty now.
+    pub(crate) fn clear(&mut self, whole: bool) {
+        *self = Self { young: HashMap::new(), old: HashMap::new(), limit: self.limit, whole };
     }
 
     #[cfg(test)]
@@ -70,7 +71,7 @@ mod tests {
 
     #[test]
     fn it_is_bounded_and_knows_whether_it_is_whole() {
-        let mut rows = HotRows::new(10, true);
+        let mut rows = HotRows::new(5, true);
         for key in 0..10 {
             rows.put(key, key);
         }
@@ -86,7 +87,7 @@ mod tests {
 
     #[test]
     fn what_is_touched_again_stays() {
-        let mut rows = HotRows::new(10, false);
+        let mut rows = HotRows::new(5, false);
         rows.put(-1, 0);
         for key in 0..1_000 {
             rows.put(key, key);

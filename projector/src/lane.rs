@@ -1,7 +1,8 @@
 //! Catching up: a projection that is behind folds long stretches of the log by itself, on a connection of its own.
 //!
-//! Reading and decoding run ahead in another task while rows are written. A batch that cannot be folded is tried again in
-//! halves, so that everything before the event that is to blame is committed and the projection stops right before it.
+//! Reading and decoding run ahead in another task. Events are folded in memory until enough rows wait to be written; a row
+//! that many events touch is then written once. A transaction that fails is tried again in halves, so that everything
+//! before the event that is to blame is committed and the projection stops right before it.
 
 use crate::control::Place;
 use crate::metrics;
@@ -21,7 +22,16 @@ use tokio_util::sync::CancellationToken;
 /// One scan of the log covers at most so many positions: it stays far below the statement timeout, and pins no old
 /// snapshot for long.
 const WINDOW: i64 = 100_000;
-/// Longest pause before something that Postgres would not do is tried again.
+/// Events that are read, decoded and folded at a time.
+const CHUNK: usize = 5_000;
+/// Chunks that are decoded while others are written.
+const AHEAD: usize = 8;
+/// Rows that wait may be so large together, as they are sent; in memory they take two or three times as much.
+const WAITING_BYTES: usize = 64 << 20;
+/// What is folded is written after so long, so that progress can be seen and a crash costs little.
+const LONGEST_WAIT: Duration = Duration::from_secs(5);
+/// Pauses before something that Postgres would not do is tried again.
+const FIRST_PAUSE: Duration = Duration::from_millis(50);
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 
 /// How a lane ends.
@@ -45,14 +55,16 @@ pub(crate) async fn catch_up(member: Member, shared: Arc<Shared>, stop: Cancella
         () = stop.cancelled() => return LaneEnd::Stopped(member),
     };
     let mut member = member;
-    member.projection.bound(shared.options.catch_up_hot_rows);
+    member.projection.bound(shared.options.catch_up_rows);
     let (name, from, began) = (member.projection.name(), member.at.position, Instant::now());
     let mut lane = Lane {
-        writer: Writer::new(shared.connect.clone()),
-        size: shared.options.catch_up_batch,
-        pause: Duration::from_millis(50),
-        member: Some(member),
         shared: Arc::clone(&shared),
+        writer: Writer::new(shared.connect.clone()),
+        member: Some(member),
+        size: shared.options.catch_up_batch.max(1),
+        rows: shared.options.catch_up_rows.min(CHUNK),
+        pause: FIRST_PAUSE,
+        waiting: Waiting::nothing(),
     };
     let end = lane.run(&stop).await;
     drop(permit);
@@ -67,13 +79,29 @@ pub(crate) async fn catch_up(member: Member, shared: Arc<Shared>, stop: Cancella
 }
 
 struct Lane {
-    writer: Writer,
-    /// Events per transaction; smaller after a failure.
-    size: usize,
-    pause: Duration,
-    /// Always there but while a batch is being written.
-    member: Option<Member>,
     shared: Arc<Shared>,
+    writer: Writer,
+    member: Option<Member>,
+    /// Most events per transaction; fewer after a failure.
+    size: usize,
+    /// Most rows that wait; follows from how large they are.
+    rows: usize,
+    pause: Duration,
+    waiting: Waiting,
+}
+
+/// What is folded in memory and not yet written.
+struct Waiting {
+    events: usize,
+    rows: usize,
+    to: Option<Place>,
+    since: Instant,
+}
+
+impl Waiting {
+    fn nothing() -> Self {
+        Self { events: 0, rows: 0, to: None, since: Instant::now() }
+    }
 }
 
 /// A part of the log as one projection reads it.
@@ -83,12 +111,18 @@ struct Chunk {
     to: Place,
 }
 
-/// What to do after a chunk.
+/// What to do next.
 enum After {
     Continue,
     /// Read again from the checkpoint.
     Again,
-    End(LaneEnd),
+    End(Box<LaneEnd>),
+}
+
+impl After {
+    fn end(end: LaneEnd) -> Self {
+        Self::End(Box::new(end))
+    }
 }
 
 impl Lane {
@@ -97,69 +131,77 @@ impl Lane {
         // past what was the end when it came before it may go back.
         let mut must_reach = None;
         loop {
-            let (at, name) = match &self.member {
-                Some(member) => (member.at, member.projection.name()),
-                None => unreachable!("a lane has its member between batches"),
-            };
             let head = match self.shared.log().head().await {
-                Ok(head) => head,
+                Ok(head) => head.position,
                 Err(error) => return LaneEnd::Away(self.release(), error.to_string()),
             };
-            let must = *must_reach.get_or_insert(head.position);
-            let gap = head.position.0 - at.position.0;
-            metrics::gap(name, gap);
-            if at.position >= must && gap <= self.shared.near() {
-                return LaneEnd::Reached(self.release());
-            }
-            match self.window(at, head.position, stop).await {
+            let must = *must_reach.get_or_insert(head);
+            let at = self.reached();
+            let near = at.position >= must && head.0 - at.position.0 <= self.shared.near();
+            let step = if near { self.flush().await } else { self.window(at, head, stop).await };
+            match step {
+                After::Continue if near => return LaneEnd::Reached(self.release()),
                 After::Continue => self.size = (self.size * 2).min(self.shared.options.catch_up_batch),
                 After::Again => {}
-                After::End(end) => return end,
+                After::End(end) => return *end,
             }
+            if let Some(member) = &self.member {
+                metrics::gap(member.generation.name, head.0 - member.at.position.0);
+            }
+        }
+    }
+
+    fn member(&mut self) -> &mut Member {
+        match &mut self.member {
+            Some(member) => member,
+            None => unreachable!("a lane has its member until it ends"),
         }
     }
 
     fn release(&mut self) -> Member {
         match self.member.take() {
             Some(member) => member,
-            None => unreachable!("a lane has its member between batches"),
+            None => unreachable!("a lane has its member until it ends"),
         }
+    }
+
+    /// The place up to which events are folded, be it only in memory.
+    fn reached(&mut self) -> Place {
+        self.waiting.to.unwrap_or_else(|| self.member().at)
     }
 
     /// Folds the next stretch.
     async fn window(&mut self, at: Place, head: Position, stop: &CancellationToken) -> After {
-        let widest = if self.size < self.shared.options.catch_up_batch {
+        let widest = if self.size < CHUNK {
             // After a failure: little steps, until they succeed and grow again.
-            i64::try_from(self.size.saturating_mul(8)).unwrap_or(WINDOW).min(WINDOW)
+            i64::try_from(self.size.saturating_mul(8)).unwrap_or(WINDOW)
         } else {
             WINDOW
         };
         let last = Position(head.0.min(at.position.0 + widest));
         let up_to = match self.shared.log().event_at(last).await {
-            Ok(Some(event)) => Place { epoch: event.epoch, position: event.position, event_id: Some(event.event_id) },
-            Ok(None) => return After::End(LaneEnd::Away(self.release(), format!("no event at position {last}"))),
-            Err(error) => return After::End(LaneEnd::Away(self.release(), error.to_string())),
+            Ok(Some(event)) => Place::of(&event),
+            Ok(None) => return After::end(LaneEnd::Away(self.release(), format!("no event at position {last}"))),
+            Err(error) => return After::end(LaneEnd::Away(self.release(), error.to_string())),
         };
-        let Some(member) = &self.member else { return After::Again };
-        let (sender, mut chunks) = mpsc::channel(2);
-        let reader = read_ahead(
-            self.shared.scans.clone(),
-            member.projection.categories().to_vec(),
-            member.projection.decoder(),
-            (at.position, up_to),
-            self.size,
-            sender,
-        );
-        tokio::spawn(reader);
+        let (sender, mut chunks) = mpsc::channel(AHEAD);
+        let projection = &self.member().projection;
+        let (categories, decoder) = (projection.categories().to_vec(), projection.decoder());
+        let scans = self.shared.scans.clone();
+        let size = self.size.min(CHUNK);
+        tokio::spawn(read_ahead(scans, categories, decoder, (at.position, up_to), size, sender));
         loop {
             let chunk = tokio::select! {
                 biased;
-                () = stop.cancelled() => return After::End(LaneEnd::Stopped(self.release())),
+                () = stop.cancelled() => return match self.flush().await {
+                    After::Continue | After::Again => After::end(LaneEnd::Stopped(self.release())),
+                    end @ After::End(_) => end,
+                },
                 chunk = chunks.recv() => chunk,
             };
             match chunk {
                 None => return After::Continue,
-                Some(Err(error)) => return After::End(LaneEnd::Away(self.release(), error.to_string())),
+                Some(Err(error)) => return After::end(LaneEnd::Away(self.release(), error.to_string())),
                 Some(Ok(chunk)) => match self.fold(chunk).await {
                     After::Continue => {}
                     other => return other,
@@ -168,50 +210,78 @@ impl Lane {
         }
     }
 
+    /// Folds a chunk in memory, and writes if enough is waiting or the next event cannot be read.
     async fn fold(&mut self, mut chunk: Chunk) -> After {
         let poison = chunk.decoded.poison.take();
-        let (events, began) = (chunk.decoded.len, Instant::now());
-        let member = self.release();
-        let name = member.projection.name();
-        if poison.is_none() || events > 0 {
-            let (members, written) = self.writer.write(vec![member], vec![chunk.decoded], chunk.to).await;
-            self.member = members.into_iter().next();
-            match written {
-                Ok(written) => {
-                    self.pause = Duration::from_millis(50);
-                    metrics::batch(name, events, began.elapsed(), written.first().copied().unwrap_or_default());
-                }
-                Err(error) => return self.failed(error, events).await,
+        if poison.is_none() || chunk.decoded.len > 0 {
+            self.waiting.events += chunk.decoded.len;
+            self.waiting.to = Some(chunk.to);
+        }
+        if chunk.decoded.len > 0 {
+            let Some(member) = &mut self.member else { return After::Again };
+            match self.writer.absorb(member, chunk.decoded, chunk.to).await {
+                Ok(rows) => self.waiting.rows = rows,
+                Err(error) => return self.failed(error).await,
             }
-            if let Some(member) = &self.member {
-                self.shared.progress.tell(&member.generation, member.at.position);
+        }
+        let full = self.waiting.events >= self.size
+            || self.waiting.rows >= self.rows
+            || self.waiting.since.elapsed() >= LONGEST_WAIT;
+        if full || poison.is_some() {
+            match self.flush().await {
+                After::Continue => {}
+                other => return other,
             }
-        } else {
-            self.member = Some(member);
         }
         match poison {
-            Some(poison) => After::End(LaneEnd::Failed(self.release(), poison)),
+            Some(poison) => After::end(LaneEnd::Failed(self.release(), poison)),
             None => After::Continue,
         }
     }
 
-    async fn failed(&mut self, error: WriteError, events: usize) -> After {
-        match error {
-            WriteError::Poison(_, poison) if events <= 1 => After::End(LaneEnd::Failed(self.release(), poison)),
-            WriteError::Poison(..) => {
-                self.size = (self.size.min(events) / 2).max(1);
-                After::Again
+    /// Writes what waits, with the checkpoint, in one transaction.
+    async fn flush(&mut self) -> After {
+        let Some(to) = self.waiting.to else { return After::Continue };
+        let began = Instant::now();
+        let member = self.release();
+        let (members, written) = self.writer.write(vec![member], vec![Decoded::nothing()], to).await;
+        self.member = members.into_iter().next();
+        match written {
+            Ok(written) => {
+                let events = std::mem::replace(&mut self.waiting, Waiting::nothing()).events;
+                self.pause = FIRST_PAUSE;
+                let written = written.first().copied().unwrap_or_default();
+                if let Some(row_bytes) = written.bytes.checked_div(written.rows) {
+                    self.rows = (WAITING_BYTES / row_bytes.max(1)).min(self.shared.options.catch_up_rows);
+                }
+                let rows = self.rows;
+                let member = self.member();
+                member.projection.bound(rows);
+                metrics::batch(member.generation.name, events, began.elapsed(), written);
+                let generation = member.generation.clone();
+                self.shared.progress.tell(&generation, to.position);
+                After::Continue
             }
+            Err(error) => self.failed(error).await,
+        }
+    }
+
+    /// Nothing that waited was written, and nothing of it is in memory any more.
+    async fn failed(&mut self, error: WriteError) -> After {
+        let events = std::mem::replace(&mut self.waiting, Waiting::nothing()).events;
+        match error {
+            WriteError::Poison(_, poison) if events <= 1 => return After::end(LaneEnd::Failed(self.release(), poison)),
+            WriteError::Poison(..) => {}
             WriteError::Busy(_, error) => {
-                tracing::warn!(error = %error, "a batch of a projection has to be tried again");
+                tracing::warn!(projection = self.member().generation.name, error = %error, "a batch has to be tried again");
                 tokio::time::sleep(self.pause).await;
                 self.pause = (self.pause * 2).min(LONGEST_PAUSE);
-                self.size = (self.size.min(events) / 2).max(1);
-                After::Again
             }
-            WriteError::Fenced => After::End(LaneEnd::Fenced(self.release())),
-            WriteError::Away(error) => After::End(LaneEnd::Away(self.release(), error.to_string())),
+            WriteError::Fenced => return After::end(LaneEnd::Fenced(self.release())),
+            WriteError::Away(error) => return After::end(LaneEnd::Away(self.release(), error.to_string())),
         }
+        self.size = (self.size.min(events) / 2).max(1);
+        After::Again
     }
 }
 
@@ -252,18 +322,13 @@ async fn read_ahead(
 }
 
 fn decode(decoder: Decoder, events: Vec<Recorded<EventData>>, end: Option<Place>) -> Chunk {
-    let place = |event: &Recorded<EventData>| Place {
-        epoch: event.epoch,
-        position: event.position,
-        event_id: Some(event.event_id),
-    };
-    let places: Vec<Place> = events.iter().map(place).collect();
+    let places: Vec<Place> = events.iter().map(Place::of).collect();
     let decoded = decoder(events);
-    let read = decoded.len.checked_sub(1).and_then(|last| places.get(last)).copied();
+    let last = decoded.len.checked_sub(1).and_then(|last| places.get(last)).copied();
     let to = match (&decoded.poison, end) {
         (None, Some(end)) => end,
         // Where not even the first event could be read, nothing is written and the place does not matter.
-        _ => read.or(end).unwrap_or(Place { epoch: kernel::Epoch::ZERO, position: Position::ZERO, event_id: None }),
+        _ => last.or(end).unwrap_or(Place::BEGINNING),
     };
     Chunk { decoded, to }
 }

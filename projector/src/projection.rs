@@ -6,7 +6,7 @@ use crate::naive::{self, CompareError, Comparison};
 use crate::poison::{Poison, PoisonCause, panic_message};
 use crate::row::{Arrays, RowError, read_at};
 use event_store::Log;
-use kernel::{EventData, EventSet, Keys, ReadModel, Recorded, Table, TenantId};
+use kernel::{EventData, EventSet, Keys, Position, ReadModel, Recorded, Table, TenantId};
 use sqlx::{PgConnection, Row, query};
 use std::any::Any;
 use std::collections::HashMap;
@@ -31,6 +31,13 @@ pub struct Decoded {
     pub poison: Option<Poison>,
 }
 
+impl Decoded {
+    /// No event.
+    pub(crate) fn nothing() -> Self {
+        Self { events: Box::new(()), len: 0, poison: None }
+    }
+}
+
 /// What a batch wrote.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Written {
@@ -38,6 +45,8 @@ pub struct Written {
     pub rows: usize,
     /// Rows deleted.
     pub deleted: usize,
+    /// What the rows were sent as.
+    pub bytes: usize,
 }
 
 /// Why a batch was not folded.
@@ -70,17 +79,20 @@ pub trait Projection: Send + Sync + 'static {
     fn open(&mut self, statements: Statements, hot_rows: usize, empty: bool);
     /// Keeps at most so many rows in memory from now on.
     fn bound(&mut self, hot_rows: usize);
-    /// Folds events into their rows, inside the connection's open transaction. After the commit comes
-    /// [`Projection::keep`], after anything else [`Projection::forget`].
-    fn fold<'a>(
+    /// Loads the rows that the events touch and folds them, in memory. Answers how many rows wait to be written.
+    fn absorb<'a>(
         &'a mut self,
         events: Decoded,
         connection: &'a mut PgConnection,
-    ) -> Boxed<'a, Result<Written, FoldError>>;
-    /// The batch is committed: its rows stay in memory.
+    ) -> Boxed<'a, Result<usize, FoldError>>;
+    /// Writes what was absorbed, inside the connection's open transaction. After its commit comes [`Projection::keep`],
+    /// after anything else [`Projection::forget`].
+    fn write<'a>(&'a mut self, connection: &'a mut PgConnection) -> Boxed<'a, Result<Written, FoldError>>;
+    /// What was absorbed is committed: the rows stay in memory.
     fn keep(&mut self);
-    /// The batch is not known to be committed: nothing in memory is to be trusted.
-    fn forget(&mut self);
+    /// What was absorbed is not known to be committed: nothing in memory is to be trusted. `empty` says that the table has no
+    /// row.
+    fn forget(&mut self, empty: bool);
     /// Folds the whole log again, one event at a time, and compares with a generation's table.
     fn compare<'a>(&'a self, log: &'a Log, generation: i32) -> Boxed<'a, Result<Comparison, CompareError>>;
 }
@@ -122,7 +134,7 @@ struct Slot<M: ReadModel> {
 struct Batch<M: ReadModel> {
     index: HashMap<(TenantId, M::Key), usize>,
     slots: Vec<Slot<M>>,
-    /// For each event and key in turn, the slot.
+    /// For each event in hand and each of its keys in turn, the slot.
     touches: Vec<usize>,
     /// Slots whose rows must be loaded.
     missing: Vec<usize>,
@@ -185,20 +197,31 @@ impl<M: ReadModel> Projection for Typed<M> {
         self.hot.bound(hot_rows);
     }
 
-    fn fold<'a>(
+    fn absorb<'a>(
         &'a mut self,
         events: Decoded,
         connection: &'a mut PgConnection,
-    ) -> Boxed<'a, Result<Written, FoldError>> {
+    ) -> Boxed<'a, Result<usize, FoldError>> {
         Box::pin(async move {
             let Ok(events) = events.events.downcast::<Vec<Touching<M>>>() else {
-                unreachable!("a projection folds what its own decoder read")
+                unreachable!("a projection absorbs what its own decoder read")
             };
             self.touch(&events)?;
             self.load(connection).await?;
             self.apply(&events)?;
-            self.encode()?;
-            self.write(connection).await
+            Ok(self.batch.slots.len())
+        })
+    }
+
+    fn write<'a>(&'a mut self, connection: &'a mut PgConnection) -> Boxed<'a, Result<Written, FoldError>> {
+        Box::pin(async move {
+            let encoded = catch_unwind(AssertUnwindSafe(|| self.encode()));
+            encoded.unwrap_or_else(|panic| {
+                let at = self.batch.slots.iter().map(|slot| slot.at).max().unwrap_or_default();
+                let cause = PoisonCause::Panic(panic_message(&*panic));
+                Err(Poison { position: Position(at), event_id: None, cause })
+            })?;
+            self.execute(connection).await
         })
     }
 
@@ -214,9 +237,9 @@ impl<M: ReadModel> Projection for Typed<M> {
         self.batch.clear();
     }
 
-    fn forget(&mut self) {
+    fn forget(&mut self, empty: bool) {
         self.batch.clear();
-        self.hot.clear();
+        self.hot.clear(empty);
     }
 
     fn compare<'a>(&'a self, log: &'a Log, generation: i32) -> Boxed<'a, Result<Comparison, CompareError>> {
@@ -227,7 +250,8 @@ impl<M: ReadModel> Projection for Typed<M> {
 impl<M: ReadModel> Typed<M> {
     /// Finds or makes the slot of every row that the events touch.
     fn touch(&mut self, events: &[Touching<M>]) -> Result<(), Poison> {
-        self.batch.clear();
+        self.batch.touches.clear();
+        self.batch.missing.clear();
         self.keys.clear();
         for Touching { event, keys } in events {
             for key in keys.as_slice() {
@@ -296,7 +320,7 @@ impl<M: ReadModel> Typed<M> {
                 None => Ok(()),
             };
             encoded.map_err(|error| Poison {
-                position: kernel::Position(slot.at),
+                position: Position(slot.at),
                 event_id: None,
                 cause: PoisonCause::Row(error),
             })?;
@@ -304,7 +328,7 @@ impl<M: ReadModel> Typed<M> {
         Ok(())
     }
 
-    async fn write(&mut self, connection: &mut PgConnection) -> Result<Written, FoldError> {
+    async fn execute(&mut self, connection: &mut PgConnection) -> Result<Written, FoldError> {
         if !self.rows.is_empty() {
             let statement = sqlx::AssertSqlSafe(self.statements.upsert.clone());
             self.rows.bind(query(statement)).execute(&mut *connection).await?;
@@ -313,7 +337,7 @@ impl<M: ReadModel> Typed<M> {
             let statement = sqlx::AssertSqlSafe(self.statements.delete.clone());
             self.deleted.bind(query(statement)).execute(&mut *connection).await?;
         }
-        Ok(Written { rows: self.rows.len(), deleted: self.deleted.len() })
+        Ok(Written { rows: self.rows.len(), deleted: self.deleted.len(), bytes: self.rows.bytes() })
     }
 }
 

@@ -23,19 +23,20 @@ const PAUSE: Duration = Duration::from_secs(1);
 pub struct Options {
     /// Most events per transaction at the end of the log. A batch takes what is there and never waits to fill.
     pub batch: usize,
-    /// Events per transaction while catching up.
+    /// Most events per transaction while catching up.
     pub catch_up_batch: usize,
+    /// Most rows that wait in memory, while catching up, before they are written; fewer if they are large. The more events
+    /// share a row, the more events one write of it is worth.
+    pub catch_up_rows: usize,
     /// Rows that each projection keeps in memory at the end of the log.
     pub hot_rows: usize,
-    /// Rows that each projection keeps in memory while catching up.
-    pub catch_up_hot_rows: usize,
     /// Projections that catch up at the same time.
     pub lanes: usize,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { batch: 1_000, catch_up_batch: 5_000, hot_rows: 10_000, catch_up_hot_rows: 100_000, lanes: 2 }
+        Self { batch: 1_000, catch_up_batch: 1_000_000, catch_up_rows: 100_000, hot_rows: 10_000, lanes: 2 }
     }
 }
 

@@ -118,7 +118,7 @@ impl Tenure {
             }
         }
         let owned = members.into_iter().map(|mut member| {
-            member.projection.forget();
+            member.projection.forget(false);
             (member.projection, member.generation)
         });
         owned.chain(self.idle.into_iter().flatten()).collect()
@@ -156,7 +156,7 @@ impl Tenure {
             let mut member = Member { projection, generation, log_id, at, owner_epoch, live: false };
             let statements =
                 Statements::new(member.generation.name, member.generation.number, &member.projection.table());
-            member.projection.open(statements, self.shared.options.catch_up_hot_rows, at.position == Position::ZERO);
+            member.projection.open(statements, self.shared.options.catch_up_rows, at.position == Position::ZERO);
             metrics::stopped(member.generation.name, false);
             let verified = self.verify(&member).await;
             if verified.is_err() {
@@ -313,7 +313,7 @@ impl Tenure {
     /// to blame is found; the others are answered.
     async fn fold(&mut self, mut members: Vec<Member>, events: &[Event]) -> Result<Vec<Member>, End> {
         let Some(last) = events.last() else { return Ok(members) };
-        let to = Place { epoch: last.epoch, position: last.position, event_id: Some(last.event_id) };
+        let to = Place::of(last);
         loop {
             let mut decoded = Vec::with_capacity(members.len());
             for member in std::mem::take(&mut members) {

@@ -3,7 +3,7 @@
 use crate::control::{self, Generation, Owned, Place};
 use crate::poison::{Poison, PoisonCause};
 use crate::projection::{Decoded, FoldError, Projection, Written};
-use kernel::LogId;
+use kernel::{LogId, Position};
 use sqlx::postgres::PgConnectOptions;
 use sqlx::{ConnectOptions, PgConnection, raw_sql};
 
@@ -27,6 +27,13 @@ pub(crate) struct Member {
     pub(crate) owner_epoch: i64,
     /// Whether it has reached the end of the log since it was taken over.
     pub(crate) live: bool,
+}
+
+impl Member {
+    /// Drops what is in memory: the transaction failed.
+    fn forget(&mut self) {
+        self.projection.forget(self.at.position == Position::ZERO);
+    }
 }
 
 /// Why a batch was not written. In each case nothing of it was.
@@ -56,23 +63,47 @@ impl Writer {
         Self { options, connection: None }
     }
 
-    /// Folds one batch per member and moves all checkpoints from their common place to `to`, all or nothing.
+    /// Folds events in memory, to be written with [`Writer::write`] later. Answers how many rows wait.
+    ///
+    /// Only for members that are alone: nothing of the group may wait.
+    pub(crate) async fn absorb(
+        &mut self,
+        member: &mut Member,
+        events: Decoded,
+        to: Place,
+    ) -> Result<usize, WriteError> {
+        let connection = match &mut self.connection {
+            Some(connection) => connection,
+            None => self.connection.insert(open(&self.options).await.map_err(WriteError::Away)?),
+        };
+        let absorbed = member.projection.absorb(events, connection).await;
+        absorbed.map_err(|error| {
+            member.forget();
+            self.connection = None;
+            blame(0, to, error)
+        })
+    }
+
+    /// Folds one more batch per member, writes all that waits and moves all checkpoints from their common place to `to`: all
+    /// or nothing.
     ///
     /// Runs in a task of its own: if the caller goes away, the transaction still ends, one way or the other, and no
     /// connection is left inside it.
     ///
     /// # Panics
     /// If the engine itself panics: what read models do is caught before.
-    pub(crate) async fn write(&mut self, members: Vec<Member>, decoded: Vec<Decoded>, to: Place) -> Outcome {
+    pub(crate) async fn write(&mut self, mut members: Vec<Member>, decoded: Vec<Decoded>, to: Place) -> Outcome {
         let connection = self.connection.take();
         let options = self.options.clone();
         let unit = tokio::spawn(async move {
-            let mut members = members;
             let mut connection = match connection {
                 Some(connection) => connection,
                 None => match open(&options).await {
                     Ok(connection) => connection,
-                    Err(error) => return (members, None, Err(WriteError::Away(error))),
+                    Err(error) => {
+                        members.iter_mut().for_each(Member::forget);
+                        return (members, None, Err(WriteError::Away(error)));
+                    }
                 },
             };
             match transact(&mut connection, &mut members, decoded, to).await {
@@ -84,9 +115,7 @@ impl Writer {
                     (members, Some(connection), Ok(written))
                 }
                 Err(error) => {
-                    for member in &mut members {
-                        member.projection.forget();
-                    }
+                    members.iter_mut().for_each(Member::forget);
                     // The server rolls back when the connection goes; nobody else ever gets to use it.
                     (members, None, Err(error))
                 }
@@ -124,10 +153,10 @@ async fn transact(
     let mut written = Vec::with_capacity(members.len());
     for (index, (member, events)) in members.iter_mut().zip(decoded).enumerate() {
         owned.push(&member.generation, member.owner_epoch);
-        written.push(match events.len {
-            0 => Written::default(),
-            _ => member.projection.fold(events, connection).await.map_err(|error| blame(index, to, error))?,
-        });
+        if events.len > 0 {
+            member.projection.absorb(events, connection).await.map_err(|error| blame(index, to, error))?;
+        }
+        written.push(member.projection.write(connection).await.map_err(|error| blame(index, to, error))?);
     }
     if !control::advance(connection, &owned, from, to).await.map_err(WriteError::Away)? {
         return Err(WriteError::Fenced);

@@ -71,6 +71,11 @@ impl Arrays {
         self.len() == 0
     }
 
+    /// How much they are, encoded.
+    pub fn bytes(&self) -> usize {
+        self.arrays().map(|array| array.bytes.len()).sum()
+    }
+
     /// Forgets all of them; the memory is used again.
     pub fn clear(&mut self) {
         self.arrays_mut().for_each(Array::clear);

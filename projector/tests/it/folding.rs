@@ -13,7 +13,7 @@ async fn the_same_log_gives_the_same_tables_whatever_the_batches() {
         let (_, pool) = test_support::database().await;
         let log = Log::new(pool.clone());
         let options =
-            Options { batch: size, catch_up_batch: size, hot_rows, catch_up_hot_rows: hot_rows, ..Options::default() };
+            Options { batch: size, catch_up_batch: size, hot_rows, catch_up_rows: hot_rows, ..Options::default() };
         let mut dice = Dice::new(56);
         let before = record_some(&pool, &mut dice, 1_500, 60).await;
         let running = Running::start(&log, models(), options).await;

@@ -3,3 +3,4 @@
 mod codec;
 mod fixtures;
 mod folding;
+mod speed;
