@@ -15,7 +15,7 @@ use platform::admin::{self, Check, Needed, Readiness};
 use platform::auth::{KeySet, Verifier};
 use platform::http::Settings;
 use platform::telemetry::Metrics;
-use projector::Projector;
+use projector::{Projector, RunError};
 use sqlx::PgPool;
 use std::sync::Arc;
 use std::time::Duration;
@@ -28,6 +28,9 @@ use tokio_util::sync::CancellationToken;
 const STATES: u64 = 100_000;
 /// How long the projector and the relay may take to finish what is in hand.
 const WORKERS_STOP: Duration = Duration::from_secs(5);
+
+/// Pause before a projector that could not declare its read models tries again.
+const PROJECTOR_PAUSE: Duration = Duration::from_secs(1);
 
 /// What every part of a process shares.
 #[derive(Clone, Debug)]
@@ -218,17 +221,9 @@ impl Process {
         let tail = Tail::start(log, self.shared.nats_url.clone(), self.working.clone())
             .await
             .map_err(|error| Failure::failed("the log cannot be followed").because(error))?;
-        let projector = Projector::new(tail, projections(), projector::Options::default());
         let check = self.readiness.check("projector", Needed::Required);
-        let (working, failed) = (self.working.clone(), self.failed.clone());
         check.ok();
-        self.workers.spawn(async move {
-            if let Err(error) = projector.run(working).await {
-                let reason = Failure::failed("the projector has ended").because(error).to_string();
-                check.failing(reason.clone());
-                failed.send_replace(Some(reason));
-            }
-        });
+        self.workers.spawn(project(tail, check, self.failed.clone(), self.working.clone()));
         Ok(())
     }
 
@@ -250,7 +245,8 @@ impl Process {
 
     /// Lets requests end, then lets the projector and the relay finish what is in hand.
     pub async fn stop(mut self) {
-        self.running.failing("stopping");
+        // A new check fails until it is told otherwise, and says nothing: that a process stops is no warning.
+        self.readiness.check("running", Needed::Required);
         self.serving.cancel();
         while self.servers.join_next().await.is_some() {}
         self.working.cancel();
@@ -263,6 +259,26 @@ impl Process {
             let _ = tokio::time::timeout(Duration::from_millis(500), pool.close()).await;
         }
         let _ = tokio::time::timeout(Duration::from_millis(500), self.shared.database.probe().close()).await;
+    }
+}
+
+/// Folds until told to stop. What Postgres would not do (it may be going away or coming up) is tried again; what would be
+/// wrong is not.
+async fn project(tail: Tail, check: Check, failed: watch::Sender<Option<String>>, working: CancellationToken) {
+    loop {
+        let projector = Projector::new(tail.clone(), projections(), projector::Options::default());
+        let Err(error) = projector.run(working.clone()).await else { return };
+        let passes = matches!(error, RunError::Declare(_));
+        let reason = Failure::failed("the projector has ended").because(error).to_string();
+        check.failing(reason.clone());
+        if !passes {
+            failed.send_replace(Some(reason));
+            return;
+        }
+        if working.run_until_cancelled(tokio::time::sleep(PROJECTOR_PAUSE)).await.is_none() {
+            return;
+        }
+        check.ok();
     }
 }
 

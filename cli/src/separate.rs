@@ -100,7 +100,7 @@ impl Begun {
         process.admin(self.admin, metrics);
         start(&mut process).await?;
         process.watch(projections);
-        tracing::info!(admin = admin_url, "{place} is up");
+        tracing::info!(place, admin = admin_url, "ready: {place}");
         let failed = tokio::select! {
             () = self.stop.cancelled() => None,
             reason = process.failure() => Some(reason),

@@ -30,7 +30,7 @@ const TOKEN_TTL: Ttl = Ttl::days(7);
 
 /// Which log lines a newcomer sees unless he says otherwise: requests and warnings.
 pub(crate) const fn usual_log(quiet: bool) -> &'static str {
-    if quiet { "warn" } else { "warn,request=info,cli=info" }
+    if quiet { "warn,sqlx_core=error" } else { "warn,request=info,cli=info,sqlx_core=error" }
 }
 
 /// Runs until a signal.

@@ -1,0 +1,7 @@
+//! `sillage` as its users meet it: child processes, real servers, HTTP.
+
+mod child;
+mod faults;
+mod refusals;
+mod separate;
+mod up;
