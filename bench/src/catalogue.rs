@@ -16,6 +16,27 @@ pub(crate) enum Choice {
     /// The appender with 64 writers against one INSERT per transaction.
     #[value(name = "store_append_64")]
     StoreAppend64,
+    /// Commands over HTTP with 64 connections against one INSERT per request.
+    #[value(name = "http_command_64")]
+    HttpCommand64,
+    /// The same with the relay to NATS beside it.
+    #[value(name = "http_command_64_relayed")]
+    HttpCommand64Relayed,
+    /// Log, fold, rows by the projector's catch-up against COPY BINARY of the payloads.
+    #[value(name = "fold_rows")]
+    FoldRows,
+    /// From the answer to a command until every read model shows it, at 500 commands per second.
+    #[value(name = "visible_latency")]
+    VisibleLatency,
+    /// The same while NATS is stopped.
+    #[value(name = "visible_latency_without_nats")]
+    VisibleLatencyWithoutNats,
+    /// One ticket by its id with 64 connections against one row of JSON by primary key.
+    #[value(name = "get_by_id")]
+    GetById,
+    /// The same with 16 connections.
+    #[value(name = "get_by_id_16")]
+    GetById16,
 }
 
 impl Choice {
@@ -47,7 +68,15 @@ mod tests {
     #[test]
     fn the_names_that_scripts_know_stay() {
         let names: Vec<String> = chosen(&[Choice::All]).into_iter().map(Choice::name).collect();
-        for known in ["store_append_1", "store_append_64"] {
+        for known in [
+            "store_append_1",
+            "store_append_64",
+            "http_command_64",
+            "fold_rows",
+            "visible_latency",
+            "visible_latency_without_nats",
+            "get_by_id",
+        ] {
             assert!(names.iter().any(|name| name == known), "{known} is gone");
         }
     }

@@ -1,6 +1,6 @@
 //! Two sides measured in turns, so that whatever else the machine does meets both.
 
-use crate::closed_loop::{Slice, histogram};
+use crate::load::closed_loop::{Slice, histogram};
 use crate::report::{Line, Quantiles};
 use crate::{Failure, Plan};
 use hdrhistogram::Histogram;
@@ -40,11 +40,14 @@ impl Rounds {
         let rates = |slices: &[Slice]| slices.iter().map(Slice::per_second).collect::<Vec<f64>>();
         let (subject, baseline) = (rates(&self.subject), rates(&self.baseline));
         let ratios: Vec<f64> = subject.iter().zip(&baseline).map(|(subject, baseline)| subject / baseline).collect();
-        let (quick, slow) = (Quantiles::of(&together(&self.subject)?), Quantiles::of(&together(&self.baseline)?));
         let mut line = Line::new(name, unit, median(&subject), median(&baseline), median(&ratios));
-        line.latency = Some(quick);
-        line.more.insert("baseline_p50_ms".into(), json!(slow.p50_ms));
-        line.more.insert("baseline_p99_ms".into(), json!(slow.p99_ms));
+        let (ours, theirs) = (together(&self.subject)?, together(&self.baseline)?);
+        if !ours.is_empty() && !theirs.is_empty() {
+            let theirs = Quantiles::of(&theirs);
+            line.latency = Some(Quantiles::of(&ours));
+            line.more.insert("baseline_p50_ms".into(), json!(theirs.p50_ms));
+            line.more.insert("baseline_p99_ms".into(), json!(theirs.p99_ms));
+        }
         line.more.insert("ratios".into(), ratios.iter().map(|ratio| (ratio * 100.0).round() / 100.0).collect());
         Ok(line)
     }

@@ -13,7 +13,7 @@ use std::time::Instant;
 /// The settings that decide whether the numbers mean anything.
 const SETTINGS: &str = "select name, current_setting(name) from pg_settings where name in ('fsync', \
     'full_page_writes', 'synchronous_commit', 'wal_sync_method', 'commit_delay', 'commit_siblings', \
-    'shared_buffers', 'max_wal_size', 'wal_compression', 'server_version') order by name";
+    'shared_buffers', 'max_wal_size', 'min_wal_size', 'checkpoint_timeout', 'autovacuum', 'wal_compression', 'server_version') order by name";
 
 /// Machine and servers, as the report's first line.
 pub(crate) async fn describe(bench: &Bench, quick: bool) -> Result<Map<String, Value>, Failure> {
@@ -22,6 +22,7 @@ pub(crate) async fn describe(bench: &Bench, quick: bool) -> Result<Map<String, V
     machine.insert("cores".into(), json!(std::thread::available_parallelism()?.get()));
     machine.insert("cpu".into(), json!(line_of("/proc/cpuinfo", "model name").unwrap_or_default()));
     machine.insert("memory".into(), json!(line_of("/proc/meminfo", "MemTotal").unwrap_or_default()));
+    machine.insert("load".into(), json!(std::fs::read_to_string("/proc/loadavg").unwrap_or_default().trim()));
     machine.insert("os".into(), json!(format!("{} {}", std::env::consts::OS, std::env::consts::ARCH)));
     let mut connection = PgConnection::connect(&bench.servers.database_url).await?;
     for row in sqlx::query(SETTINGS).fetch_all(&mut connection).await? {

@@ -1,19 +1,27 @@
 //! Benchmarks of Sillage against baselines, interleaved in one run. See README.md for what each one measures.
 
 mod bars;
-mod baseline_events;
 mod catalogue;
-mod closed_loop;
+mod fold_rows;
+mod get_by_id;
+mod history;
+mod http_command;
+mod identity;
 mod interleave;
+mod load;
 mod machine;
+mod notes;
 mod report;
 mod servers;
+mod sides;
 mod store_append;
+mod visible_latency;
 
 use catalogue::Choice;
 use clap::Parser;
 use report::{Line, Report};
 use servers::Bench;
+use sides::child;
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -22,6 +30,7 @@ type Failure = Box<dyn std::error::Error + Send + Sync>;
 
 /// Measures Sillage against baselines on private servers with fsync on; nothing outside this machine is touched.
 #[derive(Debug, Parser)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
 #[command(name = "bench", version)]
 struct Arguments {
     /// What to measure.
@@ -47,32 +56,54 @@ struct Arguments {
 /// How long and how often both sides are measured.
 #[derive(Clone, Copy, Debug)]
 struct Plan {
-    quick: bool,
     rounds: usize,
     slice: Duration,
     warm_up: Duration,
+    /// How long commands come by schedule.
+    open_loop: Duration,
+    /// How many events are folded.
+    fold_events: i64,
 }
 
 impl Plan {
     const fn new(quick: bool) -> Self {
         if quick {
-            Self { quick, rounds: 3, slice: Duration::from_secs(2), warm_up: Duration::from_secs(1) }
+            Self {
+                rounds: 3,
+                slice: Duration::from_millis(1_500),
+                warm_up: Duration::from_secs(1),
+                open_loop: Duration::from_secs(8),
+                fold_events: 300_000,
+            }
         } else {
-            Self { quick, rounds: 5, slice: Duration::from_secs(5), warm_up: Duration::from_secs(3) }
+            Self {
+                rounds: 5,
+                slice: Duration::from_secs(5),
+                warm_up: Duration::from_secs(3),
+                open_loop: Duration::from_secs(30),
+                fold_events: 1_000_000,
+            }
         }
     }
 }
 
 fn main() -> ExitCode {
+    let serves = std::env::args().nth(1).is_some_and(|first| first == child::SERVE);
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return broken(&error.into()),
+    };
+    if serves {
+        return match runtime.block_on(child::serve()) {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(error) => broken(&error),
+        };
+    }
     let arguments = Arguments::parse();
     if arguments.list {
         catalogue::list();
         return ExitCode::SUCCESS;
     }
-    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
-        Ok(runtime) => runtime,
-        Err(error) => return broken(&error.into()),
-    };
     match runtime.block_on(run(&arguments)) {
         Ok(missed) if missed.is_empty() => ExitCode::SUCCESS,
         Ok(missed) => {
@@ -112,7 +143,7 @@ async fn measure(bench: &mut Bench, arguments: &Arguments) -> Result<Vec<String>
     let plan = Plan::new(arguments.quick);
     let mut missed = Vec::new();
     for choice in catalogue::chosen(&arguments.names) {
-        let line = one(bench, choice, plan).await?;
+        let line = Box::pin(one(bench, choice, plan)).await?;
         report.line(&line);
         if arguments.check && arguments.flush_ms == 0 {
             missed.extend(bars::missed(&line));
@@ -128,6 +159,13 @@ async fn one(bench: &mut Bench, choice: Choice, plan: Plan) -> Result<Line, Fail
         Choice::StoreAppend1 => store_append::run(bench, choice, plan, 1).await,
         Choice::StoreAppend8 => store_append::run(bench, choice, plan, 8).await,
         Choice::StoreAppend64 => store_append::run(bench, choice, plan, 64).await,
+        Choice::HttpCommand64 => http_command::run(bench, choice, plan, false).await,
+        Choice::HttpCommand64Relayed => http_command::run(bench, choice, plan, true).await,
+        Choice::FoldRows => fold_rows::run(bench, choice, plan).await,
+        Choice::VisibleLatency => visible_latency::run(bench, choice, plan, true).await,
+        Choice::VisibleLatencyWithoutNats => visible_latency::run(bench, choice, plan, false).await,
+        Choice::GetById => get_by_id::run(bench, choice, plan, 64).await,
+        Choice::GetById16 => get_by_id::run(bench, choice, plan, 16).await,
     }
 }
 

@@ -5,6 +5,20 @@ use local_servers::{Options, Servers};
 use sqlx::{AssertSqlSafe, Connection, PgConnection, PgPool};
 use std::path::{Path, PathBuf};
 
+/// What both sides run with, besides what `sillage up` gives its own Postgres.
+const SETTINGS: &[(&str, &str)] =
+    &[("max_connections", "300"), ("min_wal_size", "2GB"), ("max_wal_size", "8GB"), ("checkpoint_timeout", "30min")];
+
+/// A new cluster makes each segment of its log anew, 16 MB of zeros in the middle of somebody's commit, and touches
+/// each page of its shared memory for the first time: costs that a server has behind it after its first minutes.
+const SETTLE: &[&str] = &[
+    "create table settle as select n, repeat('x', 1000) as text from generate_series(1, 1) n",
+    "insert into settle select n, repeat('x', 1000) from generate_series(1, 280000) n",
+    "drop table settle",
+    "select count(pg_logical_emit_message(false, 'settle', repeat('x', 1000000))) from generate_series(1, 1600)",
+    "checkpoint",
+];
+
 /// The servers, and the folder that holds their data.
 pub(crate) struct Bench {
     pub(crate) servers: Servers,
@@ -24,13 +38,26 @@ impl Bench {
         let downloads = Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/servers");
         let mut options = Options::new(&folder, downloads);
         options.durable = true;
-        options.postgres_settings.push(("max_connections".into(), "300".into()));
+        for (name, value) in SETTINGS {
+            options.postgres_settings.push(((*name).into(), (*value).into()));
+        }
         if flush_ms > 0 {
             options.postgres_settings.push(("commit_delay".into(), (flush_ms * 1_000).to_string()));
             options.postgres_settings.push(("commit_siblings".into(), "0".into()));
         }
         let servers = local_servers::start(options, |line| eprintln!("{line}")).await?;
+        eprintln!("bringing Postgres to the state of a server that has run for a while");
+        let mut connection = PgConnection::connect(&servers.database_url).await?;
+        for statement in SETTLE {
+            sqlx::raw_sql(*statement).execute(&mut connection).await?;
+        }
+        connection.close().await?;
         Ok(Self { servers, flush_ms, folder })
+    }
+
+    /// Where files of this run go; removed at its end.
+    pub(crate) fn folder(&self) -> &Path {
+        &self.folder
     }
 
     /// Where Postgres really keeps its data.
@@ -48,6 +75,8 @@ impl Bench {
         let pool = event_store::schema::connect(&url, "bench", 8).await?;
         event_store::schema::check_server(&pool, false).await?;
         event_store::schema::migrate(&pool, event_store::schema::PARTITION_SIZE).await?;
+        // Nobody pays for the pages that others have changed, and used segments of the log are there to be used again.
+        sqlx::raw_sql("checkpoint").execute(&pool).await?;
         Ok(Database { url, pool })
     }
 

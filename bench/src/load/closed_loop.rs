@@ -5,6 +5,9 @@ use hdrhistogram::Histogram;
 use std::time::{Duration, Instant};
 use tokio::task::JoinSet;
 
+/// How long what is under way at the end may take.
+const PATIENCE: Duration = Duration::from_secs(30);
+
 /// One client of the thing that is measured.
 pub(crate) trait Worker: Sized + Send + 'static {
     /// Does one unit of work and waits until it is acknowledged.
@@ -46,12 +49,16 @@ pub(crate) async fn run<W: Worker>(workers: &mut Vec<W>, length: Duration) -> Re
         tasks.spawn(work(worker, until));
     }
     let mut slice = Slice { done: 0, elapsed: Duration::ZERO, latency: histogram() };
-    while let Some(finished) = tasks.join_next().await {
-        let (worker, latency) = finished??;
-        slice.done += latency.len();
-        slice.latency.add(&latency)?;
-        workers.push(worker);
-    }
+    let gather = async {
+        while let Some(finished) = tasks.join_next().await {
+            let (worker, latency) = finished??;
+            slice.done += latency.len();
+            slice.latency.add(&latency)?;
+            workers.push(worker);
+        }
+        Ok::<_, Failure>(())
+    };
+    tokio::time::timeout(length + PATIENCE, gather).await.map_err(|_| "the load has not come to its end")??;
     slice.elapsed = begun.elapsed();
     Ok(slice)
 }

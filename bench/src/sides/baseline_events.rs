@@ -22,7 +22,8 @@ const TABLE: &str = "
 /// One event, every column given as the log would store it.
 const INSERT: &str = "insert into baseline.events (occurred_at, number, epoch, version, schema_version, event_id, \
     tenant_id, stream_id, command_id, correlation_id, causation_id, actor_id, on_behalf_of, actor_kind, category, \
-    type, trace, data) values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18)";
+    type, trace, data) values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18) \
+    returning position";
 
 /// What differs from event to event.
 pub(crate) struct Row<'a> {

@@ -1,0 +1,117 @@
+//! Sillage over HTTP, put together from the same parts and with the same settings as `sillage up`.
+
+use crate::Failure;
+use crate::identity::{AUDIENCE, ISSUER};
+use axum::Router;
+use event_store::append::AppenderOptions;
+use event_store::jetstream::MirrorOptions;
+use event_store::{Appender, Log, Relay, States, Tail, schema};
+use platform::auth::{KeySet, Verifier};
+use platform::http::Settings;
+use platform::telemetry::{self, LogFormat};
+use projector::{Options, Projection, Projector, projection};
+use read_models::field_sales::{Buildings, Contracts, CurrentZones, DoorVisits, Doors, ZoneAssignments, Zones};
+use read_models::messaging::{Conversations, Messages};
+use read_models::support::{TicketMessages, TicketNotes, Tickets};
+use serde::{Deserialize, Serialize};
+use std::sync::Arc;
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+
+/// States of aggregates that are kept in memory, as in `sillage up`.
+const STATES: u64 = 100_000;
+
+/// Which parts run.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct Setup {
+    /// Where the log is.
+    pub(crate) database_url: String,
+    /// Whose tokens are accepted.
+    pub(crate) jwks: serde_json::Value,
+    /// The mirror, with a relay that fills it; none: no relay, and the tail polls.
+    pub(crate) nats_url: Option<String>,
+    /// Whether read models are folded and queries answered too.
+    pub(crate) reads: bool,
+}
+
+/// Every read model of this build.
+pub(crate) fn projections() -> Vec<Box<dyn Projection>> {
+    vec![
+        projection::<Tickets>(),
+        projection::<TicketMessages>(),
+        projection::<TicketNotes>(),
+        projection::<Conversations>(),
+        projection::<Messages>(),
+        projection::<Zones>(),
+        projection::<ZoneAssignments>(),
+        projection::<CurrentZones>(),
+        projection::<Buildings>(),
+        projection::<Doors>(),
+        projection::<DoorVisits>(),
+        projection::<Contracts>(),
+    ]
+}
+
+/// Serves until told to stop.
+pub(crate) async fn serve(
+    setup: &Setup,
+    listener: TcpListener,
+    shutdown: CancellationToken,
+    ready: impl FnOnce(),
+) -> Result<(), Failure> {
+    telemetry::install_crypto();
+    telemetry::start_logs(LogFormat::Json, "info")?;
+    let _metrics = telemetry::start_metrics(shutdown.clone())?;
+    let keys = KeySet::parse(&setup.jwks.to_string())?;
+    let verifier = || Verifier::new(keys.clone(), ISSUER, AUDIENCE);
+
+    let pool = schema::connect(&setup.database_url, "sillage-write", 8).await?;
+    let log = Log::new(pool.clone());
+    let appender = Appender::start(&setup.database_url, pool, &AppenderOptions::default())?;
+    if let Some(nats_url) = &setup.nats_url {
+        let relay = Relay::new(log.clone(), MirrorOptions::new(nats_url), appender.committed());
+        tokio::spawn(relay.run(shutdown.clone()));
+    }
+    let states = States::new(log.clone(), STATES);
+    let commands = command_api::Services::new(verifier(), appender, states, log);
+    let mut router = command_api::router(Arc::new(commands));
+    if setup.reads {
+        router = router.merge(reads(setup, verifier(), &shutdown).await?);
+    }
+    ready();
+    platform::http::serve(listener, router, Settings::default(), shutdown).await;
+    Ok(())
+}
+
+/// Folds all read models, and gives the routes that read them.
+async fn reads(setup: &Setup, verifier: Verifier, shutdown: &CancellationToken) -> Result<Router, Failure> {
+    let log = Log::new(schema::connect(&setup.database_url, "sillage-project", 8).await?);
+    let tail = Tail::start(log, setup.nats_url.clone(), shutdown.clone()).await?;
+    tokio::spawn(Projector::new(tail, projections(), Options::default()).run(shutdown.clone()));
+    let pool = schema::connect(&setup.database_url, "sillage-read", 16).await?;
+    Ok(query_api::router(Arc::new(query_api::Services::new(verifier, pool))))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::path::Path;
+
+    #[test]
+    fn no_read_model_is_left_out() {
+        let written = count(&Path::new(env!("CARGO_MANIFEST_DIR")).join("../read-models/src"));
+        assert_eq!(projections().len(), written, "a benchmark with fewer read models measures something easier");
+    }
+
+    fn count(folder: &Path) -> usize {
+        let entries = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+        let counts = entries.map(|path| {
+            if path.is_dir() {
+                return count(&path);
+            }
+            let source = std::fs::read_to_string(path).unwrap();
+            source.lines().filter(|line| line.starts_with("impl ReadModel for ")).count()
+        });
+        counts.sum()
+    }
+}
