@@ -9,6 +9,11 @@ use std::path::PathBuf;
 use std::time::Duration;
 use uuid::Uuid;
 
+/// Which log lines `sillage up` shows unless told otherwise: requests and what is wrong.
+const USUAL_LOG: &str = "warn,request=info,cli=info,sqlx_core=error";
+/// The same with `--quiet`.
+pub(crate) const QUIET_LOG: &str = "warn,sqlx_core=error";
+
 /// Sillage: five businesses on one log of events.
 ///
 /// Without a command, `sillage up` runs: everything in one process, ready to try. `sillage <command> --help` lists the
@@ -17,11 +22,12 @@ use uuid::Uuid;
 #[command(name = "sillage", version, after_help = EXIT_CODES, subcommand_required = true, arg_required_else_help = false)]
 pub(crate) struct Sillage {
     #[command(subcommand)]
-    pub(crate) command: Command,
+    pub(crate) task: Task,
 }
 
+/// What is to be done.
 #[derive(Subcommand, Debug)]
-pub(crate) enum Command {
+pub(crate) enum Task {
     /// Starts everything in one process: Postgres and NATS where none are given, both APIs, projector, demo tenant.
     Up(Box<Up>),
     /// Serves commands, and relays what it commits to NATS.
@@ -48,7 +54,7 @@ pub(crate) enum Command {
     Projections(ProjectionsCommand),
     /// Proves that the log is whole and that every read model is what the log says.
     Verify(Box<Verify>),
-    /// Prints an API's OpenAPI document.
+    /// Prints an API's `OpenAPI` document.
     Openapi {
         /// Which API.
         #[arg(value_enum)]
@@ -104,6 +110,7 @@ impl Start {
 
 #[derive(Args, Debug)]
 #[command(after_help = EXIT_CODES, mut_arg("drain_timeout_s", |arg| arg.default_value("5")))]
+#[command(mut_arg("log", |arg| arg.default_value(USUAL_LOG)))]
 pub(crate) struct Up {
     /// Address of the command API; 127.0.0.1:8080, or a free port if that is taken.
     #[arg(long, env = "SILLAGE_COMMAND_LISTEN", value_name = "ADDRESS", help_heading = "Listening")]
@@ -284,7 +291,7 @@ pub(crate) struct TokenIssue {
 
 #[derive(Subcommand, Debug)]
 pub(crate) enum KeysCommand {
-    /// Prints the public half as JWKS, for SILLAGE_JWKS_FILE.
+    /// Prints the public half as JWKS, for `SILLAGE_JWKS_FILE`.
     Show {
         /// The private key, PKCS#8 PEM; the data folder's unless given.
         #[arg(long, env = "SILLAGE_SIGNING_KEY_FILE", value_name = "FILE")]
@@ -325,7 +332,7 @@ mod tests {
     #[test]
     fn the_query_api_has_ports_of_its_own() {
         let parsed = Sillage::try_parse_from(["sillage", "query-api"]).unwrap();
-        let Command::QueryApi(query) = parsed.command else { panic!("another command: {parsed:?}") };
+        let Task::QueryApi(query) = parsed.task else { panic!("another command: {parsed:?}") };
         assert_eq!((query.listen.listen.port(), query.listen.admin_listen.port()), (8081, 9091));
     }
 

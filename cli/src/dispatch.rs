@@ -1,7 +1,7 @@
 //! From the command line to the code that does it.
 
 use crate::arguments::{
-    Api, Command, ConfigCommand, KeysCommand, ProjectionsCommand, Sillage, TokenCommand, TokenIssue,
+    Api, ConfigCommand, KeysCommand, ProjectionsCommand, QUIET_LOG, Sillage, Task, TokenCommand, TokenIssue,
 };
 use crate::failure::Failure;
 use crate::keys::LocalKey;
@@ -23,7 +23,7 @@ pub fn main() -> ExitCode {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
     let outcome = match runtime {
         Ok(runtime) => {
-            let outcome = runtime.block_on(run(parsed.command, &matches));
+            let outcome = runtime.block_on(run(parsed.task, &matches));
             // What still waits somewhere (a name look-up, a read of standard input) must not hold up the end.
             runtime.shutdown_timeout(std::time::Duration::from_millis(200));
             outcome
@@ -52,31 +52,31 @@ fn with_default(mut arguments: Vec<OsString>) -> Vec<OsString> {
     arguments
 }
 
-async fn run(command: Command, matches: &ArgMatches) -> Result<ExitCode, Failure> {
+async fn run(task: Task, matches: &ArgMatches) -> Result<ExitCode, Failure> {
     let done = |result: Result<(), Failure>| result.map(|()| ExitCode::SUCCESS);
-    match command {
-        Command::Up(mut up) => {
-            if is_default(matches, "log") {
-                up.log.log = up::usual_log(up.quiet).to_owned();
+    match task {
+        Task::Up(mut up) => {
+            if up.quiet && is_default(matches, "log") {
+                QUIET_LOG.clone_into(&mut up.log.log);
             }
-            done(up::run(&up).await)
+            done(Box::pin(up::run(&up)).await)
         }
-        Command::CommandApi(arguments) => done(separate::command_api(&arguments).await),
-        Command::QueryApi(arguments) => done(separate::query_api(&arguments).await),
-        Command::Projector(arguments) => done(separate::projector(&arguments).await),
-        Command::Relay(arguments) => done(separate::relay(&arguments).await),
-        Command::Migrate(on) => done(verify::migrate(&on).await),
-        Command::Config(ConfigCommand::Check(check)) => config_check::run(&check, matches).await,
-        Command::Token(TokenCommand::Issue(wanted)) => done(token(&wanted)),
-        Command::Keys(KeysCommand::Show { key, folder }) => {
+        Task::CommandApi(arguments) => done(separate::command_api(&arguments).await),
+        Task::QueryApi(arguments) => done(separate::query_api(&arguments).await),
+        Task::Projector(arguments) => done(separate::projector(&arguments).await),
+        Task::Relay(arguments) => done(separate::relay(&arguments).await),
+        Task::Migrate(on) => done(verify::migrate(&on).await),
+        Task::Config(ConfigCommand::Check(check)) => config_check::run(&check, matches).await,
+        Task::Token(TokenCommand::Issue(wanted)) => done(token(&wanted)),
+        Task::Keys(KeysCommand::Show { key, folder }) => {
             let key = LocalKey::open(key.unwrap_or_else(|| LocalKey::path_in(&folder.data_dir)))?;
             terminal::print(&format!("{:#}", key.signer().jwks()));
             Ok(ExitCode::SUCCESS)
         }
-        Command::Projections(ProjectionsCommand::Status { json, on }) => done(verify::status(&on, json).await),
-        Command::Verify(arguments) => verify::run(&arguments.on).await,
-        Command::Openapi { api } => done(openapi(api)),
-        Command::Version => {
+        Task::Projections(ProjectionsCommand::Status { json, on }) => done(verify::status(&on, json).await),
+        Task::Verify(arguments) => verify::run(&arguments.on).await,
+        Task::Openapi { api } => done(openapi(api)),
+        Task::Version => {
             terminal::print(concat!("sillage ", env!("CARGO_PKG_VERSION")));
             Ok(ExitCode::SUCCESS)
         }

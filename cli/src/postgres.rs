@@ -136,8 +136,7 @@ fn passes(error: &SchemaError) -> bool {
             // Starting up, shutting down, too many connections.
             refusal.code().is_some_and(|code| code.starts_with("57P") || code == "53300")
         }
-        SchemaError::Connect(sqlx::Error::Configuration(_) | sqlx::Error::Tls(_)) => false,
-        SchemaError::Connect(_) => true,
+        SchemaError::Connect(error) => !matches!(error, sqlx::Error::Configuration(_) | sqlx::Error::Tls(_)),
         SchemaError::Url(_)
         | SchemaError::Unsafe(_)
         | SchemaError::TooOld(_)

@@ -66,7 +66,7 @@ impl Begun {
         let stop = platform::shutdown::on_signal()
             .map_err(|error| Failure::failed("signals cannot be received").because(error))?;
         let admin = exactly("the operators' door", admin, "--admin-listen").await?;
-        let given = common.database.database_url.as_ref().map(|url| url.expose());
+        let given = common.database.database_url.as_ref().map(platform::config::Secret::expose);
         let attached = attach::to_running(given, &common.folder.data_dir)?;
         let nats_url = common.nats.nats_url.as_ref().map(|url| url.expose().to_owned()).or(attached.nats_url);
         let progress = Progress::new(false);
@@ -112,18 +112,15 @@ impl Begun {
 
 /// Whose tokens a separate API accepts: those of the file, or of the local development key.
 fn trust(auth: &AuthArgs, common: &Common) -> Result<Trust, Failure> {
-    let keys = match &auth.jwks_file {
-        Some(file) => {
-            KeySet::load(file).map_err(|error| Failure::usage("SILLAGE_JWKS_FILE cannot be used").because(error))?
-        }
-        None => {
-            let key = LocalKey::open_or_create(&common.folder.data_dir)?;
-            tracing::warn!(
-                key = %key.path().display(),
-                "SILLAGE_JWKS_FILE is not set: tokens of the local development key are accepted"
-            );
-            key.key_set()?
-        }
+    let keys = if let Some(file) = &auth.jwks_file {
+        KeySet::load(file).map_err(|error| Failure::usage("SILLAGE_JWKS_FILE cannot be used").because(error))?
+    } else {
+        let key = LocalKey::open_or_create(&common.folder.data_dir)?;
+        tracing::warn!(
+            key = %key.path().display(),
+            "SILLAGE_JWKS_FILE is not set: tokens of the local development key are accepted"
+        );
+        key.key_set()?
     };
     Ok(Trust { keys, issuer: auth.token_issuer.clone(), audience: auth.token_audience.clone() })
 }

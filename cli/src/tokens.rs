@@ -94,14 +94,17 @@ impl FromStr for Ttl {
 /// Every scope that a command or a query of this build asks for, sorted.
 pub fn all_scopes() -> Vec<String> {
     let documents = [command_api::openapi(), query_api::openapi()];
-    let asked = documents.iter().filter_map(|document| serde_json::to_value(document).ok()).flat_map(asked_for);
+    let asked = documents
+        .iter()
+        .filter_map(|document| serde_json::to_value(document).ok())
+        .flat_map(|document| asked_for(&document));
     // Two are asked for inside decisions and histories, not by a route.
     let scopes: BTreeSet<String> = asked.chain([WORK, MANAGE].map(|scope| scope.to_string())).collect();
     scopes.into_iter().collect()
 }
 
 /// The scopes in the `security` of every operation of an `OpenAPI` document.
-fn asked_for(document: serde_json::Value) -> Vec<String> {
+fn asked_for(document: &serde_json::Value) -> Vec<String> {
     let operations = document["paths"].as_object().into_iter().flatten();
     let operations = operations.flat_map(|(_, path)| path.as_object().into_iter().flatten());
     let requirements = operations.flat_map(|(_, operation)| operation["security"].as_array().into_iter().flatten());

@@ -28,11 +28,6 @@ const READY_PATIENCE: Duration = Duration::from_secs(30);
 /// How long a demo token is good. Every start prints new ones.
 const TOKEN_TTL: Ttl = Ttl::days(7);
 
-/// Which log lines a newcomer sees unless he says otherwise: requests and warnings.
-pub(crate) const fn usual_log(quiet: bool) -> &'static str {
-    if quiet { "warn,sqlx_core=error" } else { "warn,request=info,cli=info,sqlx_core=error" }
-}
-
 /// Runs until a signal.
 ///
 /// # Errors
@@ -48,9 +43,9 @@ pub(crate) async fn run(up: &Up) -> Result<(), Failure> {
     RunFile::remove(&up.folder.data_dir);
     let listeners = listeners(up, &stop, &progress).await?;
 
-    let Some(servers) = stop.run_until_cancelled(servers(up, &progress)).await else { return Ok(()) };
+    let Some(servers) = stop.run_until_cancelled(Box::pin(servers(up, &progress))).await else { return Ok(()) };
     let servers = servers?;
-    let outcome = with_servers(up, servers, listeners, &stop, &progress).await;
+    let outcome = Box::pin(with_servers(up, servers, listeners, &stop, &progress)).await;
     RunFile::remove(&up.folder.data_dir);
     drop(lock);
     outcome

@@ -21,7 +21,7 @@ struct Opened {
 async fn open(on: &OnDatabase) -> Result<Opened, Failure> {
     crate::separate::refuse(&on.database.check())?;
     let progress = Progress::new(on.quiet);
-    let given = on.database.database_url.as_ref().map(|url| url.expose());
+    let given = on.database.database_url.as_ref().map(platform::config::Secret::expose);
     let attached = attach::to_any(given, &on.folder.data_dir, on.folder.programs(), &progress).await?;
     let allow_unsafe = on.start.allow_unsafe_postgres;
     match Database::open(&attached.database_url, on.start.patience(), allow_unsafe, &progress).await {
@@ -113,7 +113,7 @@ async fn verify(log: &Log, scanned: &Log, progress: &Progress) -> Result<Option<
         let serving = status.iter().find(|one| one.serving && one.name == model.name());
         match serving {
             None => print(&format!("{}: not built yet", model.name())),
-            Some(one) if one.version != i32::from(model.version()) => {
+            Some(one) if one.version != model.version() => {
                 print(&format!(
                     "{}: version {} is served, this program knows {}",
                     one.name,

@@ -114,7 +114,7 @@ impl Watcher {
     #[expect(clippy::cast_precision_loss, reason = "pools have hundreds of connections")]
     fn measure_pools(&self) {
         for (name, pool) in &self.pools {
-            let (open, idle) = (pool.size() as f64, pool.num_idle() as f64);
+            let (open, idle) = (f64::from(pool.size()), pool.num_idle() as f64);
             metrics::gauge!("postgres_connections", "pool" => *name, "state" => "open").set(open);
             metrics::gauge!("postgres_connections", "pool" => *name, "state" => "idle").set(idle);
         }
