@@ -1,6 +1,7 @@
 //! The control tables: which generations exist, how far each is, who may write.
 
 use crate::ddl::DeclarationError;
+use event_store::ReadError;
 use kernel::{Epoch, EventData, EventId, LogId, Position, Recorded};
 use sqlx::postgres::PgRow;
 use sqlx::{PgConnection, PgPool, Row, query, query_scalar};
@@ -55,6 +56,13 @@ fn lock_key(name: &str) -> i64 {
     hash.cast_signed()
 }
 
+/// Whether Postgres is away or busy, so that the same may succeed later; otherwise it is what was asked that is wrong.
+pub(crate) fn passes(error: &sqlx::Error) -> bool {
+    let sqlx::Error::Database(error) = error else { return true };
+    // Connection, transaction rolled back, resources, state of objects (locks), operator, system.
+    matches!(error.code().as_deref().and_then(|code| code.get(..2)), Some("08" | "40" | "53" | "55" | "57" | "58"))
+}
+
 /// A checkpoint as its owner knows it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Checkpoint {
@@ -69,6 +77,9 @@ pub enum ControlError {
     /// A read model's declaration is no table.
     #[error(transparent)]
     Declaration(#[from] DeclarationError),
+    /// The log's head could not be read.
+    #[error(transparent)]
+    Read(#[from] ReadError),
     /// Postgres does not answer or refuses.
     #[error("{doing}")]
     Database {
@@ -83,6 +94,14 @@ pub enum ControlError {
 impl ControlError {
     pub(crate) fn doing(doing: impl Into<String>) -> impl FnOnce(sqlx::Error) -> Self {
         move |source| Self::Database { doing: doing.into(), source }
+    }
+
+    /// Whether waiting may help.
+    pub(crate) fn passes(&self) -> bool {
+        match self {
+            Self::Declaration(_) | Self::Read(ReadError::Damaged(_)) => false,
+            Self::Read(ReadError::Database(source)) | Self::Database { source, .. } => passes(source),
+        }
     }
 }
 

@@ -138,8 +138,8 @@ impl Lane {
             let must = *must_reach.get_or_insert(head);
             let at = self.reached();
             let near = at.position >= must && head.0 - at.position.0 <= self.shared.near();
-            let step = if near { self.flush().await } else { self.window(at, head, stop).await };
-            match step {
+            let after = if near { self.flush().await } else { self.window(at, head, stop).await };
+            match after {
                 After::Continue if near => return LaneEnd::Reached(self.release()),
                 After::Continue => self.size = (self.size * 2).min(self.shared.options.catch_up_batch),
                 After::Again => {}
@@ -321,9 +321,9 @@ async fn read_ahead(
     }
 }
 
-fn decode(decoder: Decoder, events: Vec<Recorded<EventData>>, end: Option<Place>) -> Chunk {
+fn decode(decode: Decoder, events: Vec<Recorded<EventData>>, end: Option<Place>) -> Chunk {
     let places: Vec<Place> = events.iter().map(Place::of).collect();
-    let decoded = decoder(events);
+    let decoded = decode(events);
     let last = decoded.len.checked_sub(1).and_then(|last| places.get(last)).copied();
     let to = match (&decoded.poison, end) {
         (None, Some(end)) => end,

@@ -38,7 +38,7 @@ impl Decoded {
     }
 }
 
-/// What a batch wrote.
+/// What a batch writes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Written {
     /// Rows inserted or updated.
@@ -47,6 +47,13 @@ pub struct Written {
     pub deleted: usize,
     /// What the rows were sent as.
     pub bytes: usize,
+}
+
+impl Written {
+    /// No row at all.
+    pub const fn is_nothing(&self) -> bool {
+        self.rows == 0 && self.deleted == 0
+    }
 }
 
 /// Why a batch was not folded.
@@ -85,9 +92,14 @@ pub trait Projection: Send + Sync + 'static {
         events: Decoded,
         connection: &'a mut PgConnection,
     ) -> Boxed<'a, Result<usize, FoldError>>;
-    /// Writes what was absorbed, inside the connection's open transaction. After its commit comes [`Projection::keep`],
-    /// after anything else [`Projection::forget`].
-    fn write<'a>(&'a mut self, connection: &'a mut PgConnection) -> Boxed<'a, Result<Written, FoldError>>;
+    /// Prepares what was absorbed for writing. Answers what there is to write.
+    ///
+    /// # Errors
+    /// A row does not fit its table.
+    fn encode(&mut self) -> Result<Written, Poison>;
+    /// Writes what was encoded, inside the connection's open transaction. After its commit comes [`Projection::keep`], after
+    /// anything else [`Projection::forget`].
+    fn write<'a>(&'a mut self, connection: &'a mut PgConnection) -> Boxed<'a, Result<(), FoldError>>;
     /// What was absorbed is committed: the rows stay in memory.
     fn keep(&mut self);
     /// What was absorbed is not known to be committed: nothing in memory is to be trusted. `empty` says that the table has no
@@ -213,15 +225,26 @@ impl<M: ReadModel> Projection for Typed<M> {
         })
     }
 
-    fn write<'a>(&'a mut self, connection: &'a mut PgConnection) -> Boxed<'a, Result<Written, FoldError>> {
+    fn encode(&mut self) -> Result<Written, Poison> {
+        catch_unwind(AssertUnwindSafe(|| self.to_arrays())).unwrap_or_else(|panic| {
+            let at = self.batch.slots.iter().map(|slot| slot.at).max().unwrap_or_default();
+            let cause = PoisonCause::Panic(panic_message(&*panic));
+            Err(Poison { position: Position(at), event_id: None, cause })
+        })?;
+        Ok(Written { rows: self.rows.len(), deleted: self.deleted.len(), bytes: self.rows.bytes() })
+    }
+
+    fn write<'a>(&'a mut self, connection: &'a mut PgConnection) -> Boxed<'a, Result<(), FoldError>> {
         Box::pin(async move {
-            let encoded = catch_unwind(AssertUnwindSafe(|| self.encode()));
-            encoded.unwrap_or_else(|panic| {
-                let at = self.batch.slots.iter().map(|slot| slot.at).max().unwrap_or_default();
-                let cause = PoisonCause::Panic(panic_message(&*panic));
-                Err(Poison { position: Position(at), event_id: None, cause })
-            })?;
-            self.execute(connection).await
+            if !self.rows.is_empty() {
+                let statement = sqlx::AssertSqlSafe(self.statements.upsert.clone());
+                self.rows.bind(query(statement)).execute(&mut *connection).await?;
+            }
+            if !self.deleted.is_empty() {
+                let statement = sqlx::AssertSqlSafe(self.statements.delete.clone());
+                self.deleted.bind(query(statement)).execute(&mut *connection).await?;
+            }
+            Ok(())
         })
     }
 
@@ -310,7 +333,7 @@ impl<M: ReadModel> Typed<M> {
     }
 
     /// Turns the rows into arrays: those to write and those to delete.
-    fn encode(&mut self) -> Result<(), Poison> {
+    fn to_arrays(&mut self) -> Result<(), Poison> {
         self.rows.clear();
         self.deleted.clear();
         for slot in &mut self.batch.slots {
@@ -326,18 +349,6 @@ impl<M: ReadModel> Typed<M> {
             })?;
         }
         Ok(())
-    }
-
-    async fn execute(&mut self, connection: &mut PgConnection) -> Result<Written, FoldError> {
-        if !self.rows.is_empty() {
-            let statement = sqlx::AssertSqlSafe(self.statements.upsert.clone());
-            self.rows.bind(query(statement)).execute(&mut *connection).await?;
-        }
-        if !self.deleted.is_empty() {
-            let statement = sqlx::AssertSqlSafe(self.statements.delete.clone());
-            self.deleted.bind(query(statement)).execute(&mut *connection).await?;
-        }
-        Ok(Written { rows: self.rows.len(), deleted: self.deleted.len(), bytes: self.rows.bytes() })
     }
 }
 

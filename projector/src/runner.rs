@@ -4,10 +4,11 @@ use crate::control::ControlError;
 use crate::declare::declare;
 use crate::keeper::Keeper;
 use crate::metrics;
+use crate::poison::chain;
 use crate::progress::Progress;
 use crate::projection::Projection;
 use crate::tenure::{End, Tenure};
-use event_store::{Log, ReadError, Tail};
+use event_store::{Log, Tail};
 use kernel::Position;
 use sqlx::PgPool;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
@@ -176,18 +177,13 @@ async fn prepare(
 ) -> Result<Option<Vec<crate::control::Generation>>, RunError> {
     loop {
         let declared = async {
-            let head = shared.log().head().await.map_err(|error| match error {
-                ReadError::Database(source) => {
-                    ControlError::Database { doing: "reading the log's head".into(), source }
-                }
-                other => ControlError::Database { doing: other.to_string(), source: sqlx::Error::RowNotFound },
-            })?;
+            let head = shared.log().head().await?;
             declare(&shared.connect, models, head.log_id, head.epoch).await
         };
         match declared.await {
             Ok(generations) => return Ok(Some(generations)),
-            Err(ControlError::Database { doing, source }) if !matches!(source, sqlx::Error::Database(_)) => {
-                tracing::warn!(error = %source, doing, "the projector waits for Postgres");
+            Err(error) if error.passes() => {
+                tracing::warn!(error = chain(&error), "the projector waits for Postgres");
             }
             Err(error) => return Err(RunError::Declare(error)),
         }

@@ -163,12 +163,12 @@ impl Tenure {
                 self.failed.push(member);
                 return verified;
             }
-            self.to_lane(member);
+            self.send_to_lane(member);
         }
         Ok(())
     }
 
-    fn to_lane(&mut self, member: Member) {
+    fn send_to_lane(&mut self, member: Member) {
         self.lanes.spawn(catch_up(member, Arc::clone(&self.shared), self.stop_lanes.clone()));
     }
 
@@ -319,7 +319,7 @@ impl Tenure {
             for member in std::mem::take(&mut members) {
                 let read = read(&*member.projection, events);
                 if read.poison.is_some() {
-                    self.to_lane(member);
+                    self.send_to_lane(member);
                 } else {
                     members.push(member);
                     decoded.push(read);
@@ -337,23 +337,21 @@ impl Tenure {
                     }
                     return Ok(members);
                 }
-                Err(WriteError::Poison(index, _)) => (Some(index), End::Fenced),
+                Err(WriteError::Poison(index, _)) => (Some(index), None),
                 Err(WriteError::Busy(index, error)) => {
                     tracing::warn!(error = %error, "a projection leaves the group to try again by itself");
-                    (Some(index), End::Fenced)
+                    (Some(index), None)
                 }
-                Err(WriteError::Fenced) => (None, End::Fenced),
-                Err(WriteError::Away(error)) => (None, End::Lost(error.to_string())),
+                Err(WriteError::Fenced) => (None, Some(End::Fenced)),
+                Err(WriteError::Away(error)) => (None, Some(End::Lost(error.to_string()))),
             };
-            match culprit {
-                Some(index) => {
-                    let member = members.swap_remove(index);
-                    self.to_lane(member);
-                }
-                None => {
-                    self.failed.append(&mut members);
-                    return Err(end);
-                }
+            if let Some(index) = culprit {
+                let member = members.swap_remove(index);
+                self.send_to_lane(member);
+            }
+            if let Some(end) = end {
+                self.failed.append(&mut members);
+                return Err(end);
             }
         }
     }

@@ -141,6 +141,8 @@ async fn open(options: &PgConnectOptions) -> Result<PgConnection, sqlx::Error> {
     Ok(connection)
 }
 
+/// Loads and folds before the transaction begins: nobody else writes these rows, and if somebody does, this transaction is
+/// refused in the end. Locks are held for as long as it takes to write.
 async fn transact(
     connection: &mut PgConnection,
     members: &mut [Member],
@@ -149,20 +151,29 @@ async fn transact(
 ) -> Result<Vec<Written>, WriteError> {
     let Some(from) = members.first().map(|member| member.at) else { return Ok(Vec::new()) };
     let mut owned = Owned::default();
-    raw_sql("begin").execute(&mut *connection).await.map_err(WriteError::Away)?;
     let mut written = Vec::with_capacity(members.len());
     for (index, (member, events)) in members.iter_mut().zip(decoded).enumerate() {
         owned.push(&member.generation, member.owner_epoch);
         if events.len > 0 {
             member.projection.absorb(events, connection).await.map_err(|error| blame(index, to, error))?;
         }
-        written.push(member.projection.write(connection).await.map_err(|error| blame(index, to, error))?);
+        written.push(member.projection.encode().map_err(|poison| WriteError::Poison(index, poison))?);
     }
-    if !control::advance(connection, &owned, from, to).await.map_err(WriteError::Away)? {
-        return Err(WriteError::Fenced);
-    }
-    raw_sql("commit").execute(connection).await.map_err(WriteError::Away)?;
-    Ok(written)
+    let advanced = if written.iter().all(Written::is_nothing) {
+        // A single statement is a transaction. Should it move some checkpoints and not others, those were right to move.
+        control::advance(connection, &owned, from, to).await.map_err(WriteError::Away)?
+    } else {
+        raw_sql("begin").execute(&mut *connection).await.map_err(WriteError::Away)?;
+        for (index, member) in members.iter_mut().enumerate() {
+            member.projection.write(connection).await.map_err(|error| blame(index, to, error))?;
+        }
+        let advanced = control::advance(connection, &owned, from, to).await.map_err(WriteError::Away)?;
+        if advanced {
+            raw_sql("commit").execute(connection).await.map_err(WriteError::Away)?;
+        }
+        advanced
+    };
+    if advanced { Ok(written) } else { Err(WriteError::Fenced) }
 }
 
 /// Tells a batch that cannot be written from a moment at which Postgres cannot write it.

@@ -83,7 +83,7 @@ impl Arrays {
 
     /// Binds every array, in order.
     pub fn bind<'q>(&self, query: Query<'q, Postgres, PgArguments>) -> Query<'q, Postgres, PgArguments> {
-        self.arrays().fold(query, |query, array| query.bind(array))
+        self.arrays().fold(query, Query::bind)
     }
 
     fn arrays(&self) -> impl Iterator<Item = &Array> {

@@ -74,7 +74,7 @@ impl RowError {
         Self::Mismatch { column: column.name, kind: column.kind, found }
     }
 
-    pub(crate) fn out_of_range(column: &Column, value: impl ToString) -> Self {
+    pub(crate) fn out_of_range(column: &Column, value: &(impl ToString + ?Sized)) -> Self {
         Self::OutOfRange { column: column.name, kind: column.kind, value: value.to_string() }
     }
 

@@ -91,7 +91,7 @@ impl Value<'_> {
     fn integer(self, value: i64) -> Result<(), RowError> {
         match self.column.kind {
             ColumnKind::Integer => {
-                let value = i32::try_from(value).map_err(|_| RowError::out_of_range(self.column, value))?;
+                let value = i32::try_from(value).map_err(|_| RowError::out_of_range(self.column, &value))?;
                 self.put(value.to_be_bytes());
             }
             ColumnKind::BigInt => self.put(value.to_be_bytes()),
@@ -183,7 +183,7 @@ impl Serializer for Value<'_> {
     }
 
     fn serialize_u64(self, value: u64) -> Result<(), RowError> {
-        let signed = i64::try_from(value).map_err(|_| RowError::out_of_range(self.column, value))?;
+        let signed = i64::try_from(value).map_err(|_| RowError::out_of_range(self.column, &value))?;
         self.integer(signed)
     }
 
@@ -293,14 +293,12 @@ impl Serializer for Value<'_> {
 
     /// What chrono gives for instants and dates: printed to the stack, or into place.
     fn collect_str<T: Display + ?Sized>(self, value: &T) -> Result<(), RowError> {
-        match ShortText::of(format_args!("{value}")) {
-            Some(text) => self.text(text.as_str()),
-            None => {
-                let mut text = String::new();
-                write!(text, "{value}").map_err(|_| RowError::mismatch(self.column, "what cannot be printed"))?;
-                self.text(&text)
-            }
+        if let Some(text) = ShortText::of(format_args!("{value}")) {
+            return self.text(text.as_str());
         }
+        let mut text = String::new();
+        write!(text, "{value}").map_err(|_| RowError::mismatch(self.column, "what cannot be printed"))?;
+        self.text(&text)
     }
 }
 

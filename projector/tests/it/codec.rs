@@ -182,8 +182,8 @@ async fn rows_of_every_kind_come_back_as_they_were() {
 
 #[tokio::test]
 async fn the_table_is_what_its_declaration_says() {
-    let (_, pool) = test_support::database().await;
     type Model = Boxes<1>;
+    let (_, pool) = test_support::database().await;
     let mut statements = vec![create_table(Model::NAME, 1, 1, &Model::TABLE)];
     statements.extend(create_indexes(Model::NAME, 1, &Model::TABLE));
     for statement in statements {

@@ -6,7 +6,7 @@ use kernel::{
     Column, ColumnKind, Encoded, Event, Index, Keys, Position, ReadModel, Recorded, Table, TenantId, event_set,
     typed_id,
 };
-use projector::{Options, Projection, Projector, RunError, State, projection};
+use projector::{Options, Progress, Projection, Projector, RunError, State, projection};
 use serde::{Deserialize, Serialize};
 use sqlx::{PgPool, query, query_scalar};
 use std::time::Duration;
@@ -16,12 +16,12 @@ use uuid::Uuid;
 
 typed_id! {
     /// A box.
-    pub struct BoxId;
+    pub(crate) struct BoxId;
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Colour {
+pub(crate) enum Colour {
     Red,
     DarkBlue,
 }
@@ -29,7 +29,7 @@ pub enum Colour {
 /// What happens to boxes.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Boxed {
+pub(crate) enum Boxed {
     Put {
         amount: i64,
         label: String,
@@ -63,7 +63,7 @@ impl Event for Boxed {
 /// What nobody listens to.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Noise {
+pub(crate) enum Noise {
     Made {},
 }
 
@@ -77,7 +77,7 @@ impl Event for Noise {
 /// What happens to wheels; read by one read model only.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Wheel {
+pub(crate) enum Wheel {
     Turned { times: i64 },
 }
 
@@ -90,11 +90,11 @@ impl Event for Wheel {
 
 event_set! {
     /// Both.
-    pub enum BoxOrWheel { Boxed(Boxed), Wheel(Wheel) }
+    pub(crate) enum BoxOrWheel { Boxed(Boxed), Wheel(Wheel) }
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct BoxRow {
+pub(crate) struct BoxRow {
     pub id: BoxId,
     pub label: Option<String>,
     pub colour: Colour,
@@ -110,7 +110,7 @@ pub struct BoxRow {
 }
 
 /// One row per box; every kind of column.
-pub struct Boxes<const VERSION: i32>;
+pub(crate) struct Boxes<const VERSION: i32>;
 
 impl<const VERSION: i32> ReadModel for Boxes<VERSION> {
     type Event = Boxed;
@@ -180,7 +180,7 @@ impl<const VERSION: i32> ReadModel for Boxes<VERSION> {
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct LabelRow {
+pub(crate) struct LabelRow {
     pub label: String,
     pub bucket: i32,
     pub puts: i64,
@@ -188,7 +188,7 @@ pub struct LabelRow {
 }
 
 /// One row per label and the last digit of the amount: many events share a row.
-pub struct Labels;
+pub(crate) struct Labels;
 
 impl ReadModel for Labels {
     type Event = BoxOrWheel;
@@ -227,19 +227,19 @@ impl ReadModel for Labels {
     }
 }
 
-pub fn models() -> Vec<Box<dyn Projection>> {
+pub(crate) fn models() -> Vec<Box<dyn Projection>> {
     vec![projection::<Boxes<1>>(), projection::<Labels>()]
 }
 
 /// Numbers that look random and are the same every time (splitmix64).
-pub struct Dice(u64);
+pub(crate) struct Dice(u64);
 
 impl Dice {
-    pub fn new(seed: u64) -> Self {
+    pub(crate) fn new(seed: u64) -> Self {
         Self(seed)
     }
 
-    pub fn roll(&mut self, sides: u64) -> u64 {
+    pub(crate) fn roll(&mut self, sides: u64) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut z = self.0;
         z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -248,7 +248,7 @@ impl Dice {
     }
 
     /// An event of some box, of a wheel, or noise: stream, category and payload.
-    pub fn event(&mut self, boxes: u64) -> (Uuid, &'static str, Encoded) {
+    pub(crate) fn event(&mut self, boxes: u64) -> (Uuid, &'static str, Encoded) {
         let stream = Uuid::from_u128(u128::from(self.roll(boxes)) + 1);
         match self.roll(20) {
             0 => (stream, Noise::CATEGORY, Noise::Made {}.encode()),
@@ -284,7 +284,7 @@ impl Dice {
 }
 
 /// Records events in one transaction, as an append does. Answers the last position.
-pub async fn record(pool: &PgPool, tenants: u64, events: Vec<(Uuid, &'static str, Encoded)>) -> Position {
+pub(crate) async fn record(pool: &PgPool, tenants: u64, events: Vec<(Uuid, &'static str, Encoded)>) -> Position {
     let (mut ids, mut streams, mut tenant_ids, mut categories) = (vec![], vec![], vec![], vec![]);
     let (mut types, mut data, mut occurred) = (vec![], vec![], vec![]);
     let noon = DateTime::<Utc>::from_timestamp(1_768_474_800, 0).unwrap();
@@ -332,7 +332,7 @@ pub async fn record(pool: &PgPool, tenants: u64, events: Vec<(Uuid, &'static str
 }
 
 /// `count` events about `boxes` boxes of three tenants.
-pub async fn record_some(pool: &PgPool, dice: &mut Dice, count: usize, boxes: u64) -> Position {
+pub(crate) async fn record_some(pool: &PgPool, dice: &mut Dice, count: usize, boxes: u64) -> Position {
     let mut at = Position::ZERO;
     let mut left = count;
     while left > 0 {
@@ -345,41 +345,44 @@ pub async fn record_some(pool: &PgPool, dice: &mut Dice, count: usize, boxes: u6
 }
 
 /// One event of one box.
-pub async fn record_boxed(pool: &PgPool, number: u128, event: Boxed) -> Position {
+pub(crate) async fn record_boxed(pool: &PgPool, number: u128, event: Boxed) -> Position {
     record(pool, 3, vec![(Uuid::from_u128(number), Boxed::CATEGORY, event.encode())]).await
 }
 
 /// A projector at work in this process.
-pub struct Running {
+pub(crate) struct Running {
     pub shutdown: CancellationToken,
+    pub progress: Progress,
     pub task: JoinHandle<Result<(), RunError>>,
 }
 
 impl Running {
-    pub async fn start(log: &Log, models: Vec<Box<dyn Projection>>, options: Options) -> Self {
+    pub(crate) async fn start(log: &Log, models: Vec<Box<dyn Projection>>, options: Options) -> Self {
         let shutdown = CancellationToken::new();
         let tail = Tail::start(log.clone(), None, shutdown.clone()).await.unwrap();
-        let task = tokio::spawn(Projector::new(tail, models, options).run(shutdown.clone()));
-        Self { shutdown, task }
+        let projector = Projector::new(tail, models, options);
+        let progress = projector.progress();
+        let task = tokio::spawn(projector.run(shutdown.clone()));
+        Self { shutdown, progress, task }
     }
 
-    pub async fn stop(self) {
+    pub(crate) async fn stop(self) {
         self.shutdown.cancel();
         self.task.await.unwrap().unwrap();
     }
 }
 
 /// Waits, a minute at most, until `done`.
-pub async fn until<F: Future<Output = bool>>(what: &str, mut done: impl FnMut() -> F) {
+pub(crate) async fn until<F: Future<Output = bool>>(what: &str, mut done: impl FnMut() -> F) {
     let begun = std::time::Instant::now();
     while !done().await {
-        assert!(begun.elapsed() < Duration::from_secs(60), "waited a minute: {what}");
+        assert!(begun.elapsed() < Duration::from_mins(1), "waited a minute: {what}");
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
 }
 
 /// Waits until a read model's serving generation has come so far.
-pub async fn wait(pool: &PgPool, name: &str, position: Position) {
+pub(crate) async fn wait(pool: &PgPool, name: &str, position: Position) {
     until("the read model is declared", async || {
         query_scalar("select exists (select from projection.projections where name = $1)")
             .bind(name)
@@ -388,38 +391,34 @@ pub async fn wait(pool: &PgPool, name: &str, position: Position) {
             .unwrap()
     })
     .await;
-    let waited = projector::wait_for(pool, name, position, Duration::from_secs(60)).await;
-    if waited.is_err() {
-        let rows: Vec<String> = query_scalar("select p::text || c::text from projection.projections p left join projection.checkpoints c using (name, generation)").fetch_all(pool).await.unwrap();
-        panic!("{waited:?} {rows:#?}");
-    }
+    projector::wait_for(pool, name, position, Duration::from_mins(1)).await.unwrap();
 }
 
 /// The read model's generation is what the log tells.
-pub async fn assert_equal_to_log<M: ReadModel>(log: &Log, generation: i32) -> usize {
+pub(crate) async fn assert_equal_to_log<M: ReadModel>(log: &Log, generation: i32) -> usize {
     let comparison = projector::naive::compare::<M>(log, generation).await.unwrap();
     assert_eq!(comparison.difference, None, "{} at {}", M::NAME, comparison.position);
     comparison.rows
 }
 
 /// The state of a generation.
-pub async fn state(log: &Log, name: &str, generation: i32) -> State {
+pub(crate) async fn state(log: &Log, name: &str, generation: i32) -> State {
     let all = projector::status(log).await.unwrap();
     all.iter().find(|one| one.name == name && one.generation == generation).expect("it is declared").state
 }
 
 /// A digest of a table's whole content.
-pub async fn digest(pool: &PgPool, table: &str) -> String {
+pub(crate) async fn digest(pool: &PgPool, table: &str) -> String {
     let statement = format!(
         "select coalesce(md5(string_agg(t::text, '|' order by t::text collate \"C\")), '') from read.{table} t"
     );
     query_scalar(sqlx::AssertSqlSafe(statement)).fetch_one(pool).await.unwrap()
 }
 
-pub async fn execute(pool: &PgPool, statement: &'static str) {
+pub(crate) async fn execute(pool: &PgPool, statement: &'static str) {
     query(statement).execute(pool).await.unwrap();
 }
 
-pub fn tenant(number: u128) -> TenantId {
+pub(crate) fn tenant(number: u128) -> TenantId {
     TenantId(Uuid::from_u128(number))
 }

@@ -1,6 +1,9 @@
 //! The engine against real Postgres.
 
 mod codec;
+mod crashes;
 mod fixtures;
 mod folding;
+mod lifecycle;
+mod poison;
 mod speed;

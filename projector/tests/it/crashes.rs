@@ -1,0 +1,251 @@
+//! However a projector ends, each event takes effect exactly once.
+
+use crate::fixtures::{Boxes, Dice, Labels, Running, assert_equal_to_log, models, record, record_some, until, wait};
+use event_store::{Log, Tail};
+use kernel::Position;
+use projector::{Options, Projector};
+use sqlx::{PgPool, Row, query};
+use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+use tokio_util::sync::CancellationToken;
+
+/// Events recorded until told to stop; the last position.
+fn keep_recording(pool: PgPool, seed: u64, stop: Arc<AtomicBool>) -> tokio::task::JoinHandle<Position> {
+    tokio::spawn(async move {
+        let mut dice = Dice::new(seed);
+        let mut last = Position::ZERO;
+        while !stop.load(Ordering::SeqCst) {
+            let events = (0..=dice.roll(40)).map(|_| dice.event(50)).collect();
+            last = record(&pool, 3, events).await;
+            tokio::time::sleep(Duration::from_millis(2)).await;
+        }
+        last
+    })
+}
+
+/// Checkpoints as they were seen over time: scorecard C9.
+fn watch_checkpoints(pool: PgPool, stop: Arc<AtomicBool>) -> tokio::task::JoinHandle<usize> {
+    tokio::spawn(async move {
+        let mut seen: Vec<(i64, i64)> = vec![(0, 0); 2];
+        let mut steps = 0;
+        while !stop.load(Ordering::SeqCst) {
+            let rows = query("select position, owner_epoch from projection.checkpoints order by name")
+                .fetch_all(&pool)
+                .await
+                .unwrap();
+            for (row, before) in rows.iter().zip(&mut seen) {
+                let now: (i64, i64) = (row.get(0), row.get(1));
+                assert!(now.0 >= before.0 && now.1 >= before.1, "a checkpoint went from {before:?} to {now:?}");
+                steps += usize::from(now != *before);
+                *before = now;
+            }
+        }
+        steps
+    })
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_projector_that_is_dropped_anywhere_leaves_each_effect_exactly_once() {
+    let (_, pool) = test_support::database().await;
+    let log = Log::new(pool.clone());
+    record_some(&pool, &mut Dice::new(1), 3_000, 50).await;
+    let stop = Arc::new(AtomicBool::new(false));
+    let recording = keep_recording(pool.clone(), 2, Arc::clone(&stop));
+    let watching = watch_checkpoints(pool.clone(), Arc::clone(&stop));
+    let mut dice = Dice::new(3);
+    let until = Instant::now() + Duration::from_secs(12);
+    let mut drops = 0;
+    while Instant::now() < until {
+        let options = Options { batch: 50, catch_up_batch: 200, lanes: 2, ..Options::default() };
+        let running = Running::start(&log, models(), options).await;
+        tokio::time::sleep(Duration::from_micros(20_000 + dice.roll(400_000))).await;
+        // The future is dropped at whatever await it stands.
+        running.task.abort();
+        assert!(running.task.await.unwrap_err().is_cancelled());
+        running.shutdown.cancel();
+        drops += 1;
+    }
+    stop.store(true, Ordering::SeqCst);
+    let last = recording.await.unwrap();
+    assert!(watching.await.unwrap() > 10, "it made progress");
+    assert!(drops > 20);
+    let running = Running::start(&log, models(), Options::default()).await;
+    wait(&pool, "test.boxes", last).await;
+    wait(&pool, "test.labels", last).await;
+    assert!(assert_equal_to_log::<Boxes<1>>(&log, 1).await > 20);
+    assert!(assert_equal_to_log::<Labels>(&log, 1).await > 20);
+    running.stop().await;
+    let left: i64 = sqlx::query_scalar(
+        "select count(*) from pg_stat_activity where datname = current_database() and state like 'idle in tr%'",
+    )
+    .fetch_one(&pool)
+    .await
+    .unwrap();
+    assert_eq!(left, 0, "no connection stays inside a transaction");
+}
+
+/// A projector in a process of its own, that can be killed and paused.
+struct Process {
+    child: Child,
+}
+
+const CHILD: &str = "SILLAGE_TEST_PROJECTOR";
+
+impl Process {
+    fn start(url: &str) -> Self {
+        let child = Command::new(std::env::current_exe().unwrap())
+            .args(["--exact", "crashes::a_projector_process", "--nocapture"])
+            .env(CHILD, url)
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        Self { child }
+    }
+
+    fn signal(&self, name: &str) {
+        let sent = Command::new("kill").args([name, &self.child.id().to_string()]).status().unwrap();
+        assert!(sent.success());
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        // It may have ended already.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// Not a test: what [`Process`] runs. Ends by itself after two minutes, should nobody end it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_projector_process() {
+    let Ok(url) = std::env::var(CHILD) else { return };
+    let pool = event_store::schema::connect(&url, "projector", 5).await.unwrap();
+    let shutdown = CancellationToken::new();
+    let tail = Tail::start(Log::new(pool), None, shutdown.clone()).await.unwrap();
+    let options = Options { batch: 50, ..Options::default() };
+    let run = Projector::new(tail, models(), options).run(shutdown);
+    tokio::time::timeout(Duration::from_mins(2), run).await.unwrap_or(Ok(())).unwrap();
+}
+
+async fn owner_epoch(pool: &PgPool) -> i64 {
+    sqlx::query_scalar("select coalesce(max(owner_epoch), 0) from projection.checkpoints")
+        .fetch_one(pool)
+        .await
+        .unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn another_process_takes_over_from_one_that_is_killed() {
+    let (url, pool) = test_support::database().await;
+    let log = Log::new(pool.clone());
+    let stop = Arc::new(AtomicBool::new(false));
+    let recording = keep_recording(pool.clone(), 5, Arc::clone(&stop));
+    let mut working = Process::start(&url);
+    until("the first process owns", async || owner_epoch(&pool).await == 1).await;
+    for round in 2..5 {
+        let waiting = Process::start(&url);
+        tokio::time::sleep(Duration::from_millis(1_500)).await;
+        assert_eq!(owner_epoch(&pool).await, round - 1, "one waits while the other works");
+        let begun = Instant::now();
+        working.child.kill().unwrap();
+        until("the second process owns", async || owner_epoch(&pool).await == round).await;
+        assert!(begun.elapsed() < Duration::from_secs(4), "took over after {:?}", begun.elapsed());
+        working = waiting;
+    }
+    stop.store(true, Ordering::SeqCst);
+    let last = recording.await.unwrap();
+    wait(&pool, "test.boxes", last).await;
+    wait(&pool, "test.labels", last).await;
+    assert!(assert_equal_to_log::<Boxes<1>>(&log, 1).await > 20);
+    assert!(assert_equal_to_log::<Labels>(&log, 1).await > 20);
+}
+
+/// Scorecard row 6.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_paused_owner_loses_its_lease_and_writes_nothing_when_it_wakes_up() {
+    let (url, pool) = test_support::database().await;
+    let log = Log::new(pool.clone());
+    let stop = Arc::new(AtomicBool::new(false));
+    let recording = keep_recording(pool.clone(), 6, Arc::clone(&stop));
+    let watching = watch_checkpoints(pool.clone(), Arc::clone(&stop));
+    let sleeper = Process::start(&url);
+    until("the first process owns", async || owner_epoch(&pool).await == 1).await;
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    sleeper.signal("-STOP");
+    let begun = Instant::now();
+    let other = Process::start(&url);
+    until("the second process owns", async || owner_epoch(&pool).await == 2).await;
+    assert!(begun.elapsed() < Duration::from_secs(10), "took over after {:?}", begun.elapsed());
+    sleeper.signal("-CONT");
+    tokio::time::sleep(Duration::from_secs(4)).await;
+    assert_eq!(owner_epoch(&pool).await, 2, "the one that woke up waits");
+    stop.store(true, Ordering::SeqCst);
+    let last = recording.await.unwrap();
+    wait(&pool, "test.boxes", last).await;
+    wait(&pool, "test.labels", last).await;
+    watching.await.unwrap();
+    assert!(assert_equal_to_log::<Boxes<1>>(&log, 1).await > 20);
+    assert!(assert_equal_to_log::<Labels>(&log, 1).await > 20);
+    drop(other);
+    // And it is not broken: it takes over again.
+    until("the first process owns again", async || owner_epoch(&pool).await == 3).await;
+}
+
+/// The owner's locks are gone without its knowing, and another one has raised the owner epoch.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_stale_owner_is_fenced() {
+    let (_, pool) = test_support::database().await;
+    let log = Log::new(pool.clone());
+    let before = record_some(&pool, &mut Dice::new(7), 500, 50).await;
+    let running = Running::start(&log, models(), Options::default()).await;
+    wait(&pool, "test.boxes", before).await;
+    wait(&pool, "test.labels", before).await;
+    // As another owner would, and then folds nothing.
+    let mut other = pool.begin().await.unwrap();
+    query("update projection.checkpoints set owner_epoch = owner_epoch + 10").execute(&mut *other).await.unwrap();
+    let digest = crate::fixtures::digest(&pool, "test_boxes").await;
+    let after = record_some(&pool, &mut Dice::new(8), 100, 50).await;
+    // The stale owner folds the new events and waits for the checkpoint's row.
+    tokio::time::sleep(Duration::from_millis(800)).await;
+    other.commit().await.unwrap();
+    assert_eq!(crate::fixtures::digest(&pool, "test_boxes").await, digest, "the stale owner wrote nothing");
+    // Nobody else holds the locks: it becomes the owner again, properly.
+    wait(&pool, "test.boxes", after).await;
+    wait(&pool, "test.labels", after).await;
+    assert_eq!(owner_epoch(&pool).await, 12);
+    assert!(assert_equal_to_log::<Boxes<1>>(&log, 1).await > 20);
+    running.stop().await;
+}
+
+/// Rows and checkpoints are committed without waiting for the disk: a crash may take the last of them back, together.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_crash_of_postgres_is_folded_over() {
+    let mut servers = test_support::start(true).await;
+    let (_, pool) = test_support::empty_database(&servers.database_url).await;
+    event_store::schema::migrate(&pool, 100_000).await.unwrap();
+    let log = Log::new(pool.clone());
+    record_some(&pool, &mut Dice::new(9), 20_000, 500).await;
+    let running = Running::start(&log, models(), Options { batch: 20, ..Options::default() }).await;
+    let mut last = Position::ZERO;
+    for round in 0..4 {
+        for part in 0..30 {
+            last = record_some(&pool, &mut Dice::new(100 * round + part), 30, 500).await;
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        let postgres = servers.postgres.as_mut().unwrap();
+        postgres.kill().await.unwrap();
+        postgres.restart().await.unwrap();
+        until("Postgres answers", async || query("select 1").execute(&pool).await.is_ok()).await;
+    }
+    wait(&pool, "test.boxes", last).await;
+    wait(&pool, "test.labels", last).await;
+    assert!(assert_equal_to_log::<Boxes<1>>(&log, 1).await > 20);
+    assert!(assert_equal_to_log::<Labels>(&log, 1).await > 20);
+    running.stop().await;
+    pool.close().await;
+    servers.stop().await.unwrap();
+}

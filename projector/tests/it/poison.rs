@@ -1,0 +1,222 @@
+//! Events that cannot be folded, and logs that tell another history.
+
+use crate::fixtures::{
+    BoxId, Boxed, Boxes, Dice, Labels, Running, assert_equal_to_log, execute, models, record, record_boxed,
+    record_some, state, until, wait,
+};
+use event_store::Log;
+use kernel::{Event, Position};
+use projector::{Options, RunError, State, WaitError};
+use sqlx::{PgPool, query, query_scalar};
+use std::time::Duration;
+use uuid::Uuid;
+
+/// An event of a box that no longer exists: only `test.boxes` is disturbed by what is done to it.
+async fn record_bad(pool: &PgPool, event: Boxed) -> Position {
+    record_boxed(pool, 0xbad, event).await
+}
+
+fn put() -> Boxed {
+    let (label, tags) = ("oak".to_owned(), Vec::new());
+    Boxed::Put { amount: 2, label, ratio: 0.5, colour: crate::fixtures::Colour::Red, day: None, tags }
+}
+
+async fn checkpoint(pool: &PgPool, name: &str) -> i64 {
+    query_scalar("select position from projection.checkpoints where name = $1")
+        .bind(name)
+        .fetch_one(pool)
+        .await
+        .unwrap()
+}
+
+/// Scorecard row 15. `live`: the event comes while the projections follow the log; otherwise it is there before they start.
+async fn one_stops_and_the_other_goes_on(bad: Boxed, reason: &str, live: bool) {
+    let (_, pool) = test_support::database().await;
+    let log = Log::new(pool.clone());
+    let mut dice = Dice::new(15);
+    let before = record_some(&pool, &mut dice, 700, 50).await;
+    let mut running = None;
+    if live {
+        let started = Running::start(&log, models(), Options::default()).await;
+        wait(&pool, "test.boxes", before).await;
+        wait(&pool, "test.labels", before).await;
+        running = Some(started);
+    }
+    record_bad(&pool, put()).await;
+    let bad = record_bad(&pool, bad).await;
+    let last = record_some(&pool, &mut dice, 700, 50).await;
+    let running = match running {
+        Some(running) => running,
+        None => Running::start(&log, models(), Options::default()).await,
+    };
+    wait_for_failure(&log).await;
+    wait(&pool, "test.labels", last).await;
+    let more = record_some(&pool, &mut dice, 10, 50).await;
+    wait(&pool, "test.labels", more).await;
+
+    let all = projector::status(&log).await.unwrap();
+    let stopped = all.iter().find(|status| status.name == "test.boxes").unwrap();
+    assert_eq!(stopped.error_position, Some(bad), "{stopped:?}");
+    let error = stopped.error.as_deref().unwrap();
+    assert!(error.contains(reason), "{error}");
+    // What comes right before may be noise; nothing of this read model is between the checkpoint and the bad event.
+    let unfolded: i64 =
+        query_scalar("select count(*) from log.events where category = 'test.box' and position > $1 and position < $2")
+            .bind(stopped.position.0)
+            .bind(bad.0)
+            .fetch_one(&pool)
+            .await
+            .unwrap();
+    assert_eq!(unfolded, 0, "everything before the event is folded");
+    assert!(stopped.position < bad && stopped.gap > 700 && stopped.lag_ms > 0);
+    let waited = projector::wait_for(&pool, "test.boxes", last, Duration::from_secs(20)).await;
+    assert!(matches!(waited, Err(WaitError::Stopped { .. })), "nobody waits in vain: {waited:?}");
+    running.stop().await;
+
+    // Repaired (in a test, by a change of history), it goes on from exactly there.
+    query("update log.events set type = 'taken', data = '{\"amount\":1}' where position = $1")
+        .bind(bad.0)
+        .execute(&pool)
+        .await
+        .unwrap();
+    let running = Running::start(&log, models(), Options::default()).await;
+    until("it is live again", async || state(&log, "test.boxes", 1).await == State::Live).await;
+    wait(&pool, "test.boxes", more).await;
+    assert!(assert_equal_to_log::<Boxes<1>>(&log, 1).await > 20);
+    assert!(assert_equal_to_log::<Labels>(&log, 1).await > 20);
+    running.stop().await;
+}
+
+async fn wait_for_failure(log: &Log) {
+    until("it has stopped", async || {
+        let all = projector::status(log).await.unwrap();
+        all.iter().any(|status| status.name == "test.boxes" && status.state == State::Failed)
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_read_model_that_panics_stops_and_the_others_go_on() {
+    one_stops_and_the_other_goes_on(Boxed::Cursed {}, "the read model panicked: a cursed box", true).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_panic_is_found_among_thousands_while_catching_up() {
+    one_stops_and_the_other_goes_on(Boxed::Cursed {}, "the read model panicked: a cursed box", false).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_row_that_postgres_refuses_stops_its_read_model_only() {
+    // Longer than an index entry can be, even compressed.
+    let mut dice = Dice::new(4);
+    let label = (0..9_000).map(|_| char::from(b'a' + u8::try_from(dice.roll(26)).unwrap())).collect();
+    one_stops_and_the_other_goes_on(Boxed::Inked { label }, "index row", true).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_row_that_cannot_be_stored_is_found_while_catching_up() {
+    one_stops_and_the_other_goes_on(Boxed::Inked { label: "a\0b".to_owned() }, "NUL", false).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_event_of_an_unknown_type_stops_who_listens_to_it() {
+    let (_, pool) = test_support::database().await;
+    let log = Log::new(pool.clone());
+    let mut dice = Dice::new(16);
+    let before = record_some(&pool, &mut dice, 300, 50).await;
+    let running = Running::start(&log, models(), Options::default()).await;
+    wait(&pool, "test.boxes", before).await;
+    // Recorded by a newer build: "dropped" is no event of this one.
+    let mut events =
+        vec![(Uuid::from_u128(1), Boxed::CATEGORY, Boxed::Tied { to: vec![BoxId(Uuid::from_u128(2))] }.encode())];
+    events.extend((0..20).map(|_| dice.event(50)));
+    let mut inside = pool.begin().await.unwrap();
+    query("lock table projection.checkpoints").execute(&mut *inside).await.unwrap();
+    let last = record(&pool, 3, events).await;
+    let bad = Position(last.0 - 20);
+    query("update log.events set type = 'dropped' where position = $1").bind(bad.0).execute(&pool).await.unwrap();
+    inside.rollback().await.unwrap();
+    wait_for_failure(&log).await;
+    let all = projector::status(&log).await.unwrap();
+    assert!(all.iter().all(|status| status.error.as_deref().is_none_or(|error| error.contains("test.box.dropped"))));
+    assert!(checkpoint(&pool, "test.boxes").await < bad.0);
+    running.stop().await;
+}
+
+/// A projector on a log that another history was put under is stopped before it folds anything on top.
+async fn diverges(pool: &PgPool, log: &Log, running: Running, position: Position) {
+    let error = tokio::time::timeout(Duration::from_secs(20), running.task).await.unwrap().unwrap().unwrap_err();
+    assert!(matches!(error, RunError::Diverged { .. }), "{error}");
+    let text = error.to_string();
+    assert!(text.contains("LOG_DIVERGED") && text.contains("sillage log adopt"), "{text}");
+    let all = projector::status(log).await.unwrap();
+    assert!(all.iter().any(|status| status.state == State::Diverged && status.error.as_deref() == Some(text.as_str())));
+    assert!(all.iter().all(|status| status.position == position), "nothing was folded: {all:?}");
+    let waited = projector::wait_for(pool, "test.boxes", position.next(), Duration::from_secs(5)).await;
+    assert!(waited.is_err());
+}
+
+async fn live() -> (PgPool, Log, Running, Position) {
+    let (_, pool) = test_support::database().await;
+    let log = Log::new(pool.clone());
+    let last = record_some(&pool, &mut Dice::new(11), 500, 50).await;
+    let running = Running::start(&log, models(), Options::default()).await;
+    wait(&pool, "test.boxes", last).await;
+    wait(&pool, "test.labels", last).await;
+    (pool, log, running, last)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn another_history_is_noticed_at_the_start() {
+    let (pool, log, running, last) = live().await;
+    running.stop().await;
+    query("update log.events set event_id = gen_random_uuid() where position = $1")
+        .bind(last.0)
+        .execute(&pool)
+        .await
+        .unwrap();
+    record_some(&pool, &mut Dice::new(12), 50, 50).await;
+    let running = Running::start(&log, models(), Options::default()).await;
+    diverges(&pool, &log, running, last).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_log_that_ends_before_the_checkpoint_is_noticed_while_running() {
+    let (pool, log, running, last) = live().await;
+    let mut promoted = pool.begin().await.unwrap();
+    query("delete from log.events where position > $1 - 100").bind(last.0).execute(&mut *promoted).await.unwrap();
+    query("update log.head set position = position - 100").execute(&mut *promoted).await.unwrap();
+    promoted.commit().await.unwrap();
+    diverges(&pool, &log, running, last).await;
+}
+
+/// The positions are used again before the projector looks: the checkpoint is not moved over them.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn another_history_at_the_same_positions_is_noticed_while_running() {
+    let (pool, log, running, last) = live().await;
+    let mut promoted = pool.begin().await.unwrap();
+    query("update log.events set event_id = gen_random_uuid() where position > $1 - 100")
+        .bind(last.0)
+        .execute(&mut *promoted)
+        .await
+        .unwrap();
+    query("update log.head set epoch = 2").execute(&mut *promoted).await.unwrap();
+    promoted.commit().await.unwrap();
+    record_some(&pool, &mut Dice::new(12), 50, 50).await;
+    diverges(&pool, &log, running, last).await;
+}
+
+/// An adopted log whose history is the same up to the checkpoint is folded on, in its new epoch.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_new_epoch_of_the_same_history_is_folded_on() {
+    let (pool, _, running, _) = live().await;
+    execute(&pool, "update log.head set epoch = 2").await;
+    let last = record_some(&pool, &mut Dice::new(12), 50, 50).await;
+    wait(&pool, "test.boxes", last).await;
+    let epoch: i32 = query_scalar("select min(epoch) from projection.checkpoints where name = 'test.boxes'")
+        .fetch_one(&pool)
+        .await
+        .unwrap();
+    assert_eq!(epoch, 2);
+    running.stop().await;
+}
