@@ -1,15 +1,17 @@
 //! Reading long stretches of the log by `COPY BINARY`.
 
 use crate::log::{ReadError, actor, columns};
-use bytes::{Buf, Bytes, BytesMut};
+use bytes::{Buf, BytesMut};
 use chrono::{DateTime, TimeDelta, Utc};
-use futures_util::stream::BoxStream;
 use futures_util::{Stream, StreamExt, stream};
 use kernel::{CommandId, CorrelationId, Epoch, EventData, EventId, Position, Recorded, TenantId, Version};
-use sqlx::PgPool;
-use sqlx::postgres::PgPoolCopyExt;
+use sqlx::{PgConnection, PgPool};
+use tokio::sync::mpsc;
 use uuid::Uuid;
 
+/// Bytes per block that is read ahead, about, and how many blocks.
+const BLOCK: usize = 256 << 10;
+const READ_AHEAD: usize = 4;
 /// Events per chunk, about.
 const CHUNK: usize = 1_000;
 /// `PGCOPY\n\377\r\n\0`, flags, length of the header extension.
@@ -18,7 +20,7 @@ const HEADER: usize = 19;
 const POSTGRES_EPOCH_US: i64 = 946_684_800_000_000;
 
 struct Scan {
-    source: BoxStream<'static, Result<Bytes, sqlx::Error>>,
+    source: mpsc::Receiver<Result<BytesMut, sqlx::Error>>,
     buffer: BytesMut,
     header_seen: bool,
     done: bool,
@@ -32,13 +34,39 @@ pub(crate) fn scan(
 ) -> impl Stream<Item = Result<Vec<Recorded<EventData>>, ReadError>> + Send + 'static {
     let statement = statement(after, up_to, categories);
     stream::once(async move {
-        let source = pool.copy_out_raw(&statement).await?;
-        Ok::<_, ReadError>(Scan { source, buffer: BytesMut::with_capacity(1 << 20), header_seen: false, done: false })
+        // A connection of its own: a scan that is dropped half way must not leave the rest of its answer to the next
+        // user of a pooled one.
+        let connection = pool.acquire().await?.detach();
+        let (blocks, source) = mpsc::channel(READ_AHEAD);
+        tokio::spawn(receive(connection, statement, blocks));
+        Ok::<_, ReadError>(Scan { source, buffer: BytesMut::new(), header_seen: false, done: false })
     })
     .flat_map(|opened| match opened {
         Ok(scan) => stream::unfold(scan, next_chunk).boxed(),
         Err(error) => stream::once(async { Err(error) }).boxed(),
     })
+}
+
+/// Reads ahead in blocks while earlier ones are decoded; ends when nobody wants them any more.
+async fn receive(mut connection: PgConnection, statement: String, blocks: mpsc::Sender<Result<BytesMut, sqlx::Error>>) {
+    let mut rows = match connection.copy_out_raw(&statement).await {
+        Ok(rows) => rows,
+        Err(error) => return drop(blocks.send(Err(error)).await),
+    };
+    let mut block = BytesMut::with_capacity(BLOCK);
+    while let Some(row) = rows.next().await {
+        match row {
+            Ok(row) => block.extend_from_slice(&row),
+            Err(error) => return drop(blocks.send(Err(error)).await),
+        }
+        if block.len() >= BLOCK {
+            let full = std::mem::replace(&mut block, BytesMut::with_capacity(BLOCK + BLOCK / 8));
+            if blocks.send(Ok(full)).await.is_err() {
+                return;
+            }
+        }
+    }
+    let _ = blocks.send(Ok(block)).await;
 }
 
 /// `COPY` takes no parameters. The positions are numbers and the categories are constants of the code,
@@ -63,8 +91,9 @@ async fn next_chunk(mut scan: Scan) -> Option<(Result<Vec<Recorded<EventData>>, 
         match read_row(&mut scan) {
             Ok(Some(event)) => events.push(event),
             Ok(None) if scan.done => break,
-            Ok(None) => match scan.source.next().await {
-                Some(Ok(bytes)) => scan.buffer.extend_from_slice(&bytes),
+            Ok(None) => match scan.source.recv().await {
+                Some(Ok(block)) if scan.buffer.is_empty() => scan.buffer = block,
+                Some(Ok(block)) => scan.buffer.extend_from_slice(&block),
                 Some(Err(error)) => return Some(fail(scan, error.into())),
                 None => return Some(fail(scan, ReadError::Damaged("the copy ended early".into()))),
             },

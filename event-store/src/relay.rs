@@ -129,6 +129,7 @@ impl Relay {
                 head = now;
                 continue;
             }
+            self.make_durable(&events).await?;
             match publish(context, &head, &source, &events).await {
                 Ok(reached) => last = reached,
                 // Another relay was faster, or the store was rolled back: go on from where the mirror is.
@@ -141,6 +142,16 @@ impl Relay {
             let gap = head.position.0.max(self.doorbell.borrow().0) - last.0;
             metrics::gauge!("relay_gap").set(f64::from(i32::try_from(gap.max(0)).unwrap_or(i32::MAX)));
         }
+    }
+
+    /// Nobody outside may hear of an event that a crash could still take back. What this process has appended rings
+    /// the doorbell when it is on disk; for what others have appended the relay waits for the disk itself.
+    async fn make_durable(&self, events: &[Recorded<EventData>]) -> Result<(), RelayError> {
+        let durable = *self.doorbell.borrow();
+        if events.last().is_some_and(|event| event.position > durable) {
+            sqlx::query(crate::append::FLUSH).execute(self.log.pool()).await.map_err(ReadError::from)?;
+        }
+        Ok(())
     }
 
     /// Waits for the doorbell or the next look; at most one head query per poll keeps an idle process idle.

@@ -2,7 +2,7 @@
 
 use sqlx::migrate::{Migration, MigrationType, Migrator};
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
-use sqlx::{AssertSqlSafe, PgPool, Row};
+use sqlx::{AssertSqlSafe, Connection, PgPool, Row, SqlSafeStr};
 use std::borrow::Cow;
 use std::str::FromStr;
 use std::time::Duration;
@@ -12,6 +12,9 @@ pub const PARTITION_SIZE: i64 = 10_000_000;
 
 /// The oldest Postgres that the log runs on, as `server_version_num`.
 pub const OLDEST_POSTGRES: i32 = 150_000;
+
+/// A pooled connection that was idle for longer is asked whether it is alive before it is used.
+const RESTED: Duration = Duration::from_millis(250);
 
 const MIGRATIONS: &[(i64, &str, &str)] = &[
     (1, "log", include_str!("../../migrations/0001_log.sql")),
@@ -59,7 +62,16 @@ pub async fn connect(url: &str, application: &str, connections: u32) -> Result<P
         .min_connections(1)
         .acquire_timeout(Duration::from_secs(3))
         .idle_timeout(Duration::from_secs(300))
+        // A connection in use has shown that it is alive; one that rested may have lost its server.
         .test_before_acquire(false)
+        .before_acquire(|connection, state| {
+            Box::pin(async move {
+                if state.idle_for < RESTED {
+                    return Ok(true);
+                }
+                Ok(tokio::time::timeout(Duration::from_secs(2), connection.ping()).await.is_ok_and(|ping| ping.is_ok()))
+            })
+        })
         .connect_with(options)
         .await
         .map_err(SchemaError::Connect)
@@ -150,5 +162,3 @@ pub async fn make_partitions(pool: &PgPool, size: i64) -> Result<(), SchemaError
         .map(drop)
         .map_err(SchemaError::Partitions)
 }
-
-use sqlx::SqlSafeStr;

@@ -1,16 +1,19 @@
 //! The group-committing appender: as many requests per commit as are waiting.
 //!
-//! Requests queue; the dispatcher takes all that wait (bounded) and a lane writes them in one statement, one round
-//! trip, one commit.
+//! Requests queue; the lane takes all that wait (bounded) and writes them in one statement, one round trip, one commit;
+//! the flusher answers when they are on disk. It never waits for more to come: a lone request goes at once.
 //!
 //! Deliberately absent: a transaction held across a round trip, `NOTIFY`, timers, a second path for single requests.
 
-use super::dispatcher::Dispatcher;
-use super::lane::Pending;
+use super::flusher::{Flusher, Landed};
+use super::lane::{Lane, Pending};
+use super::waiting::Waiting;
 use super::{Answer, Append, AppendError};
 use crate::schema::{self, SchemaError};
-use kernel::Position;
+use kernel::{Epoch, Position};
 use sqlx::{ConnectOptions, PgPool};
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use tokio::sync::{mpsc, oneshot, watch};
 
 /// How the appender runs.
@@ -32,6 +35,7 @@ impl Default for AppenderOptions {
 #[derive(Clone)]
 pub struct Appender {
     queue: mpsc::Sender<Pending>,
+    flush: mpsc::Sender<Landed>,
     committed: watch::Receiver<Position>,
 }
 
@@ -53,9 +57,30 @@ impl Appender {
         let (queue, requests) = mpsc::channel(options.queue);
         let (committed, watcher) = watch::channel(Position::ZERO);
         let session = session.disable_statement_logging();
-        let dispatcher = Dispatcher::new(requests, committed, &session, pool, options.partition_size);
-        tokio::spawn(dispatcher.run());
-        Ok(Self { queue, committed: watcher })
+        let (flush, landed) = mpsc::channel(options.queue);
+        let doubt = Arc::new(AtomicBool::new(false));
+        let flusher = Flusher {
+            landed,
+            session: session.clone(),
+            committed: committed.clone(),
+            connection: None,
+            doubt: Arc::clone(&doubt),
+        };
+        tokio::spawn(flusher.run());
+        let lane = Lane {
+            waiting: Waiting::new(requests, doubt),
+            session,
+            pool,
+            partition_size: options.partition_size,
+            next_partition: Position(options.partition_size),
+            landed: flush.clone(),
+            committed,
+            connection: None,
+            unreachable_until: None,
+            epoch: Epoch::ZERO,
+        };
+        tokio::spawn(lane.run());
+        Ok(Self { queue, flush, committed: watcher })
     }
 
     /// Appends, and answers when the events are durable. Dropping the future does not undo the append.
@@ -71,7 +96,19 @@ impl Appender {
         answered.await.unwrap_or_else(|_| Err(AppendError::Unavailable("the appender has stopped".into())))
     }
 
-    /// The end of the log as far as this process has written it: a doorbell for the relay.
+    /// Waits until everything that this process can have read from the log is on disk. Whoever answers a caller, or
+    /// tells the world, on the strength of an event that he read himself, calls this first.
+    ///
+    /// # Errors
+    /// The database is away.
+    pub async fn flush(&self) -> Result<(), AppendError> {
+        let stopped = || AppendError::Unavailable("the appender has stopped".into());
+        let (asker, answered) = oneshot::channel();
+        self.flush.send(Landed::Barrier(asker)).await.map_err(|_| stopped())?;
+        answered.await.unwrap_or_else(|_| Err(stopped()))
+    }
+
+    /// The end of the log as far as this process has written it and it is on disk: a doorbell for the relay.
     pub fn committed(&self) -> watch::Receiver<Position> {
         self.committed.clone()
     }

@@ -10,7 +10,7 @@ use uuid::Uuid;
 /// One statement for any number of requests; see `log.append` for what each array means.
 const APPEND: &str = "select base, epoch, recorded_at, numbers from log.append(\
     $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, \
-    $25, $26, $27, $28, $29, $30, $31, $32)";
+    $25, $26, $27, $28, $29, $30, $31, $32, $33)";
 
 /// Strings that repeat in a batch, each sent once; everything else sends its index, from 1.
 #[derive(Default)]
@@ -133,11 +133,14 @@ impl<'a> Batch<'a> {
     }
 
     /// Sends the batch: one statement, one round trip, one commit.
-    pub(super) async fn send(&self, connection: &mut PgConnection) -> Result<Written, sqlx::Error> {
+    ///
+    /// With `flush` the commit waits for the disk; without, somebody must wait for it before anything is acknowledged.
+    pub(super) async fn send(&self, connection: &mut PgConnection, flush: bool) -> Result<Written, sqlx::Error> {
         let (r, s, e, k) = (&self.requests, &self.streams, &self.events, &self.reserved);
         let (creates, updates, checks) = s.counts();
         let reserves = !k.key.is_empty();
         let row = sqlx::query(APPEND)
+            .bind(flush)
             .bind(&self.names.0)
             .bind(&r.tenant)
             .bind(&r.key)

@@ -76,8 +76,4 @@ impl Claims {
         }
         self.keys.insert((append.tenant_id.0, append.idempotency.key));
     }
-
-    pub(super) fn is_empty(&self) -> bool {
-        self.keys.is_empty()
-    }
 }

@@ -1,8 +1,13 @@
-//! A lane: one connection that stores one batch after the other and answers its requests.
+//! The lane: one connection that stores one batch after the other and answers its requests.
+//!
+//! One lane, not several: the head admits one append at a time anyway, and batches that overlap are smaller ones.
+//! Measured with two: a third of the batch size and half as much work again per event.
 
 use super::batch::Batch;
 use super::claims::StreamKey;
+use super::flusher::{Landed, announce};
 use super::refusal;
+use super::waiting::{Load, Waiting};
 use super::{Answer, Append, AppendError};
 use crate::schema;
 use kernel::{Epoch, Position};
@@ -10,7 +15,7 @@ use sqlx::postgres::PgConnectOptions;
 use sqlx::{Connection, PgConnection, PgPool};
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot, watch};
 
 /// How often a batch is tried anew before its requests are told that the log is not available.
 const MAX_ATTEMPTS: usize = 8;
@@ -25,52 +30,35 @@ pub(super) struct Pending {
     pub(super) answer: oneshot::Sender<Result<Answer, AppendError>>,
 }
 
-/// What became of a batch, for the dispatcher; its requests have been answered.
-#[derive(Default)]
-pub(super) struct Done {
-    /// Which lane is free again.
-    pub(super) lane: usize,
-    /// Versions that streams have reached.
-    pub(super) learned: Vec<(StreamKey, i32)>,
-    /// The connection was lost: what was learned before may belong to another database.
-    pub(super) lost: bool,
-    /// The end of the log after the batch, if it was stored.
-    pub(super) head: Option<Position>,
-}
-
+/// The only writer of this process.
 pub(super) struct Lane {
-    pub(super) index: usize,
+    pub(super) waiting: Waiting,
     pub(super) session: PgConnectOptions,
     pub(super) pool: PgPool,
     pub(super) partition_size: i64,
-    connection: Option<PgConnection>,
-    unreachable_until: Option<Instant>,
-    epoch: Epoch,
+    pub(super) next_partition: Position,
+    pub(super) landed: mpsc::Sender<Landed>,
+    pub(super) committed: watch::Sender<Position>,
+    pub(super) connection: Option<PgConnection>,
+    pub(super) unreachable_until: Option<Instant>,
+    pub(super) epoch: Epoch,
 }
 
 impl Lane {
-    pub(super) const fn new(index: usize, session: PgConnectOptions, pool: PgPool, partition_size: i64) -> Self {
-        let epoch = Epoch::ZERO;
-        Self { index, session, pool, partition_size, connection: None, unreachable_until: None, epoch }
-    }
-
-    /// Stores batches until there are no more.
-    pub(super) async fn run(mut self, mut batches: mpsc::Receiver<Vec<Pending>>, done: mpsc::Sender<Done>) {
-        while let Some(batch) = batches.recv().await {
-            let mut report = Done { lane: self.index, ..Done::default() };
-            self.commit(batch, &mut report).await;
-            if done.send(report).await.is_err() {
-                return;
-            }
+    /// Stores batches until nothing can come any more.
+    pub(super) async fn run(mut self) {
+        while let Some(load) = self.waiting.next().await {
+            self.commit(load).await;
         }
     }
 
     /// Stores the batch and answers every request in it.
-    async fn commit(&mut self, mut batch: Vec<Pending>, report: &mut Done) {
+    async fn commit(&mut self, load: Load) {
+        let Load { requests: mut batch, alone } = load;
         let started = Instant::now();
         metrics::histogram!("append_batch_requests").record(to_f64(batch.len()));
         for _ in 0..MAX_ATTEMPTS {
-            match self.attempt(&mut batch, report).await {
+            match self.attempt(&mut batch, alone).await {
                 Ok(()) => {
                     metrics::histogram!("append_seconds").record(started.elapsed().as_secs_f64());
                     return;
@@ -80,7 +68,7 @@ impl Lane {
                     // One request may be to blame that Postgres cannot store: each for itself.
                     tracing::warn!(reason, requests = batch.len(), "a batch failed; appending one by one");
                     for pending in batch {
-                        Box::pin(self.commit(vec![pending], report)).await;
+                        Box::pin(self.commit(Load { requests: vec![pending], alone })).await;
                     }
                     return;
                 }
@@ -90,31 +78,35 @@ impl Lane {
         fail(batch, "the batch was refused again and again");
     }
 
-    async fn attempt(&mut self, batch: &mut Vec<Pending>, report: &mut Done) -> Result<(), Failure> {
-        let mut connection = self.connected(report).await?;
-        let outcome = self.send(&mut connection, batch).await;
-        if !matches!(outcome, Outcome::Failed(Failure::Again | Failure::Unreachable(_))) {
-            self.connection = Some(connection);
+    async fn attempt(&mut self, batch: &mut Vec<Pending>, alone: bool) -> Result<(), Failure> {
+        let mut connection = self.connected().await?;
+        let outcome = self.send(&mut connection, batch, alone).await;
+        if matches!(outcome, Outcome::Failed(Failure::Again | Failure::Unreachable(_))) {
+            self.waiting.forget();
         } else {
-            report.lost = true;
+            self.connection = Some(connection);
         }
         match outcome {
             Outcome::Stored(answers, head) => {
-                report.head = Some(head);
+                let mut stored = Vec::with_capacity(answers.len());
                 for (pending, answer) in std::mem::take(batch).into_iter().zip(answers) {
                     self.epoch = answer.epoch;
                     for change in &pending.append.changes {
                         let reached = change.expected.0 + i32::try_from(change.events.len()).unwrap_or(i32::MAX);
-                        report.learned.push((StreamKey::of(&pending.append, change), reached));
+                        self.waiting.learn(StreamKey::of(&pending.append, change), reached);
                     }
-                    let _ = pending.answer.send(Ok(answer));
+                    stored.push((pending.answer, answer));
                 }
+                self.land(stored, head, alone).await;
+                self.keep_partitions_ahead(head);
                 Ok(())
             }
             Outcome::Refused(mut refusals) => {
                 for (index, pending) in std::mem::take(batch).into_iter().enumerate() {
                     match refusals.remove(&index) {
-                        Some(answer) => refuse(pending, answer, report),
+                        // The first answer was perhaps not yet given: it must be on disk like any other.
+                        Some(Ok(answer)) => self.land(vec![(pending.answer, answer)], answer.position, false).await,
+                        Some(Err(error)) => self.refuse(pending, error),
                         None => batch.push(pending),
                     }
                 }
@@ -124,10 +116,10 @@ impl Lane {
         }
     }
 
-    async fn send(&self, connection: &mut PgConnection, batch: &[Pending]) -> Outcome {
+    async fn send(&self, connection: &mut PgConnection, batch: &[Pending], alone: bool) -> Outcome {
         let appends: Vec<&Append> = batch.iter().map(|pending| &pending.append).collect();
         let arrays = Batch::of(appends.iter().copied());
-        let error = match bounded(arrays.send(connection)).await {
+        let error = match bounded(arrays.send(connection, alone)).await {
             Ok(written) => return Outcome::Stored(arrays.answers(&written), arrays.head(&written)),
             Err(error) => error,
         };
@@ -146,14 +138,54 @@ impl Lane {
         }
     }
 
-    async fn connected(&mut self, report: &mut Done) -> Result<PgConnection, Failure> {
+    fn refuse(&mut self, pending: Pending, error: AppendError) {
+        if let AppendError::Conflict { stream_id, version } = &error
+            && let Some(change) = pending.append.changes.iter().find(|change| change.stream_id == *stream_id)
+        {
+            self.waiting.learn(StreamKey::of(&pending.append, change), version.0);
+        }
+        let _ = pending.answer.send(Err(error));
+    }
+
+    fn keep_partitions_ahead(&mut self, head: Position) {
+        if head < self.next_partition {
+            return;
+        }
+        self.next_partition = Position(head.0 + self.partition_size);
+        let (pool, size) = (self.pool.clone(), self.partition_size);
+        tokio::spawn(async move {
+            if let Err(error) = schema::make_partitions(&pool, size).await {
+                tracing::error!(error = %error, "partitions could not be made ahead of need");
+            }
+        });
+    }
+
+    /// Answers at once what the commit has already flushed, and leaves the rest to the flusher.
+    async fn land(
+        &self,
+        stored: Vec<(oneshot::Sender<Result<Answer, AppendError>>, Answer)>,
+        head: Position,
+        flushed: bool,
+    ) {
+        if !flushed {
+            // Should the flusher be gone, so are those who wait: the channels close.
+            let _ = self.landed.send(Landed::Stored(stored, head)).await;
+            return;
+        }
+        announce(&self.committed, head);
+        for (asker, answer) in stored {
+            let _ = asker.send(Ok(answer));
+        }
+    }
+
+    async fn connected(&mut self) -> Result<PgConnection, Failure> {
         if let Some(connection) = self.connection.take() {
             return Ok(connection);
         }
         if self.unreachable_until.is_some_and(|until| Instant::now() < until) {
             return Err(Failure::Unreachable("Postgres cannot be reached".into()));
         }
-        report.lost = true;
+        self.waiting.forget();
         match tokio::time::timeout(Duration::from_secs(2), PgConnection::connect_with(&self.session)).await {
             Ok(Ok(connection)) => {
                 self.unreachable_until = None;
@@ -170,15 +202,6 @@ impl Lane {
             }
         }
     }
-}
-
-fn refuse(pending: Pending, answer: Result<Answer, AppendError>, report: &mut Done) {
-    if let Err(AppendError::Conflict { stream_id, version }) = &answer
-        && let Some(change) = pending.append.changes.iter().find(|change| change.stream_id == *stream_id)
-    {
-        report.learned.push((StreamKey::of(&pending.append, change), version.0));
-    }
-    let _ = pending.answer.send(answer);
 }
 
 enum Outcome {

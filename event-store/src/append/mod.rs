@@ -3,11 +3,13 @@
 mod appender;
 mod batch;
 mod claims;
-mod dispatcher;
+mod flusher;
 mod lane;
 mod refusal;
+mod waiting;
 
 pub use appender::{Appender, AppenderOptions};
+pub(crate) use flusher::FLUSH;
 
 use chrono::{DateTime, Utc};
 use kernel::{

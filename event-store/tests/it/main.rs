@@ -1,6 +1,7 @@
 //! The log against real Postgres and real NATS.
 
 mod append;
+mod durability;
 mod fixtures;
 mod mirror;
 mod readers;
