@@ -153,10 +153,13 @@ create table log.snapshots (
 --   k_  per name that is reserved or given back
 -- names is a dictionary of categories, types and actor kinds. An array of which every element would be null is null.
 --
+-- Without flush the commit does not wait for the disk; the caller acknowledges nothing before a later commit has.
+--
 -- The caller believes that every condition holds. Where one does not, the whole batch fails with SL001 or a unique
 -- violation, and log.refusals says which requests are to blame. PL/pgSQL gives each statement a snapshot of its own,
 -- taken after the head lock: what a statement reads here is what the previous append left.
 create function log.append(
+    flush boolean,
     names text[],
     r_tenant uuid[], r_key uuid[], r_hash uuid[], r_actor uuid[], r_kind smallint[], r_behalf uuid[],
     r_correlation uuid[], r_causation uuid[], r_trace text[], r_occurred timestamptz[], r_counter text[],
@@ -173,6 +176,8 @@ declare
     added constant integer := coalesce(array_length(e_id, 1), 0);
     touched bigint;
 begin
+    if not flush then perform set_config('synchronous_commit', 'off', true); end if;
+
     update log.head h
     set position = h.position + added,
         event_id = case when added > 0 then e_id[added] else h.event_id end,

@@ -231,7 +231,11 @@ async fn first_answer(
     refusal: Problem,
 ) -> Result<Answer, Problem> {
     match services.log.answer(context.tenant_id, idempotency.key).await {
-        Ok(Some((hash, answer))) => same_request(hash, idempotency, answer),
+        Ok(Some((hash, answer))) => {
+            // It may have been stored this very moment by another process: it is an answer once it is on disk.
+            services.appender.flush().await.map_err(|error| append_problem(&error))?;
+            same_request(hash, idempotency, answer)
+        }
         Ok(None) => Err(refusal),
         Err(error) => Err(unavailable().because(&error)),
     }
