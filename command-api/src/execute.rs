@@ -66,15 +66,15 @@ pub(crate) async fn execute<C: Command>(services: &Services, asked: &Asked<'_>) 
     if asked.key.is_none() {
         return decide(services, asked, &command, idempotency).await.map(reply);
     }
-    let replay = || match services.flights.landed(idempotency.key) {
+    let given = || match services.flights.landed(idempotency.key) {
         Some((hash, answer)) => same_request(hash, idempotency, answer).map(Some),
         None => Ok(None),
     };
-    if let Some(answer) = replay()? {
+    if let Some(answer) = given()? {
         return Ok(reply(answer));
     }
     let _flight = services.flights.take_off(idempotency.key).await;
-    if let Some(answer) = replay()? {
+    if let Some(answer) = given()? {
         return Ok(reply(answer));
     }
     let answer = decide(services, asked, &command, idempotency).await?;

@@ -71,7 +71,7 @@ pub struct CloudEvent<'a> {
 /// Why something is not an event of this log.
 #[derive(Debug, thiserror::Error)]
 pub enum CloudEventError {
-    /// It is not a CloudEvent as the log writes them.
+    /// It is not a `CloudEvent` as the log writes them.
     #[error("reading a CloudEvent")]
     Malformed(#[from] serde_json::Error),
     /// Its type does not begin with its category.

@@ -28,7 +28,7 @@ pub struct MirrorOptions {
 impl MirrorOptions {
     /// A day or a gigabyte on one server.
     pub fn new(url: impl Into<String>) -> Self {
-        Self { url: url.into(), replicas: 1, max_age: Duration::from_secs(24 * 3_600), max_bytes: 1 << 30 }
+        Self { url: url.into(), replicas: 1, max_age: Duration::from_hours(24), max_bytes: 1 << 30 }
     }
 }
 

@@ -169,14 +169,13 @@ impl Relay {
         context: &Context,
         head: &Head,
     ) -> Result<Position, RelayError> {
-        let info = match mirror::find(context, head).await? {
-            Some(info) => info,
-            None => {
-                mirror::check_server(client)?;
-                let info = mirror::create(context, &self.options, head, head.position.next()).await?;
-                tracing::info!(stream = info.config.name, first = head.position.0 + 1, "made the JetStream mirror");
-                info
-            }
+        let info = if let Some(info) = mirror::find(context, head).await? {
+            info
+        } else {
+            mirror::check_server(client)?;
+            let info = mirror::create(context, &self.options, head, head.position.next()).await?;
+            tracing::info!(stream = info.config.name, first = head.position.0 + 1, "made the JetStream mirror");
+            info
         };
         let last = Position(i64::try_from(info.state.last_sequence).unwrap_or(i64::MAX));
         let now = self.log.head().await?;

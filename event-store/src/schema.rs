@@ -61,7 +61,7 @@ pub async fn connect(url: &str, application: &str, connections: u32) -> Result<P
         .max_connections(connections)
         .min_connections(1)
         .acquire_timeout(Duration::from_secs(3))
-        .idle_timeout(Duration::from_secs(300))
+        .idle_timeout(Duration::from_mins(5))
         // A connection in use has shown that it is alive; one that rested may have lost its server.
         .test_before_acquire(false)
         .before_acquire(|connection, state| {

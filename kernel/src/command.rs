@@ -134,6 +134,7 @@ impl<E> From<E> for Decided<Vec<E>> {
 }
 
 /// It is already so: nothing to add.
+#[expect(clippy::unnecessary_wraps, reason = "it is what `decide` returns: `return unchanged()`")]
 pub fn unchanged<E: Default, R>() -> Result<Decided<E>, R> {
     Ok(Decided::new(E::default()))
 }

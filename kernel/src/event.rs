@@ -89,6 +89,7 @@ macro_rules! event_set {
 
 /// An event with everything the log knows about it. `Recorded<EventData>` is the undecoded form.
 #[derive(Clone, Debug, PartialEq)]
+#[expect(clippy::struct_field_names, reason = "`recorded_at` is the field's term for that time axis")]
 pub struct Recorded<E> {
     /// Place in the log.
     pub position: Position,

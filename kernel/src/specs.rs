@@ -85,6 +85,7 @@ impl<C: Command> Then<C> {
     }
 
     /// It was refused, for this reason.
+    #[expect(clippy::wrong_self_convention, reason = "it reads as a sentence: `when(…).is_rejected(…)`")]
     pub fn is_rejected(self, expected: &<C::Streams as Streams>::Rejection)
     where
         Events<C>: Debug,
@@ -100,8 +101,7 @@ impl<C: Command> Then<C> {
 }
 
 impl<A: Aggregate, C: Command<Streams = A>> Then<C> {
-    /// It was accepted with exactly these events. Repeating the command in the new state is also tried by
-    /// [`Then::answers`]' callers where that matters.
+    /// It was accepted with exactly these events.
     pub fn answers(self, expected: impl IntoIterator<Item = A::Event>) {
         let expected: Vec<A::Event> = expected.into_iter().collect();
         let events: Vec<A::Event> = self.accepted().events.iter().map(through_the_codec).collect();
@@ -135,6 +135,7 @@ impl<S: EventSet + Clone> Story<S> {
 
     /// The next event, with the number that the log gave it.
     #[must_use]
+    #[expect(clippy::needless_pass_by_value, reason = "stories are told with events made on the spot")]
     pub fn then_numbered<E: Event + Into<S>>(
         mut self,
         stream_id: impl Into<Uuid>,

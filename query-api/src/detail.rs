@@ -74,12 +74,12 @@ pub(crate) async fn answer<D: Detail>(
     if let Some(etag) = &etag
         && if_none_match(request_headers, etag)
     {
-        return Ok(finish(StatusCode::NOT_MODIFIED.into_response(), &found.position, Some(etag)));
+        return Ok(finish(StatusCode::NOT_MODIFIED.into_response(), found.position, Some(etag)));
     }
-    Ok(finish(Json(&found.row).into_response(), &found.position, etag.as_ref()))
+    Ok(finish(Json(&found.row).into_response(), found.position, etag.as_ref()))
 }
 
-fn finish(mut response: Response<Body>, position: &Position, etag: Option<&HeaderValue>) -> Response<Body> {
+fn finish(mut response: Response<Body>, position: Position, etag: Option<&HeaderValue>) -> Response<Body> {
     response.headers_mut().insert(POSITION, HeaderValue::from(position.0));
     if let Some(etag) = etag {
         response.headers_mut().insert(ETAG, etag.clone());

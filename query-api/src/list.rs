@@ -17,6 +17,7 @@ use platform::auth::Identity;
 use platform::headers::POSITION;
 use platform::request_log::RequestLog;
 use sqlx::{AssertSqlSafe, Row};
+use std::fmt::Write as _;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
@@ -218,7 +219,8 @@ fn statement<L: List>(
         bound.len() + 3
     };
     if let (Some(column), Some(id)) = (L::PARENT, parent) {
-        conditions += &format!(" and t.{column} = ${}::uuid", parameter(Bound::One(id.to_string())));
+        let at = parameter(Bound::One(id.to_string()));
+        let _ = write!(conditions, " and t.{column} = ${at}::uuid");
     }
     let visible = L::visible(identity);
     if let Some(actor) = visible.actor() {
@@ -227,7 +229,7 @@ fn statement<L: List>(
     }
     for (filter, values) in &asked.filters {
         let at = parameter(Bound::Many(values.clone()));
-        conditions += &format!(" and t.{} = any(${at}::text[]::{}[])", filter.column, sql_type::<L>(filter.column));
+        let _ = write!(conditions, " and t.{} = any(${at}::text[]::{}[])", filter.column, sql_type::<L>(filter.column));
     }
     let (columns, down) = order::<L>(asked.sort);
     if let Some(cursor) = &asked.cursor {
@@ -238,7 +240,7 @@ fn statement<L: List>(
         }
         let names: Vec<String> = columns.iter().map(|column| format!("t.{column}")).collect();
         let sign = if down { "<" } else { ">" };
-        conditions += &format!(" and ({}) {sign} ({})", names.join(", "), places.join(", "));
+        let _ = write!(conditions, " and ({}) {sign} ({})", names.join(", "), places.join(", "));
     }
     let direction = if down { " desc" } else { "" };
     let by: Vec<String> = columns.iter().map(|column| format!("t.{column}{direction}")).collect();

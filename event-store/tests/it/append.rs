@@ -177,7 +177,10 @@ async fn only_one_of_many_reserves_a_name() {
         let answers = join_all(requests).await;
         assert_eq!(answers.iter().filter(|answer| answer.is_ok()).count(), 1);
         assert!(
-            answers.iter().flat_map(|answer| answer.as_ref().err()).all(|e| matches!(e, AppendError::Reserved { .. }))
+            answers
+                .iter()
+                .filter_map(|answer| answer.as_ref().err())
+                .all(|e| matches!(e, AppendError::Reserved { .. }))
         );
     }
 }

@@ -9,11 +9,11 @@ use serde::{Deserialize, Serialize};
 use sqlx::PgPool;
 use uuid::Uuid;
 
-pub const TENANT: TenantId = TenantId(Uuid::from_u128(0xa11));
+pub(crate) const TENANT: TenantId = TenantId(Uuid::from_u128(0xa11));
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Counted {
+pub(crate) enum Counted {
     Added { amount: i64 },
 }
 
@@ -25,13 +25,13 @@ impl Event for Counted {
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub struct Counter {
-    pub total: i64,
+pub(crate) struct Counter {
+    pub(crate) total: i64,
 }
 
 #[derive(Debug, thiserror::Error)]
 #[error("no")]
-pub struct No;
+pub(crate) struct No;
 
 impl Rejection for No {
     fn code(&self) -> &'static str {
@@ -55,21 +55,21 @@ impl Aggregate for Counter {
     }
 }
 
-pub struct Store {
-    pub url: String,
-    pub pool: PgPool,
-    pub appender: Appender,
-    pub log: Log,
+pub(crate) struct Store {
+    pub(crate) url: String,
+    pub(crate) pool: PgPool,
+    pub(crate) appender: Appender,
+    pub(crate) log: Log,
 }
 
-pub async fn store() -> Store {
+pub(crate) async fn store() -> Store {
     let (url, pool) = test_support::database().await;
     let options = AppenderOptions { partition_size: 100_000, ..AppenderOptions::default() };
     let appender = Appender::start(&url, pool.clone(), &options).unwrap();
     Store { appender, log: Log::new(pool.clone()), url, pool }
 }
 
-pub fn change(stream_id: Uuid, expected: i32, amounts: &[i64]) -> Change {
+pub(crate) fn change(stream_id: Uuid, expected: i32, amounts: &[i64]) -> Change {
     Change {
         category: Counter::CATEGORY,
         stream_id,
@@ -78,7 +78,7 @@ pub fn change(stream_id: Uuid, expected: i32, amounts: &[i64]) -> Change {
     }
 }
 
-pub fn append(changes: Vec<Change>) -> Append {
+pub(crate) fn append(changes: Vec<Change>) -> Append {
     let command_id = CommandId(Uuid::now_v7());
     Append {
         tenant_id: TENANT,
