@@ -3,6 +3,9 @@
 //! Text is compared by its bytes (`collate "C"`): the order is the one Rust has, so cursors agree with it; no operating
 //! system's update can change it under an index; prefix searches can use the index; and it is several times as fast.
 //! A list sorted for people's eyes says so in its query: `order by title collate "und-x-icu"`.
+//!
+//! Tables and views come and go with generations. A role that is to read them gets its rights for all of them, once:
+//! `alter default privileges in schema read grant select on tables to …`, before the first start.
 
 use crate::row::arrays::type_name;
 use crate::row::column_list;

@@ -1,7 +1,7 @@
 //! Generations: declared at the start, switched when a new one has caught up.
 
 use crate::control::{ControlError, Generation};
-use crate::ddl;
+use crate::ddl::{self, DeclarationError};
 use crate::projection::Projection;
 use kernel::{Epoch, LogId, Position};
 use sqlx::postgres::PgConnectOptions;
@@ -28,8 +28,12 @@ pub(crate) async fn declare(
     log_id: LogId,
     epoch: Epoch,
 ) -> Result<Vec<Generation>, ControlError> {
-    let mut generations = Vec::with_capacity(models.len());
+    let mut generations: Vec<Generation> = Vec::with_capacity(models.len());
     for model in models {
+        if generations.iter().any(|known| known.name == model.name()) {
+            let (name, problem) = (model.name().to_owned(), "two read models have this name".to_owned());
+            return Err(DeclarationError { name, problem }.into());
+        }
         let declared = Declared { name: model.name(), version: model.version(), table: model.table() };
         ddl::check(declared.name, &declared.table)?;
         let options = options.clone();
@@ -231,5 +235,66 @@ async fn show(connection: &mut PgConnection, generation: &Generation) -> Result<
                 .map(drop)
         }
         Err(error) => Err(error),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use kernel::{Column, ColumnKind, Table};
+    use sqlx::PgPool;
+    use uuid::Uuid;
+
+    const TABLE: Table = Table { key: 1, columns: &[Column::new("id", ColumnKind::Uuid)], indexes: &[] };
+
+    async fn generation(pool: &PgPool, version: i32, position: i64) -> Generation {
+        let mut connection = pool.acquire().await.unwrap();
+        let model = Declared { name: "test.things", version, table: TABLE };
+        let log_id = LogId(Uuid::from_u128(1));
+        let generation = declare_one(&mut connection, &model, log_id, Epoch(1)).await.unwrap();
+        query("update projection.checkpoints set position = $1, event_id = gen_random_uuid() where generation = $2")
+            .bind(position)
+            .bind(generation.number)
+            .execute(pool)
+            .await
+            .unwrap();
+        generation
+    }
+
+    #[tokio::test]
+    async fn declaring_again_finds_what_is_there() {
+        let (_, pool) = test_support::database().await;
+        let first = generation(&pool, 1, 1).await;
+        assert_eq!((first.number, first.serving), (1, true));
+        assert_eq!(generation(&pool, 1, 1).await, first);
+        let second = generation(&pool, 2, 1).await;
+        assert_eq!((second.number, second.serving), (2, false));
+        assert_eq!(generation(&pool, 2, 1).await, second);
+        assert_eq!(generation(&pool, 1, 1).await, first);
+    }
+
+    /// Who has waited for position 10 must not be shown a table that is at 9.
+    #[tokio::test]
+    async fn readers_are_never_taken_back() {
+        let (_, pool) = test_support::database().await;
+        generation(&pool, 1, 10).await;
+        let new = generation(&pool, 2, 9).await;
+        let options = pool.connect_options();
+        assert_eq!(switch(&options, &new, Position(9)).await.unwrap(), Switched::Behind);
+        assert_eq!(switch(&options, &new, Position(10)).await.unwrap(), Switched::Done);
+        assert_eq!(switch(&options, &new, Position(10)).await.unwrap(), Switched::Done);
+    }
+
+    #[tokio::test]
+    async fn an_older_version_is_shown_again_only_if_nobody_folds_the_newer_one() {
+        let (_, pool) = test_support::database().await;
+        let new = generation(&pool, 2, 10).await;
+        let old = generation(&pool, 1, 10).await;
+        let mut owner = pool.acquire().await.unwrap();
+        query("select pg_advisory_lock($1)").bind(new.lock_key()).execute(&mut *owner).await.unwrap();
+        let options = pool.connect_options();
+        assert_eq!(switch(&options, &old, Position(10)).await.unwrap(), Switched::Older);
+        query("select pg_advisory_unlock($1)").bind(new.lock_key()).execute(&mut *owner).await.unwrap();
+        assert_eq!(switch(&options, &old, Position(10)).await.unwrap(), Switched::Done);
     }
 }

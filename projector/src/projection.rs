@@ -226,7 +226,7 @@ impl<M: ReadModel> Projection for Typed<M> {
     }
 
     fn encode(&mut self) -> Result<Written, Poison> {
-        catch_unwind(AssertUnwindSafe(|| self.to_arrays())).unwrap_or_else(|panic| {
+        catch_unwind(AssertUnwindSafe(|| self.fill_arrays())).unwrap_or_else(|panic| {
             let at = self.batch.slots.iter().map(|slot| slot.at).max().unwrap_or_default();
             let cause = PoisonCause::Panic(panic_message(&*panic));
             Err(Poison { position: Position(at), event_id: None, cause })
@@ -333,7 +333,7 @@ impl<M: ReadModel> Typed<M> {
     }
 
     /// Turns the rows into arrays: those to write and those to delete.
-    fn to_arrays(&mut self) -> Result<(), Poison> {
+    fn fill_arrays(&mut self) -> Result<(), Poison> {
         self.rows.clear();
         self.deleted.clear();
         for slot in &mut self.batch.slots {

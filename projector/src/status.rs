@@ -1,9 +1,8 @@
 //! How every projection is doing, from the database: the same answer in every process.
 
-use event_store::{Log, ReadError};
 use kernel::Position;
 use serde::Serialize;
-use sqlx::{Row, query};
+use sqlx::{PgPool, Row, query};
 
 /// What a generation of a read model is doing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -63,7 +62,7 @@ pub struct ProjectionStatus {
 ///
 /// # Errors
 /// Postgres does not answer.
-pub async fn status(log: &Log) -> Result<Vec<ProjectionStatus>, ReadError> {
+pub async fn status(pool: &PgPool) -> Result<Vec<ProjectionStatus>, sqlx::Error> {
     let rows = query(
         "select p.name, p.version, p.generation, p.state, p.serving, c.position, \
          greatest(h.position - c.position, 0), \
@@ -73,7 +72,7 @@ pub async fn status(log: &Log) -> Result<Vec<ProjectionStatus>, ReadError> {
          left join log.events e on e.position = c.position + 1 \
          order by p.name, p.generation",
     )
-    .fetch_all(log.pool())
+    .fetch_all(pool)
     .await?;
     rows.iter()
         .map(|row| {
@@ -83,7 +82,7 @@ pub async fn status(log: &Log) -> Result<Vec<ProjectionStatus>, ReadError> {
                 version: row.try_get(1)?,
                 generation: row.try_get(2)?,
                 state: State::parse(state)
-                    .ok_or_else(|| ReadError::Damaged(format!("a projection is in the unknown state {state}")))?,
+                    .ok_or_else(|| sqlx::Error::Decode(format!("unknown state {state}").into()))?,
                 serving: row.try_get(4)?,
                 position: Position(row.try_get(5)?),
                 gap: row.try_get(6)?,

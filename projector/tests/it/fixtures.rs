@@ -403,7 +403,7 @@ pub(crate) async fn assert_equal_to_log<M: ReadModel>(log: &Log, generation: i32
 
 /// The state of a generation.
 pub(crate) async fn state(log: &Log, name: &str, generation: i32) -> State {
-    let all = projector::status(log).await.unwrap();
+    let all = projector::status(log.pool()).await.unwrap();
     all.iter().find(|one| one.name == name && one.generation == generation).expect("it is declared").state
 }
 

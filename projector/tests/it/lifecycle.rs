@@ -40,6 +40,37 @@ fn keep_reading(pool: PgPool, stop: Arc<AtomicBool>) -> tokio::task::JoinHandle<
     })
 }
 
+/// Records events as fast as it can; the last position.
+fn keep_recording(pool: PgPool, stop: Arc<AtomicBool>) -> tokio::task::JoinHandle<Position> {
+    tokio::spawn(async move {
+        let mut last = Position::ZERO;
+        let mut dice = Dice::new(2);
+        while !stop.load(Ordering::SeqCst) {
+            last = record_some(&pool, &mut dice, 20, 100).await;
+        }
+        last
+    })
+}
+
+/// What readers are shown never goes back, whichever generation it is.
+fn watch_serving(pool: PgPool, stop: Arc<AtomicBool>) -> tokio::task::JoinHandle<()> {
+    tokio::spawn(async move {
+        let mut before = (0, 0);
+        while !stop.load(Ordering::SeqCst) {
+            let row = query(
+                "select p.generation, c.position from projection.projections p \
+                 join projection.checkpoints c using (name, generation) where p.serving",
+            )
+            .fetch_one(&pool)
+            .await
+            .unwrap();
+            let now: (i32, i64) = (row.get(0), row.get(1));
+            assert!(now.1 >= before.1, "from generation and position {before:?} to {now:?}");
+            before = now;
+        }
+    })
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_new_version_is_built_beside_and_shown_while_readers_read() {
     let (_, pool) = test_support::database().await;
@@ -91,11 +122,16 @@ async fn versions_side_by_side_fold_side_by_side() {
     let first = record_some(&pool, &mut Dice::new(1), 1_000, 100).await;
     let older = Running::start(&log, only::<Boxes<1>>(), Options::default()).await;
     wait(&pool, "test.boxes", first).await;
+    let stop = Arc::new(AtomicBool::new(false));
+    let recording = keep_recording(pool.clone(), Arc::clone(&stop));
+    let watching = watch_serving(pool.clone(), Arc::clone(&stop));
     let newer = Running::start(&log, only::<Boxes<2>>(), Options::default()).await;
     until("readers are switched", async || serving(&pool).await == 2).await;
-    let last = record_some(&pool, &mut Dice::new(2), 200, 100).await;
+    stop.store(true, Ordering::SeqCst);
+    let last = recording.await.unwrap();
+    watching.await.unwrap();
     until("both go on", async || {
-        projector::status(&log).await.unwrap().iter().all(|status| status.position == last && status.gap == 0)
+        projector::status(log.pool()).await.unwrap().iter().all(|status| status.position == last && status.gap == 0)
     })
     .await;
     older.stop().await;
@@ -124,7 +160,7 @@ async fn a_switch_waits_for_a_long_reader_without_holding_up_others() {
 
     let running = Running::start(&log, only::<Boxes<2>>(), Options::default()).await;
     until("the new generation is live", async || {
-        let all = projector::status(&log).await.unwrap();
+        let all = projector::status(log.pool()).await.unwrap();
         all.iter().any(|status| status.generation == 2 && status.state == State::Live)
     })
     .await;
@@ -139,7 +175,11 @@ async fn a_switch_waits_for_a_long_reader_without_holding_up_others() {
     assert!(slowest < Duration::from_millis(900), "a reader waited {slowest:?} behind the switch");
     let more = record_some(&pool, &mut Dice::new(2), 50, 100).await;
     until("folding goes on", async || {
-        projector::status(&log).await.unwrap().iter().any(|status| status.generation == 2 && status.position == more)
+        projector::status(log.pool())
+            .await
+            .unwrap()
+            .iter()
+            .any(|status| status.generation == 2 && status.position == more)
     })
     .await;
     reader.rollback().await.unwrap();
@@ -156,21 +196,11 @@ async fn a_new_read_model_joins_those_that_are_live() {
     wait(&pool, "test.boxes", last).await;
     running.stop().await;
     let stop = Arc::new(AtomicBool::new(false));
-    let recording = {
-        let (pool, stop) = (pool.clone(), Arc::clone(&stop));
-        tokio::spawn(async move {
-            let mut last = Position::ZERO;
-            let mut dice = Dice::new(2);
-            while !stop.load(Ordering::SeqCst) {
-                last = record_some(&pool, &mut dice, 20, 100).await;
-            }
-            last
-        })
-    };
+    let recording = keep_recording(pool.clone(), Arc::clone(&stop));
     let options = Options { batch: 100, catch_up_batch: 700, ..Options::default() };
     let running = Running::start(&log, models(), options).await;
     until("both are live", async || {
-        let all = projector::status(&log).await.unwrap();
+        let all = projector::status(log.pool()).await.unwrap();
         all.len() == 2 && all.iter().all(|status| status.state == State::Live)
     })
     .await;

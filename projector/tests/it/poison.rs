@@ -54,7 +54,7 @@ async fn one_stops_and_the_other_goes_on(bad: Boxed, reason: &str, live: bool) {
     let more = record_some(&pool, &mut dice, 10, 50).await;
     wait(&pool, "test.labels", more).await;
 
-    let all = projector::status(&log).await.unwrap();
+    let all = projector::status(log.pool()).await.unwrap();
     let stopped = all.iter().find(|status| status.name == "test.boxes").unwrap();
     assert_eq!(stopped.error_position, Some(bad), "{stopped:?}");
     let error = stopped.error.as_deref().unwrap();
@@ -89,7 +89,7 @@ async fn one_stops_and_the_other_goes_on(bad: Boxed, reason: &str, live: bool) {
 
 async fn wait_for_failure(log: &Log) {
     until("it has stopped", async || {
-        let all = projector::status(log).await.unwrap();
+        let all = projector::status(log.pool()).await.unwrap();
         all.iter().any(|status| status.name == "test.boxes" && status.state == State::Failed)
     })
     .await;
@@ -137,7 +137,7 @@ async fn an_event_of_an_unknown_type_stops_who_listens_to_it() {
     query("update log.events set type = 'dropped' where position = $1").bind(bad.0).execute(&pool).await.unwrap();
     inside.rollback().await.unwrap();
     wait_for_failure(&log).await;
-    let all = projector::status(&log).await.unwrap();
+    let all = projector::status(log.pool()).await.unwrap();
     assert!(all.iter().all(|status| status.error.as_deref().is_none_or(|error| error.contains("test.box.dropped"))));
     assert!(checkpoint(&pool, "test.boxes").await < bad.0);
     running.stop().await;
@@ -149,7 +149,7 @@ async fn diverges(pool: &PgPool, log: &Log, running: Running, position: Position
     assert!(matches!(error, RunError::Diverged { .. }), "{error}");
     let text = error.to_string();
     assert!(text.contains("LOG_DIVERGED") && text.contains("sillage log adopt"), "{text}");
-    let all = projector::status(log).await.unwrap();
+    let all = projector::status(log.pool()).await.unwrap();
     assert!(all.iter().any(|status| status.state == State::Diverged && status.error.as_deref() == Some(text.as_str())));
     assert!(all.iter().all(|status| status.position == position), "nothing was folded: {all:?}");
     let waited = projector::wait_for(pool, "test.boxes", position.next(), Duration::from_secs(5)).await;
@@ -191,8 +191,7 @@ async fn a_log_that_ends_before_the_checkpoint_is_noticed_while_running() {
 }
 
 /// The positions are used again before the projector looks: the checkpoint is not moved over them.
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn another_history_at_the_same_positions_is_noticed_while_running() {
+async fn another_history_at_the_same_positions(epoch: i32) {
     let (pool, log, running, last) = live().await;
     let mut promoted = pool.begin().await.unwrap();
     query("update log.events set event_id = gen_random_uuid() where position > $1 - 100")
@@ -200,10 +199,21 @@ async fn another_history_at_the_same_positions_is_noticed_while_running() {
         .execute(&mut *promoted)
         .await
         .unwrap();
-    query("update log.head set epoch = 2").execute(&mut *promoted).await.unwrap();
+    query("update log.head set epoch = $1").bind(epoch).execute(&mut *promoted).await.unwrap();
     promoted.commit().await.unwrap();
     record_some(&pool, &mut Dice::new(12), 50, 50).await;
     diverges(&pool, &log, running, last).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_adopted_log_with_another_history_is_not_folded() {
+    another_history_at_the_same_positions(2).await;
+}
+
+/// A standby was promoted and nobody has told the log so.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn another_history_in_the_same_epoch_is_not_folded() {
+    another_history_at_the_same_positions(1).await;
 }
 
 /// An adopted log whose history is the same up to the checkpoint is folded on, in its new epoch.
