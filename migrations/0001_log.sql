@@ -258,6 +258,18 @@ begin
     end if;
 end $$;
 
+-- Begins a new life of the log, by an operator's word, after a standby without the tail was promoted or a backup was
+-- restored: positions after this one may have been handed out before, to other events.
+create function log.adopt(why text) returns integer
+language plpgsql as $$
+declare
+    begun integer;
+begin
+    update log.head set epoch = epoch + 1 returning epoch into begun;
+    insert into log.epochs (epoch, after_position, reason) select begun, position, why from log.head;
+    return begun;
+end $$;
+
 -- Which requests of a failed batch are to blame, and why. One row per reason; reads only.
 create function log.refusals(
     r_tenant uuid[], r_key uuid[],

@@ -52,6 +52,9 @@ pub(crate) enum Task {
     /// The read models at work.
     #[command(subcommand)]
     Projections(ProjectionsCommand),
+    /// The log itself.
+    #[command(subcommand)]
+    Log(LogCommand),
     /// Proves that the log is whole and that every read model is what the log says.
     Verify(Box<Verify>),
     /// Prints an API's `OpenAPI` document.
@@ -308,6 +311,19 @@ pub(crate) enum ProjectionsCommand {
         /// One JSON document instead of a table.
         #[arg(long)]
         json: bool,
+        #[command(flatten)]
+        on: Box<OnDatabase>,
+    },
+}
+
+#[derive(Subcommand, Debug)]
+pub(crate) enum LogCommand {
+    /// Begins a new epoch, after a standby without the tail was promoted or a backup was restored: positions may be
+    /// handed out again. Until then everything that follows the log answers `LOG_DIVERGED` and stands still.
+    Adopt {
+        /// Why, for the record: `promoted standby-2 after the disk of db-1 died`.
+        #[arg(long)]
+        reason: String,
         #[command(flatten)]
         on: Box<OnDatabase>,
     },

@@ -1,7 +1,7 @@
 //! From the command line to the code that does it.
 
 use crate::arguments::{
-    Api, ConfigCommand, KeysCommand, ProjectionsCommand, QUIET_LOG, Sillage, Task, TokenCommand, TokenIssue,
+    Api, ConfigCommand, KeysCommand, LogCommand, ProjectionsCommand, QUIET_LOG, Sillage, Task, TokenCommand, TokenIssue,
 };
 use crate::failure::Failure;
 use crate::keys::LocalKey;
@@ -74,6 +74,7 @@ async fn run(task: Task, matches: &ArgMatches) -> Result<ExitCode, Failure> {
             Ok(ExitCode::SUCCESS)
         }
         Task::Projections(ProjectionsCommand::Status { json, on }) => done(verify::status(&on, json).await),
+        Task::Log(LogCommand::Adopt { reason, on }) => done(verify::adopt(&on, &reason).await),
         Task::Verify(arguments) => verify::run(&arguments.on).await,
         Task::Openapi { api } => done(openapi(api)),
         Task::Version => {

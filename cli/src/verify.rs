@@ -54,12 +54,26 @@ pub(crate) async fn migrate(on: &OnDatabase) -> Result<(), Failure> {
     Ok(())
 }
 
+/// Begins a new epoch of the log.
+pub(crate) async fn adopt(on: &OnDatabase, reason: &str) -> Result<(), Failure> {
+    let opened = open(on).await?;
+    let log = opened.log();
+    let adopted = async { Ok::<_, event_store::ReadError>((log.adopt(reason).await?, log.head().await?)) }.await;
+    opened.close().await;
+    let (epoch, head) = adopted.map_err(|error| Failure::failed("the log could not be adopted").because(error))?;
+    print(&format!(
+        "The log goes on in epoch {epoch} after position {}. `sillage verify` says whether every read model still fits.",
+        head.position
+    ));
+    Ok(())
+}
+
 /// Prints every generation of every read model.
 pub(crate) async fn status(on: &OnDatabase, json: bool) -> Result<(), Failure> {
     let opened = open(on).await?;
-    let status = projector::status(&opened.log()).await;
+    let status = projector::status(opened.log().pool()).await;
     opened.close().await;
-    let status = status.map_err(unreadable)?;
+    let status = status.map_err(|error| unreadable(error.into()))?;
     if json {
         print(&serde_json::to_string_pretty(&status).unwrap_or_default());
         return Ok(());
@@ -108,7 +122,7 @@ async fn verify(log: &Log, scanned: &Log, progress: &Progress) -> Result<Option<
         return Ok(Some(format!("log: {divergence}")));
     }
     print(&format!("log: {} events in {} streams, without a gap", looked.head, looked.streams));
-    let status = projector::status(log).await.map_err(unreadable)?;
+    let status = projector::status(log.pool()).await.map_err(|error| unreadable(error.into()))?;
     for model in projections() {
         let serving = status.iter().find(|one| one.serving && one.name == model.name());
         match serving {

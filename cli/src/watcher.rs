@@ -102,7 +102,7 @@ impl Watcher {
         #[expect(clippy::cast_precision_loss, reason = "a log beyond 2^52 events has other problems")]
         metrics::gauge!("log_head_position").set(head.position.0 as f64);
         if let Some(checks) = &self.projections {
-            checks.tell(&projector::status(&self.log).await?);
+            checks.tell(&projector::status(self.log.pool()).await?);
         }
         Ok(())
     }

@@ -77,6 +77,16 @@ impl Log {
         })
     }
 
+    /// Begins a new epoch: whatever the next positions meant before, they mean other events now. The mirror starts
+    /// anew, and readers check that what they have folded is still the log's history.
+    ///
+    /// # Errors
+    /// Postgres does not answer.
+    pub async fn adopt(&self, reason: &str) -> Result<Epoch, ReadError> {
+        let epoch = sqlx::query_scalar("select log.adopt($1)").bind(reason).fetch_one(&self.pool).await?;
+        Ok(Epoch(epoch))
+    }
+
     /// Up to `limit` events after `after`, in order, without a gap.
     ///
     /// # Errors

@@ -20,7 +20,8 @@ pub const IDEMPOTENCY_KEY_MAX_BYTES: usize = 255;
 /// # Errors
 /// 400 `idempotency_key_invalid` where it is empty, too long, repeated or holds other characters.
 pub fn idempotency_key(headers: &HeaderMap) -> Result<Option<&str>, Problem> {
-    let Some(value) = single(headers, &IDEMPOTENCY_KEY).map_err(|()| unusable_key("it was sent more than once"))? else {
+    let Some(value) = single(headers, &IDEMPOTENCY_KEY).map_err(|()| unusable_key("it was sent more than once"))?
+    else {
         return Ok(None);
     };
     let key = value.to_str().map_err(|_| unusable_key("it holds a character outside visible ASCII"))?;

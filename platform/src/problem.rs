@@ -258,7 +258,7 @@ mod tests {
     }
 
     #[derive(Debug, thiserror::Error)]
-    #[error("the ticket is closed")]
+    #[error("the thing is closed")]
     struct Closed;
 
     impl Rejection for Closed {
@@ -280,7 +280,7 @@ mod tests {
             json(&problem),
             serde_json::json!({
                 "type": "/problems/test.closed", "title": "Not possible in the current state", "status": 409,
-                "code": "test.closed", "detail": "the ticket is closed", "remedy": "Reopen it first.",
+                "code": "test.closed", "detail": "the thing is closed", "remedy": "Reopen it first.",
                 "current_version": 7, "trace_id": "0000000000000000000000000000000a",
             })
         );

@@ -313,7 +313,7 @@ mod tests {
     #[test]
     fn a_line_says_everything_that_is_known() {
         let lines = logged(LogRequests::All, 201, Duration::from_micros(1500), |log| {
-            log.operation("support.open_ticket");
+            log.operation("test.open_thing");
             log.position(Position(42));
             log.query(Duration::from_micros(700));
             log.query(Duration::from_micros(300));
@@ -327,7 +327,7 @@ mod tests {
         });
         let fields = &lines[0]["fields"];
         assert_eq!(fields["message"], "POST unmatched 201");
-        assert_eq!(fields["command"], "support.open_ticket");
+        assert_eq!(fields["command"], "test.open_thing");
         assert_eq!((fields["position"].as_i64(), fields["queries"].as_i64()), (Some(42), Some(2)));
         assert_eq!((fields["db_ms"].as_f64(), fields["elapsed_ms"].as_f64()), (Some(1.0), Some(1.5)));
         assert_eq!(fields["tenant"], "00000000-0000-0000-0000-000000000001");

@@ -144,3 +144,33 @@ async fn a_mirror_ahead_of_the_log_is_reported_and_left_alone() {
     tokio::time::timeout(Duration::from_secs(5), diverged).await.expect("it is noticed").unwrap();
     shutdown.cancel();
 }
+
+/// After a promotion an operator adopts the log: the mirror of the new epoch begins where the log ends.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_adopted_log_has_a_mirror_of_its_own() {
+    let store = store().await;
+    let url = &test_support::servers().nats_url;
+    let shutdown = CancellationToken::new();
+    let mut state = relay(&store, url, &shutdown);
+    relayed(&mut state, 0).await;
+    write(&store, 5).await;
+    relayed(&mut state, 5).await;
+    assert_eq!(store.log.adopt("a test").await.unwrap(), kernel::Epoch(2));
+    write(&store, 5).await;
+    relayed(&mut state, 10).await;
+    let head = store.log.head().await.unwrap();
+    let context = jetstream::context(async_nats::connect(url).await.unwrap());
+    let mut info = jetstream::find(&context, &head).await.unwrap();
+    for _ in 0..50 {
+        if info.as_ref().is_some_and(|info| info.state.last_sequence == 10) {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        info = jetstream::find(&context, &head).await.unwrap();
+    }
+    let info = info.expect("the new epoch has a mirror");
+    assert_eq!(info.state.last_sequence, 10);
+    let epochs: Vec<i32> = store.log.read(Position(5), 10).await.unwrap().iter().map(|event| event.epoch.0).collect();
+    assert_eq!(epochs, [2; 5]);
+    shutdown.cancel();
+}

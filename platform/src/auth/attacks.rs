@@ -77,7 +77,7 @@ fn now() -> i64 {
 fn claims() -> Value {
     json!({
         "iss": ISSUER, "aud": AUDIENCE, "sub": Uuid::from_u128(1), "tenant": Uuid::from_u128(2), "kind": "user",
-        "scope": "support.ticket:assign support.ticket:open", "exp": now() + 600, "iat": now(), "jti": "t1",
+        "scope": "test.thing:move test.thing:open", "exp": now() + 600, "iat": now(), "jti": "t1",
     })
 }
 
@@ -278,8 +278,8 @@ fn a_true_token_says_who_calls() {
     let identity = forge.verifier.verify(&forge.signer.issue(&claims).unwrap()).unwrap();
     assert_eq!(identity.tenant_id, TenantId(Uuid::from_u128(2)));
     assert_eq!(identity.actor, Actor::user(ActorId(Uuid::from_u128(1))));
-    assert!(identity.require(Scope::new("support.ticket:assign")).is_ok());
-    let missing = identity.require(Scope::new("support.ticket:close")).unwrap_err();
+    assert!(identity.require(Scope::new("test.thing:move")).is_ok());
+    let missing = identity.require(Scope::new("test.thing:close")).unwrap_err();
     assert_eq!((missing.status().as_u16(), missing.code()), (403, "scope_missing"));
 }
 
