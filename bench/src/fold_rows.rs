@@ -40,7 +40,6 @@ fn one_per_context() -> Vec<Box<dyn Projection>> {
 pub(crate) async fn run(bench: &Bench, choice: Choice, plan: Plan) -> Result<Line, Failure> {
     let database = bench.database(&choice.name()).await?;
     history::fill(&database, plan.fold_events).await?;
-    // A scan pool of the projector does not time out; neither may the baseline's.
     let rounds = interleave(
         plan,
         async |_| fold(&database, one_per_context(), plan.fold_events).await,
@@ -48,7 +47,7 @@ pub(crate) async fn run(bench: &Bench, choice: Choice, plan: Plan) -> Result<Lin
     )
     .await?;
     let mut everything = Vec::new();
-    for _ in 0..plan.rounds.min(3) {
+    for _ in 0..plan.rounds / 2 {
         everything.push(fold(&database, projections(), plan.fold_events).await?.per_second());
     }
     let rows: i64 = sqlx::query_scalar(

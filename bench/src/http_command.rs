@@ -68,6 +68,10 @@ pub(crate) async fn run(bench: &Bench, choice: Choice, plan: Plan, relayed: bool
     drop((commanding, posting));
     sillage.stop().await?;
     minimal.stop().await?;
+    let (commanded, inserted) = rounds.done();
+    subject.holds("select count(*) from log.idempotency", commanded).await?;
+    subject.holds("select count(distinct command_id) from log.events", commanded).await?;
+    baseline.holds("select count(*) from baseline.events", inserted).await?;
     subject.drop(bench).await?;
     baseline.drop(bench).await?;
     let mut line = rounds.line(choice.name(), "commands/s")?;

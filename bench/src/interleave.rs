@@ -11,6 +11,8 @@ use std::time::Duration;
 pub(crate) struct Rounds {
     pub(crate) subject: Vec<Slice>,
     pub(crate) baseline: Vec<Slice>,
+    /// What was done while warming up, for whoever counts everything.
+    warm_up: (u64, u64),
 }
 
 /// Warms both sides up, then measures them in turns: A B, B A, A B, …
@@ -19,9 +21,9 @@ pub(crate) async fn interleave(
     mut subject: impl AsyncFnMut(Duration) -> Result<Slice, Failure>,
     mut baseline: impl AsyncFnMut(Duration) -> Result<Slice, Failure>,
 ) -> Result<Rounds, Failure> {
-    baseline(plan.warm_up).await?;
-    subject(plan.warm_up).await?;
-    let mut rounds = Rounds { subject: Vec::new(), baseline: Vec::new() };
+    let theirs = baseline(plan.warm_up).await?.done;
+    let ours = subject(plan.warm_up).await?.done;
+    let mut rounds = Rounds { subject: Vec::new(), baseline: Vec::new(), warm_up: (ours, theirs) };
     for round in 0..plan.rounds {
         if round % 2 == 0 {
             rounds.baseline.push(baseline(plan.slice).await?);
@@ -35,6 +37,12 @@ pub(crate) async fn interleave(
 }
 
 impl Rounds {
+    /// Everything that the subject and the baseline have done, warming up included.
+    pub(crate) fn done(&self) -> (u64, u64) {
+        let sum = |slices: &[Slice]| slices.iter().map(|slice| slice.done).sum::<u64>();
+        (self.warm_up.0 + sum(&self.subject), self.warm_up.1 + sum(&self.baseline))
+    }
+
     /// The medians of both sides' rates, the median of the rounds' ratios, and the latencies of all slices together.
     pub(crate) fn line(&self, name: String, unit: &'static str) -> Result<Line, Failure> {
         let rates = |slices: &[Slice]| slices.iter().map(Slice::per_second).collect::<Vec<f64>>();
@@ -75,6 +83,26 @@ pub(crate) fn median(values: &[f64]) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::cell::RefCell;
+
+    fn slice(done: u64) -> Slice {
+        Slice { done, elapsed: Duration::from_secs(1), latency: histogram() }
+    }
+
+    #[tokio::test]
+    async fn the_sides_take_turns_and_neither_is_always_first() {
+        let turns = RefCell::new(String::new());
+        let plan = Plan { rounds: 3, ..Plan::new(true) };
+        let side = async |name: char, done: u64| {
+            turns.borrow_mut().push(name);
+            Ok(slice(done))
+        };
+        let rounds = interleave(plan, async |_| side('s', 30).await, async |_| side('b', 10).await).await.unwrap();
+        assert_eq!(*turns.borrow(), "bsbssbbs");
+        assert_eq!(rounds.done(), (120, 40));
+        let line = rounds.line("x".into(), "events/s").unwrap();
+        assert!((line.ratio - 3.0).abs() < f64::EPSILON && line.latency.is_none());
+    }
 
     #[test]
     fn the_median_is_not_moved_by_one_odd_round() {

@@ -138,6 +138,7 @@ async fn run(arguments: &Arguments) -> Result<Vec<String>, Failure> {
 }
 
 async fn measure(bench: &mut Bench, arguments: &Arguments) -> Result<Vec<String>, Failure> {
+    bench.settle().await?;
     let report = Report::new(arguments.json);
     report.machine(&machine::describe(bench, arguments.quick).await?);
     let plan = Plan::new(arguments.quick);

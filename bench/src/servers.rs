@@ -46,13 +46,17 @@ impl Bench {
             options.postgres_settings.push(("commit_siblings".into(), "0".into()));
         }
         let servers = local_servers::start(options, |line| eprintln!("{line}")).await?;
-        eprintln!("bringing Postgres to the state of a server that has run for a while");
-        let mut connection = PgConnection::connect(&servers.database_url).await?;
+        Ok(Self { servers, flush_ms, folder })
+    }
+
+    /// Brings a Postgres that is seconds old to the state of one that has run for a while.
+    pub(crate) async fn settle(&self) -> Result<(), Failure> {
+        eprintln!("writing 2 GB of log, as if Postgres had run for a while");
+        let mut connection = PgConnection::connect(&self.servers.database_url).await?;
         for statement in SETTLE {
             sqlx::raw_sql(*statement).execute(&mut connection).await?;
         }
-        connection.close().await?;
-        Ok(Self { servers, flush_ms, folder })
+        Ok(connection.close().await?)
     }
 
     /// Where files of this run go; removed at its end.
@@ -94,6 +98,15 @@ impl Bench {
 }
 
 impl Database {
+    /// Whether `counting` gives as many as were acknowledged: a side that loses or skips work is not fast.
+    pub(crate) async fn holds(&self, counting: &'static str, acknowledged: u64) -> Result<(), Failure> {
+        let stored: i64 = sqlx::query_scalar(counting).fetch_one(&self.pool).await?;
+        if stored.unsigned_abs() == acknowledged {
+            return Ok(());
+        }
+        Err(format!("{acknowledged} were acknowledged, {stored} are stored ({counting})").into())
+    }
+
     /// Drops it: what one benchmark leaves must not cost the next one anything.
     pub(crate) async fn drop(self, bench: &Bench) -> Result<(), Failure> {
         let name = self.url.rsplit('/').next().unwrap_or_default().to_owned();

@@ -95,6 +95,11 @@ pub(crate) async fn run(bench: &Bench, choice: Choice, plan: Plan, writers: u64)
     )
     .await?;
     drop((appending, appender, inserting));
+    let (ours, theirs) = rounds.done();
+    subject.holds("select position from log.head", ours).await?;
+    subject.holds("select count(*) from log.events", ours).await?;
+    subject.holds("select count(*) from log.idempotency", ours).await?;
+    baseline.holds("select count(*) from baseline.events", theirs).await?;
     subject.drop(bench).await?;
     baseline.drop(bench).await?;
     rounds.line(choice.name(), "events/s")

@@ -74,3 +74,26 @@ async fn work<W: Worker>(mut worker: W, until: Instant) -> Result<(W, Histogram<
     }
     Ok((worker, latency))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    struct Sleeper;
+
+    impl Worker for Sleeper {
+        async fn once(&mut self) -> Result<(), Failure> {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+            Ok(())
+        }
+    }
+
+    #[tokio::test]
+    async fn everything_done_is_counted_and_the_workers_come_back() {
+        let mut workers = vec![Sleeper, Sleeper, Sleeper];
+        let slice = run(&mut workers, Duration::from_millis(50)).await.unwrap();
+        assert_eq!((workers.len(), slice.done), (3, slice.latency.len()));
+        assert!((3..=36).contains(&slice.done), "{}", slice.done);
+        assert!(slice.latency.value_at_quantile(0.5) >= 5_000);
+    }
+}
