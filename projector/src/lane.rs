@@ -187,9 +187,10 @@ impl Lane {
         let (sender, mut chunks) = mpsc::channel(AHEAD);
         let projection = &self.member().projection;
         let (categories, decoder) = (projection.categories().to_vec(), projection.decoder());
-        let scans = self.shared.scans.clone();
+        let log = self.shared.log().clone();
         let size = self.size.min(CHUNK);
-        tokio::spawn(read_ahead(scans, categories, decoder, (at.position, up_to), size, sender));
+        let mut folded = false;
+        tokio::spawn(read_ahead(log, categories, decoder, (at.position, up_to), size, sender));
         loop {
             let chunk = tokio::select! {
                 biased;
@@ -201,9 +202,11 @@ impl Lane {
             };
             match chunk {
                 None => return After::Continue,
+                // A scan that a slow projection holds up runs into the statement timeout: the rest is another scan.
+                Some(Err(_)) if folded => return After::Again,
                 Some(Err(error)) => return After::end(LaneEnd::Away(self.release(), error.to_string())),
                 Some(Ok(chunk)) => match self.fold(chunk).await {
-                    After::Continue => {}
+                    After::Continue => folded = true,
                     other => return other,
                 },
             }

@@ -10,8 +10,7 @@ use crate::projection::Projection;
 use crate::tenure::{End, Tenure};
 use event_store::{Log, Tail};
 use kernel::Position;
-use sqlx::PgPool;
-use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
+use sqlx::postgres::PgConnectOptions;
 use std::time::Duration;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
@@ -77,8 +76,6 @@ pub enum RunError {
 /// What all projections of a process share.
 pub(crate) struct Shared {
     pub(crate) tail: Tail,
-    /// The log for long scans, which need connections of their own.
-    pub(crate) scans: Log,
     pub(crate) connect: PgConnectOptions,
     pub(crate) options: Options,
     pub(crate) progress: Progress,
@@ -111,8 +108,7 @@ impl Projector {
         let connect = (*tail.log().pool().connect_options()).clone().statement_cache_capacity(1_000);
         let progress = Progress::new(models.iter().map(|model| model.name()));
         let lanes = Semaphore::new(options.lanes.max(1));
-        let scans = Log::new(scan_pool(&connect, &options));
-        Self { shared: std::sync::Arc::new(Shared { tail, scans, connect, options, progress, lanes }), models }
+        Self { shared: std::sync::Arc::new(Shared { tail, connect, options, progress, lanes }), models }
     }
 
     /// How far its projections are, for readers in the same process.
@@ -158,15 +154,6 @@ impl Projector {
             }
         }
     }
-}
-
-/// Connections that serve one scan and are then closed: one that is dropped half way leaves a `COPY` running on its
-/// connection, and sqlx would hand that to the next borrower, who would read the rest as the answer to his own query.
-fn scan_pool(connect: &PgConnectOptions, options: &Options) -> PgPool {
-    PgPoolOptions::new()
-        .max_connections(u32::try_from(options.lanes.max(1)).unwrap_or(u32::MAX).saturating_add(1))
-        .after_release(|_, _| Box::pin(async { Ok(false) }))
-        .connect_lazy_with(connect.clone().options([("statement_timeout", "300s")]))
 }
 
 /// Declares the read models, waiting for Postgres if it is away; `None` if told to stop meanwhile.

@@ -55,9 +55,7 @@ async fn a_projector_that_is_dropped_anywhere_leaves_each_effect_exactly_once() 
     let recording = keep_recording(pool.clone(), 2, Arc::clone(&stop));
     let watching = watch_checkpoints(pool.clone(), Arc::clone(&stop));
     let mut dice = Dice::new(3);
-    let until = Instant::now() + Duration::from_secs(12);
-    let mut drops = 0;
-    while Instant::now() < until {
+    for _ in 0..25 {
         let options = Options { batch: 50, catch_up_batch: 200, lanes: 2, ..Options::default() };
         let running = Running::start(&log, models(), options).await;
         tokio::time::sleep(Duration::from_micros(20_000 + dice.roll(400_000))).await;
@@ -65,12 +63,10 @@ async fn a_projector_that_is_dropped_anywhere_leaves_each_effect_exactly_once() 
         running.task.abort();
         assert!(running.task.await.unwrap_err().is_cancelled());
         running.shutdown.cancel();
-        drops += 1;
     }
     stop.store(true, Ordering::SeqCst);
     let last = recording.await.unwrap();
     assert!(watching.await.unwrap() > 10, "it made progress");
-    assert!(drops > 20);
     let running = Running::start(&log, models(), Options::default()).await;
     wait(&pool, "test.boxes", last).await;
     wait(&pool, "test.labels", last).await;
