@@ -28,6 +28,6 @@ mod watcher;
 pub use dispatch::main;
 pub use failure::{Exit, Failure};
 pub use models::projections;
-pub use node::{Listeners, Node, NodeOptions};
+pub use node::{Listeners, Node, NodeOptions, Urls};
 pub use process::Trust;
 pub use run_file::RunFile;

@@ -4,7 +4,7 @@ use crate::flights::Flights;
 use crate::reply::Reply;
 use aws_lc_rs::digest;
 use axum::http::{HeaderMap, StatusCode};
-use chrono::Utc;
+use chrono::{DateTime, Utc};
 use event_store::repository::LoadError;
 use event_store::{Answer, Append, AppendError, Appender, Idempotency, Log, States};
 use kernel::{Command, CommandId, Context, Decided, Streams};
@@ -139,7 +139,8 @@ fn context(asked: &Asked<'_>, idempotency: Idempotency, fresh: Option<Uuid>) -> 
         scopes: asked.identity.scopes.clone(),
         command_id: CommandId(idempotency.key),
         target: asked.target.or(fresh).unwrap_or_default(),
-        now: Utc::now(),
+        // Postgres keeps microseconds; what was decided on and what is read back must be the same instant.
+        now: DateTime::from_timestamp_micros(Utc::now().timestamp_micros()).unwrap_or_default(),
     }
 }
 

@@ -77,6 +77,16 @@ impl Log {
         })
     }
 
+    /// Waits until everything that has been read so far is on disk: an event can be seen a moment before that, and
+    /// nobody may act on one that a crash could still take back.
+    ///
+    /// # Errors
+    /// Postgres does not answer.
+    pub async fn flush(&self) -> Result<(), ReadError> {
+        sqlx::query(crate::append::FLUSH).execute(&self.pool).await?;
+        Ok(())
+    }
+
     /// Begins a new epoch: whatever the next positions meant before, they mean other events now. The mirror starts
     /// anew, and readers check that what they have folded is still the log's history.
     ///

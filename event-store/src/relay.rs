@@ -149,7 +149,7 @@ impl Relay {
     async fn make_durable(&self, events: &[Recorded<EventData>]) -> Result<(), RelayError> {
         let durable = *self.doorbell.borrow();
         if events.last().is_some_and(|event| event.position > durable) {
-            sqlx::query(crate::append::FLUSH).execute(self.log.pool()).await.map_err(ReadError::from)?;
+            self.log.flush().await?;
         }
         Ok(())
     }

@@ -105,7 +105,9 @@ impl Tail {
         if let Some(events) = self.ring.after(after, max) {
             return Ok(events);
         }
-        Ok(self.log.read(after, max.min(PAGE)).await?.into_iter().map(Arc::new).collect())
+        // Not beyond what is known to be on disk.
+        let known = usize::try_from(self.head().0 - after.0).unwrap_or_default();
+        Ok(self.log.read(after, max.min(PAGE).min(known)).await?.into_iter().map(Arc::new).collect())
     }
 }
 
@@ -192,6 +194,11 @@ impl Feeder {
             match self.log.read(self.last, PAGE).await {
                 Ok(events) if events.is_empty() => break,
                 Ok(events) => {
+                    // What the mirror has told is on disk; what Postgres tells may still be on its way there.
+                    if let Err(error) = self.log.flush().await {
+                        tracing::warn!(error = %error, "the tail cannot wait for the disk");
+                        break;
+                    }
                     if let Some(event) = events.last() {
                         self.at.epoch = event.epoch;
                     }

@@ -1,0 +1,206 @@
+//! A whole node in this process, and named actors who talk to it over HTTP.
+
+use cli::keys::LocalKey;
+use cli::tokens::{Audience, Grant, issue};
+use cli::{Listeners, Node, NodeOptions, Trust};
+use kernel::{ActorId, TenantId};
+use reqwest::header::HeaderMap;
+use reqwest::{Client, Method, RequestBuilder, StatusCode};
+use serde_json::Value;
+use std::sync::Arc;
+use std::time::Duration;
+use uuid::Uuid;
+
+/// A node on free ports with a database of its own.
+pub struct TestNode {
+    node: Node,
+    /// The database it works on.
+    pub database_url: String,
+    key: LocalKey,
+    audience: Audience,
+    client: Client,
+}
+
+impl TestNode {
+    /// On the shared servers of this test program.
+    pub async fn start() -> Self {
+        let (database_url, _) = test_support::empty_database(&test_support::servers().database_url).await;
+        Self::on(database_url, Some(test_support::servers().nats_url.clone())).await
+    }
+
+    /// On a database and NATS of the caller's choice.
+    pub async fn on(database_url: String, nats_url: Option<String>) -> Self {
+        let key = LocalKey::open_or_create(&test_support::scratch("keys")).expect("a key can be made");
+        Self::with_key(database_url, nats_url, key).await
+    }
+
+    async fn with_key(database_url: String, nats_url: Option<String>, key: LocalKey) -> Self {
+        let audience = Audience::default();
+        let trust = Trust {
+            keys: key.key_set().expect("the key can be read"),
+            issuer: audience.issuer.clone(),
+            audience: audience.audience.clone(),
+        };
+        let listeners = Listeners::free().await.expect("free ports");
+        let mut options = NodeOptions::new(database_url.clone(), trust, listeners);
+        options.nats_url = nats_url;
+        options.allow_unsafe_postgres = true;
+        let node = Node::start(options).await.expect("the node starts");
+        Self { node, database_url, key, audience, client: Client::new() }
+    }
+
+    /// Another node on the same database, trusting the same key: two processes of one installation.
+    pub async fn sibling(&self) -> Self {
+        let key = LocalKey::open(self.key.path().to_owned()).expect("the key is there");
+        Self::with_key(self.database_url.clone(), Some(test_support::servers().nats_url.clone()), key).await
+    }
+
+    /// The node itself.
+    pub const fn node(&self) -> &Node {
+        &self.node
+    }
+
+    /// Somebody with these scopes in this tenant.
+    pub fn actor(&self, tenant: TenantId, id: u128, scopes: &[&str]) -> Actor {
+        let id = ActorId(Uuid::from_u128(0xac70_0000_0000_4000_8000_0000_0000_0000 + id));
+        let grant = Grant {
+            tenant_id: tenant,
+            actor_id: id,
+            scopes: scopes.iter().copied().collect(),
+            ttl: "1h".parse().expect("an hour"),
+        };
+        let token = issue(&self.key, &self.audience, &grant).expect("a token can be issued");
+        Actor { id, tenant, token: token.into(), client: self.client.clone(), urls: self.node.urls().clone() }
+    }
+
+    /// The end of the log.
+    pub async fn head(&self) -> i64 {
+        let pool = event_store::schema::connect(&self.database_url, "test-head", 1).await.expect("Postgres answers");
+        event_store::Log::new(pool).head().await.expect("the log answers").position.0
+    }
+
+    /// Stops it.
+    pub async fn stop(self) {
+        let _ = self.node.stop().await;
+    }
+}
+
+/// A tenant that no other test knows.
+pub fn tenant() -> TenantId {
+    TenantId(Uuid::now_v7())
+}
+
+/// Somebody with a token.
+#[derive(Clone)]
+pub struct Actor {
+    /// Who.
+    pub id: ActorId,
+    /// Where.
+    pub tenant: TenantId,
+    /// The access token.
+    pub token: Arc<str>,
+    client: Client,
+    urls: cli::Urls,
+}
+
+/// An answer, read to its end.
+#[derive(Debug)]
+pub struct Answer {
+    /// The status.
+    pub status: StatusCode,
+    /// The headers.
+    pub headers: HeaderMap,
+    /// The body as it came.
+    pub text: String,
+    /// The body as JSON; null where it is none.
+    pub json: Value,
+}
+
+impl Answer {
+    /// The JSON, if the request succeeded.
+    #[track_caller]
+    pub fn ok(self) -> Value {
+        assert!(self.status.is_success(), "{} {}", self.status, self.text);
+        self.json
+    }
+
+    /// A refusal with this status and code; checks the form that all refusals have.
+    #[track_caller]
+    pub fn refused(self, status: u16, code: &str) -> Value {
+        assert_eq!((self.status.as_u16(), self.json["code"].as_str()), (status, Some(code)), "{}", self.text);
+        assert_eq!(self.headers["content-type"], "application/problem+json");
+        assert_eq!(self.json["status"], status);
+        assert!(self.json["title"].is_string() && self.json["type"].is_string(), "{}", self.text);
+        self.json
+    }
+
+    /// The position of a command's answer.
+    #[track_caller]
+    pub fn position(&self) -> i64 {
+        self.json["position"].as_i64().unwrap_or_else(|| panic!("no position in {}", self.text))
+    }
+
+    /// A header as text; empty where there is none.
+    pub fn header(&self, name: &str) -> &str {
+        self.headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default()
+    }
+}
+
+/// Sends a request and reads the answer; a broken connection is status 599.
+pub async fn send(request: RequestBuilder) -> Answer {
+    match request.send().await {
+        Ok(response) => {
+            let (status, headers) = (response.status(), response.headers().clone());
+            let text = response.text().await.unwrap_or_default();
+            Answer { status, headers, json: serde_json::from_str(&text).unwrap_or_default(), text }
+        }
+        Err(error) => Answer {
+            status: StatusCode::from_u16(599).unwrap_or_default(),
+            headers: HeaderMap::new(),
+            text: error.to_string(),
+            json: Value::Null,
+        },
+    }
+}
+
+impl Actor {
+    /// A request to the command API, with the token; `path` begins with `/v1`.
+    pub fn command(&self, path: &str) -> RequestBuilder {
+        self.client.request(Method::POST, format!("{}{path}", self.urls.commands)).bearer_auth(&self.token)
+    }
+
+    /// A request to the query API, with the token.
+    pub fn query(&self, path: &str) -> RequestBuilder {
+        self.client.get(format!("{}{path}", self.urls.queries)).bearer_auth(&self.token)
+    }
+
+    /// A command with a new key.
+    pub async fn post(&self, path: &str, body: Value) -> Answer {
+        self.post_as(path, &Uuid::now_v7().to_string(), body).await
+    }
+
+    /// A command with this key.
+    pub async fn post_as(&self, path: &str, key: &str, body: Value) -> Answer {
+        send(self.command(path).header("idempotency-key", key).json(&body)).await
+    }
+
+    /// A query.
+    pub async fn get(&self, path: &str) -> Answer {
+        send(self.query(path)).await
+    }
+
+    /// A query that shows at least this position.
+    pub async fn get_after(&self, path: &str, position: i64) -> Value {
+        let separator = if path.contains('?') { '&' } else { '?' };
+        self.get(&format!("{path}{separator}min_position={position}")).await.ok()
+    }
+}
+
+/// Tries again until it is so, for what cannot be waited for by position.
+pub async fn eventually(what: &str, within: Duration, mut check: impl AsyncFnMut() -> bool) {
+    let until = std::time::Instant::now() + within;
+    while !check().await {
+        assert!(std::time::Instant::now() < until, "{what} did not come true within {within:?}");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
