@@ -6,7 +6,7 @@ use aws_lc_rs::digest;
 use axum::http::{HeaderMap, StatusCode};
 use chrono::{DateTime, Utc};
 use event_store::repository::LoadError;
-use event_store::{Answer, Append, AppendError, Appender, Idempotency, Log, States};
+use event_store::{Answer, Append, AppendError, Appender, Idempotency, Log, ReadError, States};
 use kernel::{Command, CommandId, Context, Decided, Streams};
 use platform::Problem;
 use platform::auth::{Identity, Verifier};
@@ -231,14 +231,29 @@ async fn first_answer(
     idempotency: Idempotency,
     refusal: Problem,
 ) -> Result<Answer, Problem> {
-    match services.log.answer(context.tenant_id, idempotency.key).await {
-        Ok(Some((hash, answer))) => {
-            // It may have been stored this very moment by another process: it is an answer once it is on disk.
-            services.appender.flush().await.map_err(|error| append_problem(&error))?;
-            same_request(hash, idempotency, answer)
-        }
+    let known = async || services.log.answer(context.tenant_id, idempotency.key).await.map_err(Known::Unreadable);
+    let answer = match known().await {
+        // It may have been stored this very moment by another process: it is an answer once it is on disk.
+        Ok(Some(_)) => services.appender.once_on_disk(known()).await,
+        nothing => nothing,
+    };
+    match answer {
+        Ok(Some((hash, answer))) => same_request(hash, idempotency, answer),
         Ok(None) => Err(refusal),
-        Err(error) => Err(unavailable().because(&error)),
+        Err(Known::Unreadable(error)) => Err(unavailable().because(&error)),
+        Err(Known::Lost(error)) => Err(append_problem(&error)),
+    }
+}
+
+/// Why it is not known whether a request was answered before.
+enum Known {
+    Unreadable(ReadError),
+    Lost(AppendError),
+}
+
+impl From<AppendError> for Known {
+    fn from(error: AppendError) -> Self {
+        Self::Lost(error)
     }
 }
 

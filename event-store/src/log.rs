@@ -9,7 +9,7 @@ use kernel::{
     TenantId, Version,
 };
 use sqlx::postgres::PgRow;
-use sqlx::{PgPool, Row};
+use sqlx::{PgConnection, PgPool, Row};
 use uuid::Uuid;
 
 macro_rules! columns {
@@ -66,25 +66,32 @@ impl Log {
     /// # Errors
     /// Postgres does not answer.
     pub async fn head(&self) -> Result<Head, ReadError> {
-        let row = sqlx::query("select log_id, epoch, position, event_id from log.head, log.identity")
-            .fetch_one(&self.pool)
-            .await?;
-        Ok(Head {
-            log_id: LogId(row.try_get(0)?),
-            epoch: Epoch(row.try_get(1)?),
-            position: Position(row.try_get(2)?),
-            event_id: row.try_get::<Option<Uuid>, _>(3)?.map(EventId),
-        })
+        head(&mut *self.pool.acquire().await?).await
     }
 
-    /// Waits until everything that has been read so far is on disk: an event can be seen a moment before that, and
-    /// nobody may act on one that a crash could still take back.
+    /// [`Log::head`], once it is on disk.
     ///
     /// # Errors
-    /// Postgres does not answer.
-    pub async fn flush(&self) -> Result<(), ReadError> {
-        sqlx::query(crate::append::FLUSH).execute(&self.pool).await?;
-        Ok(())
+    /// Postgres does not answer, or went away between the two.
+    pub async fn durable_head(&self) -> Result<Head, ReadError> {
+        let mut connection = self.pool.acquire().await?;
+        let head = head(&mut connection).await?;
+        flush(&mut connection).await?;
+        Ok(head)
+    }
+
+    /// [`Log::read`], once it is on disk. An event can be seen a moment before that; nobody may act on one that a crash
+    /// could still take back. Both happen in one session, and a session does not outlive its server.
+    ///
+    /// # Errors
+    /// Postgres does not answer, or went away between the two.
+    pub async fn read_durable(&self, after: Position, limit: usize) -> Result<Vec<Recorded<EventData>>, ReadError> {
+        let mut connection = self.pool.acquire().await?;
+        let events = read(&mut connection, after, limit).await?;
+        if !events.is_empty() {
+            flush(&mut connection).await?;
+        }
+        Ok(events)
     }
 
     /// Begins a new epoch: whatever the next positions meant before, they mean other events now. The mirror starts
@@ -102,16 +109,7 @@ impl Log {
     /// # Errors
     /// Postgres does not answer.
     pub async fn read(&self, after: Position, limit: usize) -> Result<Vec<Recorded<EventData>>, ReadError> {
-        let rows = sqlx::query(concat!(
-            "select ",
-            columns!(),
-            " from log.events where position > $1 and position <= $1 + $2 order by position"
-        ))
-        .bind(after.0)
-        .bind(i64::try_from(limit).unwrap_or(i64::MAX / 2))
-        .fetch_all(&self.pool)
-        .await?;
-        rows.iter().map(recorded).collect()
+        read(&mut *self.pool.acquire().await?, after, limit).await
     }
 
     /// The event at a position.
@@ -235,6 +233,40 @@ impl Log {
     ) -> impl Stream<Item = Result<Vec<Recorded<EventData>>, ReadError>> + Send + 'static {
         copy::scan(self.pool.clone(), after, up_to, categories)
     }
+}
+
+async fn head(connection: &mut PgConnection) -> Result<Head, ReadError> {
+    let row = sqlx::query("select log_id, epoch, position, event_id from log.head, log.identity")
+        .fetch_one(connection)
+        .await?;
+    Ok(Head {
+        log_id: LogId(row.try_get(0)?),
+        epoch: Epoch(row.try_get(1)?),
+        position: Position(row.try_get(2)?),
+        event_id: row.try_get::<Option<Uuid>, _>(3)?.map(EventId),
+    })
+}
+
+async fn read(
+    connection: &mut PgConnection,
+    after: Position,
+    limit: usize,
+) -> Result<Vec<Recorded<EventData>>, ReadError> {
+    let rows = sqlx::query(concat!(
+        "select ",
+        columns!(),
+        " from log.events where position > $1 and position <= $1 + $2 order by position"
+    ))
+    .bind(after.0)
+    .bind(i64::try_from(limit).unwrap_or(i64::MAX / 2))
+    .fetch_all(connection)
+    .await?;
+    rows.iter().map(recorded).collect()
+}
+
+async fn flush(connection: &mut PgConnection) -> Result<(), ReadError> {
+    sqlx::query(crate::append::FLUSH).execute(connection).await?;
+    Ok(())
 }
 
 /// A row of `log.events`, selected by [`columns!`].

@@ -119,7 +119,7 @@ impl Relay {
         let source = source_of(head.log_id);
         loop {
             self.state.send_replace(RelayState::Relaying(last));
-            let events = self.log.read(last, WINDOW).await?;
+            let events = self.next(last).await?;
             if events.is_empty() {
                 self.rest(last).await;
                 let now = self.log.head().await?;
@@ -129,7 +129,6 @@ impl Relay {
                 head = now;
                 continue;
             }
-            self.make_durable(&events).await?;
             match publish(context, &head, &source, &events).await {
                 Ok(reached) => last = reached,
                 // Another relay was faster, or the store was rolled back: go on from where the mirror is.
@@ -144,14 +143,14 @@ impl Relay {
         }
     }
 
-    /// Nobody outside may hear of an event that a crash could still take back. What this process has appended rings
-    /// the doorbell when it is on disk; for what others have appended the relay waits for the disk itself.
-    async fn make_durable(&self, events: &[Recorded<EventData>]) -> Result<(), RelayError> {
-        let durable = *self.doorbell.borrow();
-        if events.last().is_some_and(|event| event.position > durable) {
-            self.log.flush().await?;
+    /// The next events, on disk: nobody outside may hear of one that a crash could still take back. What this process has
+    /// appended rings the doorbell when it is on disk; for what others have appended the relay waits for the disk itself.
+    async fn next(&self, last: Position) -> Result<Vec<Recorded<EventData>>, ReadError> {
+        let durable = self.doorbell.borrow().0 - last.0;
+        match usize::try_from(durable) {
+            Ok(durable) if durable > 0 => self.log.read(last, WINDOW.min(durable)).await,
+            _ => self.log.read_durable(last, WINDOW).await,
         }
-        Ok(())
     }
 
     /// Waits for the doorbell or the next look; at most one head query per poll keeps an idle process idle.

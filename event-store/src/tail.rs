@@ -191,14 +191,10 @@ impl Feeder {
     async fn read_on(&mut self) -> bool {
         let before = self.last;
         loop {
-            match self.log.read(self.last, PAGE).await {
+            // What the mirror tells is on disk; what Postgres tells may still be on its way there.
+            match self.log.read_durable(self.last, PAGE).await {
                 Ok(events) if events.is_empty() => break,
                 Ok(events) => {
-                    // What the mirror has told is on disk; what Postgres tells may still be on its way there.
-                    if let Err(error) = self.log.flush().await {
-                        tracing::warn!(error = %error, "the tail cannot wait for the disk");
-                        break;
-                    }
                     if let Some(event) = events.last() {
                         self.at.epoch = event.epoch;
                     }

@@ -126,20 +126,14 @@ impl After {
 }
 
 impl Lane {
-    /// How far the log goes on disk: nobody folds an event that a crash could still take back.
-    async fn durable_head(&self) -> Result<Position, ReadError> {
-        let head = self.shared.log().head().await?.position;
-        self.shared.log().flush().await?;
-        Ok(head)
-    }
-
     async fn run(&mut self, stop: &CancellationToken) -> LaneEnd {
         // A member that was put here by an event which the group could not fold is close to the end already: it must get
         // past what was the end when it came before it may go back.
         let mut must_reach = None;
         loop {
-            let head = match self.durable_head().await {
-                Ok(head) => head,
+            // Nobody folds an event that a crash could still take back.
+            let head = match self.shared.log().durable_head().await {
+                Ok(head) => head.position,
                 Err(error) => return LaneEnd::Away(self.release(), error.to_string()),
             };
             let must = *must_reach.get_or_insert(head);

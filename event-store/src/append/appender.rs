@@ -5,7 +5,7 @@
 //!
 //! Deliberately absent: a transaction held across a round trip, `NOTIFY`, timers, a second path for single requests.
 
-use super::flusher::{Flusher, Landed};
+use super::flusher::{Flusher, Landed, Session, Who};
 use super::lane::{Lane, Pending};
 use super::waiting::Waiting;
 use super::{Answer, Append, AppendError};
@@ -36,6 +36,7 @@ impl Default for AppenderOptions {
 pub struct Appender {
     queue: mpsc::Sender<Pending>,
     flush: mpsc::Sender<Landed>,
+    session: Session,
     committed: watch::Receiver<Position>,
 }
 
@@ -58,12 +59,15 @@ impl Appender {
         let (committed, watcher) = watch::channel(Position::ZERO);
         let session = session.disable_statement_logging();
         let (flush, landed) = mpsc::channel(options.queue);
+        let flushing = Session::default();
         let doubt = Arc::new(AtomicBool::new(false));
         let flusher = Flusher {
             landed,
-            session: session.clone(),
+            options: session.clone(),
             committed: committed.clone(),
             connection: None,
+            session: flushing.clone(),
+            sessions: 0,
             doubt: Arc::clone(&doubt),
         };
         tokio::spawn(flusher.run());
@@ -74,13 +78,14 @@ impl Appender {
             partition_size: options.partition_size,
             next_partition: Position(options.partition_size),
             landed: flush.clone(),
+            flushing: flushing.clone(),
             committed,
             connection: None,
             unreachable_until: None,
             epoch: Epoch::ZERO,
         };
         tokio::spawn(lane.run());
-        Ok(Self { queue, flush, committed: watcher })
+        Ok(Self { queue, flush, session: flushing, committed: watcher })
     }
 
     /// Appends, and answers when the events are durable. Dropping the future does not undo the append.
@@ -96,16 +101,22 @@ impl Appender {
         answered.await.unwrap_or_else(|_| Err(AppendError::Unavailable("the appender has stopped".into())))
     }
 
-    /// Waits until everything that this process can have read from the log is on disk. Whoever answers a caller, or
-    /// tells the world, on the strength of an event that he read himself, calls this first.
+    /// Reads, and answers when what was read is on disk: an event can be seen a moment before that, and nobody may
+    /// answer a caller on the strength of one that a crash could still take back.
     ///
     /// # Errors
-    /// The database is away.
-    pub async fn flush(&self) -> Result<(), AppendError> {
+    /// The database is away, or went away meanwhile.
+    pub async fn once_on_disk<T, E: From<AppendError>>(
+        &self,
+        read: impl Future<Output = Result<T, E>>,
+    ) -> Result<T, E> {
         let stopped = || AppendError::Unavailable("the appender has stopped".into());
+        let session = self.session.now();
+        let value = read.await?;
         let (asker, answered) = oneshot::channel();
-        self.flush.send(Landed::Barrier(asker)).await.map_err(|_| stopped())?;
-        answered.await.unwrap_or_else(|_| Err(stopped()))
+        self.flush.send(Landed { session, who: Who::Reader(asker) }).await.map_err(|_| stopped())?;
+        answered.await.unwrap_or_else(|_| Err(stopped()))?;
+        Ok(value)
     }
 
     /// The end of the log as far as this process has written it and it is on disk: a doorbell for the relay.

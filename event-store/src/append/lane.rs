@@ -5,7 +5,7 @@
 
 use super::batch::Batch;
 use super::claims::StreamKey;
-use super::flusher::{Landed, announce};
+use super::flusher::{Landed, Session, Who, announce};
 use super::refusal;
 use super::waiting::{Load, Waiting};
 use super::{Answer, Append, AppendError};
@@ -38,6 +38,7 @@ pub(super) struct Lane {
     pub(super) partition_size: i64,
     pub(super) next_partition: Position,
     pub(super) landed: mpsc::Sender<Landed>,
+    pub(super) flushing: Session,
     pub(super) committed: watch::Sender<Position>,
     pub(super) connection: Option<PgConnection>,
     pub(super) unreachable_until: Option<Instant>,
@@ -80,7 +81,10 @@ impl Lane {
 
     async fn attempt(&mut self, batch: &mut Vec<Pending>, alone: bool) -> Result<(), Failure> {
         let mut connection = self.connected().await?;
-        let outcome = self.send(&mut connection, batch, alone).await;
+        // Without a flusher to vouch for it, the commit itself waits for the disk.
+        let session = self.flushing.now();
+        let flush = alone || session == 0;
+        let outcome = self.send(&mut connection, batch, flush).await;
         if matches!(outcome, Outcome::Failed(Failure::Again | Failure::Unreachable(_))) {
             self.waiting.forget();
         } else {
@@ -97,7 +101,7 @@ impl Lane {
                     }
                     stored.push((pending.answer, answer));
                 }
-                self.land(stored, head, alone).await;
+                self.land(stored, head, (!flush).then_some(session)).await;
                 self.keep_partitions_ahead(head);
                 Ok(())
             }
@@ -105,7 +109,9 @@ impl Lane {
                 for (index, pending) in std::mem::take(batch).into_iter().enumerate() {
                     match refusals.remove(&index) {
                         // The first answer was perhaps not yet given: it must be on disk like any other.
-                        Some(Ok(answer)) => self.land(vec![(pending.answer, answer)], answer.position, false).await,
+                        Some(Ok(answer)) => {
+                            self.land(vec![(pending.answer, answer)], answer.position, Some(session)).await;
+                        }
                         Some(Err(error)) => self.refuse(pending, error),
                         None => batch.push(pending),
                     }
@@ -116,10 +122,10 @@ impl Lane {
         }
     }
 
-    async fn send(&self, connection: &mut PgConnection, batch: &[Pending], alone: bool) -> Outcome {
+    async fn send(&self, connection: &mut PgConnection, batch: &[Pending], flush: bool) -> Outcome {
         let appends: Vec<&Append> = batch.iter().map(|pending| &pending.append).collect();
         let arrays = Batch::of(appends.iter().copied());
-        let error = match bounded(arrays.send(connection, alone)).await {
+        let error = match bounded(arrays.send(connection, flush)).await {
             Ok(written) => return Outcome::Stored(arrays.answers(&written), arrays.head(&written)),
             Err(error) => error,
         };
@@ -160,16 +166,16 @@ impl Lane {
         });
     }
 
-    /// Answers at once what the commit has already flushed, and leaves the rest to the flusher.
+    /// Answers at once what the commit has already flushed, and leaves the rest to the flusher's session.
     async fn land(
         &self,
         stored: Vec<(oneshot::Sender<Result<Answer, AppendError>>, Answer)>,
         head: Position,
-        flushed: bool,
+        session: Option<u64>,
     ) {
-        if !flushed {
+        if let Some(session) = session {
             // Should the flusher be gone, so are those who wait: the channels close.
-            let _ = self.landed.send(Landed::Stored(stored, head)).await;
+            let _ = self.landed.send(Landed { session, who: Who::Stored(stored, head) }).await;
             return;
         }
         announce(&self.committed, head);
