@@ -83,7 +83,7 @@ impl Banner<'_> {
             writeln!(f, "  -H \"Idempotency-Key: demo-$(date +%s)-$RANDOM$RANDOM\" \\")?;
             writeln!(f, "  -d '{}'); echo \"$ANSWER\"", example.body)?;
             writeln!(f, "curl -s \"{queries}{}&min_position={POSITION}\" \\", example.shown_by)?;
-            writeln!(f, "  -H \"Authorization: Bearer $TOKEN\"")?;
+            writeln!(f, "  -H \"Authorization: Bearer $TOKEN\"; echo")?;
         }
         Ok(())
     }

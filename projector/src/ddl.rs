@@ -196,50 +196,50 @@ mod tests {
     const TABLE: Table = Table {
         key: 2,
         columns: &[
-            Column::new("zone", ColumnKind::Uuid),
+            Column::new("shelf", ColumnKind::Uuid),
             Column::new("number", ColumnKind::Text),
             Column::optional("seen_at", ColumnKind::Timestamp),
         ],
-        indexes: &[Index { columns: &["zone", "-seen_at"] }],
+        indexes: &[Index { columns: &["shelf", "-seen_at"] }],
     };
 
     #[test]
     fn a_table_follows_from_its_declaration() {
-        assert_eq!(check("test.doors", &TABLE), Ok(()));
+        assert_eq!(check("test.things", &TABLE), Ok(()));
         assert_eq!(
-            create_table("test.doors", 4, 2, &TABLE),
-            "create table read.\"test_doors_g2\" (tenant_id uuid not null, \"zone\" uuid not null, \
+            create_table("test.things", 4, 2, &TABLE),
+            "create table read.\"test_things_g2\" (tenant_id uuid not null, \"shelf\" uuid not null, \
              \"number\" text collate \"C\" not null, \"seen_at\" timestamptz, at_position bigint not null, \
-             primary key (tenant_id, \"zone\", \"number\")) with (fillfactor = 85); \
-             comment on table read.\"test_doors_g2\" is 'read model test.doors, version 4, generation 2'; \
-             comment on column read.\"test_doors_g2\".at_position is 'the last event that touched the row'"
+             primary key (tenant_id, \"shelf\", \"number\")) with (fillfactor = 85); \
+             comment on table read.\"test_things_g2\" is 'read model test.things, version 4, generation 2'; \
+             comment on column read.\"test_things_g2\".at_position is 'the last event that touched the row'"
         );
         assert_eq!(
-            create_indexes("test.doors", 2, &TABLE),
-            ["create index on read.\"test_doors_g2\" (tenant_id, \"zone\", \"seen_at\" desc)"]
+            create_indexes("test.things", 2, &TABLE),
+            ["create index on read.\"test_things_g2\" (tenant_id, \"shelf\", \"seen_at\" desc)"]
         );
-        let statements = Statements::new("test.doors", 2, &TABLE);
+        let statements = Statements::new("test.things", 2, &TABLE);
         assert_eq!(
             &*statements.upsert,
-            "insert into read.\"test_doors_g2\" (tenant_id, \"zone\", \"number\", \"seen_at\", at_position) \
+            "insert into read.\"test_things_g2\" (tenant_id, \"shelf\", \"number\", \"seen_at\", at_position) \
              select * from unnest($1::uuid[], $2::uuid[], $3::text[], $4::timestamptz[], $5::bigint[]) \
-             on conflict (tenant_id, \"zone\", \"number\") do update set at_position = excluded.at_position, \
+             on conflict (tenant_id, \"shelf\", \"number\") do update set at_position = excluded.at_position, \
              \"seen_at\" = excluded.\"seen_at\""
         );
         assert_eq!(
             &*statements.delete,
-            "delete from read.\"test_doors_g2\" t using unnest($1::uuid[], $2::uuid[], $3::text[]) \
-             as k(tenant_id, \"zone\", \"number\") \
-             where t.tenant_id = k.tenant_id and t.\"zone\" = k.\"zone\" and t.\"number\" = k.\"number\""
+            "delete from read.\"test_things_g2\" t using unnest($1::uuid[], $2::uuid[], $3::text[]) \
+             as k(tenant_id, \"shelf\", \"number\") \
+             where t.tenant_id = k.tenant_id and t.\"shelf\" = k.\"shelf\" and t.\"number\" = k.\"number\""
         );
     }
 
     #[test]
     fn a_declaration_that_cannot_be_a_table_is_refused() {
-        const NULL_KEY: &[Column] = &[Column::optional("zone", ColumnKind::Uuid)];
-        const TWICE: &[Column] = &[Column::new("zone", ColumnKind::Uuid), Column::new("zone", ColumnKind::Uuid)];
+        const NULL_KEY: &[Column] = &[Column::optional("shelf", ColumnKind::Uuid)];
+        const TWICE: &[Column] = &[Column::new("shelf", ColumnKind::Uuid), Column::new("shelf", ColumnKind::Uuid)];
         const RESERVED: &[Column] = &[Column::new("tenant_id", ColumnKind::Uuid)];
-        for name in ["", "Test.doors", "test..doors", "test.\"; drop", "1st", &"long".repeat(16)] {
+        for name in ["", "Test.things", "test..things", "test.\"; drop", "1st", &"long".repeat(16)] {
             assert!(check(name, &TABLE).is_err(), "{name}");
         }
         for table in [
@@ -250,7 +250,7 @@ mod tests {
             Table { key: 1, columns: RESERVED, indexes: &[] },
             Table { indexes: &[Index { columns: &["-absent"] }], ..TABLE },
         ] {
-            assert!(check("test.doors", &table).is_err(), "{table:?}");
+            assert!(check("test.things", &table).is_err(), "{table:?}");
         }
     }
 }

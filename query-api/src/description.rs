@@ -57,8 +57,7 @@ pub(crate) fn history<D: Detail>(path: &str) -> Operation {
         .query_parameter::<String>("cursor", false, "The `next_cursor` of the page before.")
         .response::<Page<HistoryEntry>>(StatusCode::OK, "A page of it.")
         .problem(StatusCode::NOT_FOUND, "There is no such thing, or not for this caller.")
-        .problem(StatusCode::FORBIDDEN, &format!("The token lacks the scope `{}`.", D::HISTORY_SCOPE))
-        .bearer(Some(D::SCOPE.as_str()))
+        .bearer(Some(D::HISTORY_SCOPE.as_str()))
 }
 
 /// `GET path`: many things.

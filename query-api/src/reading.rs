@@ -52,6 +52,7 @@ impl Services {
             Ok(_) => Ok(()),
             Err(error) => Err(Problem::unavailable("The read model has not got that far yet", 1)
                 .detail(format!("min_position {position} was not reached within {} s", MAX_WAIT.as_secs()))
+                .remedy("Ask again after Retry-After, or without min_position for what is known now.")
                 .because(&error)),
         }
     }
