@@ -1,4 +1,6 @@
 //! What the tests of the whole system share.
 
 pub mod catalogue;
+pub mod chaos;
+pub mod node;
 pub mod shape;

@@ -1,0 +1,129 @@
+//! What the system kept: the log, the steps of the checkpoints and the mirror, as they are after the storm.
+
+use event_store::{Log, ReadError};
+use futures_util::StreamExt as _;
+use kernel::{EventData, Recorded};
+use sqlx::{PgPool, Row as _};
+use std::pin::pin;
+use uuid::Uuid;
+
+/// An event as far as the checkers care.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LogEvent {
+    /// Place in the log.
+    pub position: i64,
+    /// Place in the stream.
+    pub version: i32,
+    /// The event's own id.
+    pub event_id: Uuid,
+    /// Whose event.
+    pub tenant_id: Uuid,
+    /// Which streams.
+    pub category: String,
+    /// Which of them.
+    pub stream_id: Uuid,
+    /// The command that made it, one per idempotency key.
+    pub command_id: Uuid,
+    /// The operation that it belongs to.
+    pub operation: Uuid,
+    /// Who did it.
+    pub actor_id: Uuid,
+    /// The gap-free number.
+    pub number: Option<i64>,
+    /// What happened.
+    pub event_type: String,
+    /// The payload.
+    pub data: Vec<u8>,
+}
+
+impl From<Recorded<EventData>> for LogEvent {
+    fn from(recorded: Recorded<EventData>) -> Self {
+        Self {
+            position: recorded.position.0,
+            version: recorded.version.0,
+            event_id: recorded.event_id.0,
+            tenant_id: recorded.tenant_id.0,
+            category: recorded.category,
+            stream_id: recorded.stream_id,
+            command_id: recorded.command_id.0,
+            operation: recorded.correlation_id.0,
+            actor_id: recorded.actor.id.0,
+            number: recorded.number,
+            event_type: recorded.event.event_type,
+            data: recorded.event.data,
+        }
+    }
+}
+
+/// The whole log, in the order in which it is stored, and the position that its head claims.
+///
+/// # Errors
+/// Postgres does not answer, or an event cannot be read.
+pub async fn read_log(pool: &PgPool) -> Result<(Vec<LogEvent>, i64), ReadError> {
+    let log = Log::new(pool.clone());
+    let head = log.head().await?.position;
+    let mut events = Vec::new();
+    let mut pages = pin!(log.scan(kernel::Position::ZERO, head, &[]));
+    while let Some(page) = pages.next().await {
+        events.extend(page?.into_iter().map(LogEvent::from));
+    }
+    Ok((events, head.0))
+}
+
+/// One change of a checkpoint, as a trigger saw it inside the transaction that made it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Step {
+    /// Which read model, and which generation of it.
+    pub projection: String,
+    /// The owner epoch before and after.
+    pub owner_epoch: (i64, i64),
+    /// The position before and after.
+    pub position: (i64, i64),
+}
+
+const RECORD_STEPS: &str = "
+create schema chaos;
+create table chaos.steps (
+    step bigint generated always as identity primary key,
+    projection text not null,
+    owner_before bigint not null, owner_after bigint not null,
+    position_before bigint not null, position_after bigint not null
+);
+create function chaos.record_step() returns trigger language plpgsql as $$
+begin
+    insert into chaos.steps (projection, owner_before, owner_after, position_before, position_after)
+    values (new.name || ' ' || new.generation, old.owner_epoch, new.owner_epoch, old.position, new.position);
+    return null;
+end $$;
+create trigger record_step after update on projection.checkpoints for each row execute function chaos.record_step();
+";
+
+/// Has every change of a checkpoint written down from now on, without the projector's knowledge. The checkpoint's row lock
+/// puts the steps of one projection in order.
+///
+/// # Errors
+/// Postgres refuses.
+pub async fn record_steps(pool: &PgPool) -> Result<(), sqlx::Error> {
+    sqlx::raw_sql(RECORD_STEPS).execute(pool).await.map(drop)
+}
+
+/// Every change of a checkpoint so far, in order.
+///
+/// # Errors
+/// Postgres does not answer.
+pub async fn read_steps(pool: &PgPool) -> Result<Vec<Step>, sqlx::Error> {
+    let rows = sqlx::query(
+        "select projection, owner_before, owner_after, position_before, position_after from chaos.steps order by step",
+    )
+    .fetch_all(pool)
+    .await?;
+    rows.iter()
+        .map(|row| {
+            Ok(Step {
+                projection: row.try_get(0)?,
+                owner_epoch: (row.try_get(1)?, row.try_get(2)?),
+                position: (row.try_get(3)?, row.try_get(4)?),
+            })
+        })
+        .collect()
+}

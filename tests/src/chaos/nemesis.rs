@@ -1,0 +1,165 @@
+//! What goes wrong, drawn from the seed: one strike per round, repaired before the round ends.
+
+use super::random::Random;
+use super::stage::{PROJECTORS, Stage};
+use sqlx::{PgPool, Row as _};
+use std::fs;
+use std::io;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+/// Who is struck.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum Victim {
+    /// `kill -9` of the whole server process.
+    Server,
+    /// `kill -9` of Postgres and all its children.
+    Postgres,
+    /// NATS killed, its store rolled back to an older copy, or emptied.
+    Nats,
+    /// The projector that owns the read models killed, or paused until another has taken over.
+    Projector,
+}
+
+impl Victim {
+    /// The row of the reliability scorecard.
+    pub const fn row(self) -> u32 {
+        match self {
+            Self::Server => 1,
+            Self::Postgres => 2,
+            Self::Nats => 3,
+            Self::Projector => 6,
+        }
+    }
+}
+
+/// How long a take-over is waited for.
+const TAKE_OVER: Duration = Duration::from_secs(20);
+
+impl Stage {
+    /// Breaks the victim, and repairs it where nobody else does. Answers how long the repair took where that is the
+    /// system's own doing: the take-over of the read models.
+    ///
+    /// # Panics
+    /// The victim cannot be broken or repaired.
+    pub async fn strike(&mut self, victim: Victim, round: u32, random: &mut Random) -> Option<Duration> {
+        let pause = random.between_ms(0, 300);
+        match victim {
+            Victim::Server => {
+                self.processes[0].kill();
+                tokio::time::sleep(pause).await;
+                self.processes[0].restart();
+                None
+            }
+            Victim::Postgres => {
+                self.kill_postgres().await;
+                tokio::time::sleep(pause).await;
+                let postgres = self.servers.postgres.as_mut().expect("Postgres is ours");
+                postgres.restart().await.expect("Postgres starts again");
+                self.pause_wal_writer().await;
+                None
+            }
+            Victim::Nats => {
+                self.strike_nats(random).await;
+                None
+            }
+            Victim::Projector => Some(self.strike_projector(round, pause).await),
+        }
+    }
+
+    /// An older copy, a crash and an empty store, one after the other, with load between them.
+    async fn strike_nats(&mut self, random: &mut Random) {
+        let old = self.folder.join("old-store");
+        let nats = self.servers.nats.as_mut().expect("NATS is ours");
+        nats.stop().await.expect("NATS stops");
+        let _ = fs::remove_dir_all(&old);
+        copy(nats.store_dir(), &old).expect("the store is copied");
+        nats.restart().await.expect("NATS starts");
+
+        tokio::time::sleep(random.between_ms(300, 800)).await;
+        nats.kill().await.expect("NATS is killed");
+        tokio::time::sleep(random.between_ms(0, 500)).await;
+        nats.restart().await.expect("NATS starts again");
+
+        tokio::time::sleep(random.between_ms(300, 800)).await;
+        nats.kill().await.expect("NATS is killed");
+        fs::remove_dir_all(nats.store_dir()).expect("the store is removed");
+        copy(&old, nats.store_dir()).expect("the old store is put back");
+        nats.restart().await.expect("NATS starts with the old store");
+
+        tokio::time::sleep(random.between_ms(300, 800)).await;
+        nats.wipe().await.expect("NATS is emptied");
+        nats.restart().await.expect("NATS starts empty");
+        // The relay looks twice a second: it shall have something to publish into the new mirror.
+        tokio::time::sleep(Duration::from_millis(1_200)).await;
+    }
+
+    /// Even rounds kill the owner, odd ones pause him until the other has taken over.
+    async fn strike_projector(&mut self, round: u32, pause: Duration) -> Duration {
+        let pool = self.pool().await;
+        let owner = until(&pool, |owner| owner).await;
+        let other = 1 - owner;
+        let struck = Instant::now();
+        let victim = &mut self.processes[1 + owner];
+        if round.is_multiple_of(2) {
+            victim.kill();
+        } else {
+            victim.signal("STOP");
+        }
+        until(&pool, |found| (found == Some(other)).then_some(other)).await;
+        let took = struck.elapsed();
+        tokio::time::sleep(pause).await;
+        if round.is_multiple_of(2) {
+            victim.restart();
+        } else {
+            victim.signal("CONT");
+        }
+        pool.close().await;
+        took
+    }
+}
+
+/// Waits until the answer to "who owns all read models?" is one that is waited for.
+async fn until(pool: &PgPool, wanted: impl Fn(Option<usize>) -> Option<usize>) -> usize {
+    let began = Instant::now();
+    loop {
+        if let Some(found) = wanted(owner(pool).await) {
+            return found;
+        }
+        assert!(began.elapsed() < TAKE_OVER, "no projector has taken over within {TAKE_OVER:?}");
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+}
+
+/// The projector that holds the lock of every generation, if one does.
+async fn owner(pool: &PgPool) -> Option<usize> {
+    let rows = sqlx::query(
+        "select usename::text, count(*) from pg_locks join pg_stat_activity using (pid) \
+         where locktype = 'advisory' and granted and usename like 'projector%' group by usename",
+    )
+    .fetch_all(pool)
+    .await
+    .expect("Postgres tells who holds locks");
+    let generations: i64 = sqlx::query_scalar("select count(*) from projection.projections where state <> 'retired'")
+        .fetch_one(pool)
+        .await
+        .expect("Postgres tells which projections there are");
+    let held = |row: &sqlx::postgres::PgRow| generations > 0 && row.get::<i64, _>(1) == generations;
+    let name: String = rows.iter().find(|row| held(row))?.get(0);
+    PROJECTORS.iter().position(|projector| *projector == name)
+}
+
+/// Copies a folder with everything in it.
+fn copy(from: &Path, to: &Path) -> io::Result<()> {
+    fs::create_dir_all(to)?;
+    for entry in fs::read_dir(from)? {
+        let entry = entry?;
+        let target = to.join(entry.file_name());
+        if entry.file_type()?.is_dir() {
+            copy(&entry.path(), &target)?;
+        } else {
+            fs::copy(entry.path(), target)?;
+        }
+    }
+    Ok(())
+}
