@@ -93,10 +93,9 @@ async fn decide<C: Command>(
     let context = context(asked, idempotency, fresh);
     let ids = command.streams(context.target, &context);
     let source = services.states.of(context.tenant_id, fresh);
-    let _turn = match asked.target {
-        Some(target) => Some(services.flights.turn(target).await),
-        None => None,
-    };
+    let primary = C::Streams::primary_id(ids);
+    // Nobody else can know a fresh id.
+    let _turn = if fresh == Some(primary) { None } else { Some(services.flights.turn(primary).await) };
     let mut conflict = AppendError::Overloaded;
     for _ in 0..MAX_DECISIONS {
         let loaded = C::Streams::load(&source, ids).await.map_err(|error| load_problem(&error))?;

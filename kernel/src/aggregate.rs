@@ -84,6 +84,9 @@ pub trait Streams: 'static {
     /// The states for `decide`.
     fn view(loaded: &Self::Loaded) -> Self::View<'_>;
 
+    /// The primary stream's id, known before anything is read.
+    fn primary_id(ids: Self::Ids) -> Uuid;
+
     /// The primary stream's id and version.
     fn primary(loaded: &Self::Loaded) -> (Uuid, Version);
 
@@ -127,6 +130,10 @@ impl<A: Aggregate> Streams for A {
         &loaded.state
     }
 
+    fn primary_id(ids: Self::Ids) -> Uuid {
+        ids
+    }
+
     fn primary(loaded: &Loaded<A>) -> (Uuid, Version) {
         (loaded.id, loaded.version)
     }
@@ -155,6 +162,10 @@ macro_rules! streams_of_several {
 
             fn view(loaded: &Self::Loaded) -> Self::View<'_> {
                 ($(&*loaded.$index.state,)+)
+            }
+
+            fn primary_id(ids: Self::Ids) -> Uuid {
+                ids.0
             }
 
             fn primary(loaded: &Self::Loaded) -> (Uuid, Version) {
