@@ -46,6 +46,7 @@ impl TestNode {
         options.nats_url = nats_url;
         options.allow_unsafe_postgres = true;
         let node = Node::start(options).await.expect("the node starts");
+        node.until_ready(Duration::from_secs(30)).await.expect("the read models are there");
         Self { node, database_url, key, audience, client: Client::new() }
     }
 
@@ -81,7 +82,7 @@ impl TestNode {
 
     /// Stops it.
     pub async fn stop(self) {
-        let _ = self.node.stop().await;
+        self.node.stop().await;
     }
 }
 

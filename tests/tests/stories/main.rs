@@ -1,0 +1,9 @@
+//! The product's stories over HTTP: a whole node, actors with tokens, and what each of them sees.
+
+mod field_sales;
+mod messaging;
+mod reading;
+mod support;
+mod surface;
+mod time;
+mod world;
