@@ -13,6 +13,7 @@ use sqlx::PgPool;
 use std::fs;
 use std::net::{Ipv4Addr, TcpListener};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 use uuid::Uuid;
 
 /// The two projectors, each known to Postgres by a name of its own.
@@ -102,10 +103,19 @@ impl Stage {
             .fetch_one(&pool)
             .await
             .expect("Postgres has a WAL writer");
-        pool.close().await;
         let pid = pid.unsigned_abs();
-        assert!(send_signal("STOP", pid), "the WAL writer is paused");
         self.paused = Some(pid);
+        for _ in 0..50 {
+            assert!(send_signal("STOP", pid), "the WAL writer is paused");
+            // It may have stopped in the middle of a write, holding a lock that every commit needs.
+            let commit = sqlx::query("select pg_logical_emit_message(true, 'chaos', '')").execute(&pool);
+            if matches!(tokio::time::timeout(Duration::from_millis(500), commit).await, Ok(Ok(_))) {
+                return pool.close().await;
+            }
+            assert!(send_signal("CONT", pid), "the WAL writer goes on");
+            tokio::time::sleep(Duration::from_millis(7)).await;
+        }
+        panic!("the WAL writer never pauses between two writes");
     }
 
     /// Crashes Postgres, the paused process with it.
