@@ -2,6 +2,7 @@
 
 mod bars;
 mod catalogue;
+mod disturbance;
 mod fold_rows;
 mod get_by_id;
 mod history;
@@ -19,6 +20,7 @@ mod visible_latency;
 
 use catalogue::Choice;
 use clap::Parser;
+use disturbance::Usage;
 use report::{Line, Report};
 use servers::Bench;
 use sides::child;
@@ -144,7 +146,9 @@ async fn measure(bench: &mut Bench, arguments: &Arguments) -> Result<Vec<String>
     let plan = Plan::new(arguments.quick);
     let mut missed = Vec::new();
     for choice in catalogue::chosen(&arguments.names) {
-        let line = Box::pin(one(bench, choice, plan)).await?;
+        let before = Usage::now();
+        let mut line = Box::pin(one(bench, choice, plan)).await?;
+        line.others_cpu_percent = before.as_ref().and_then(Usage::others_since);
         report.line(&line);
         if arguments.check && arguments.flush_ms == 0 {
             missed.extend(bars::missed(&line));

@@ -14,6 +14,9 @@ pub(crate) struct Line {
     pub(crate) ratio: f64,
     #[serde(flatten)]
     pub(crate) latency: Option<Quantiles>,
+    /// What others used of the machine meanwhile, in percent of one core.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) others_cpu_percent: Option<f64>,
     /// What else is worth knowing about this one.
     #[serde(flatten)]
     pub(crate) more: Map<String, Value>,
@@ -49,6 +52,7 @@ impl Line {
             baseline: rounded(baseline),
             ratio: (ratio * 1_000.0).round() / 1_000.0,
             latency: None,
+            others_cpu_percent: None,
             more: Map::new(),
         }
     }
@@ -75,8 +79,8 @@ impl Report {
         }
         println!();
         println!(
-            "{:<30} {:>12} {:>12} {:>8} {:>10} {:>10}  unit",
-            "name", "subject", "baseline", "ratio", "p50 ms", "p99 ms"
+            "{:<30} {:>12} {:>12} {:>8} {:>10} {:>10} {:>7}  unit",
+            "name", "subject", "baseline", "ratio", "p50 ms", "p99 ms", "others"
         );
     }
 
@@ -88,13 +92,14 @@ impl Report {
         let latency =
             |of: fn(&Quantiles) -> f64| line.latency.as_ref().map_or(String::new(), |l| format!("{:.2}", of(l)));
         println!(
-            "{:<30} {:>12.0} {:>12.0} {:>8.2} {:>10} {:>10}  {}",
+            "{:<30} {:>12.0} {:>12.0} {:>8.2} {:>10} {:>10} {:>6}%  {}",
             line.name,
             line.subject,
             line.baseline,
             line.ratio,
             latency(|l| l.p50_ms),
             latency(|l| l.p99_ms),
+            line.others_cpu_percent.map_or_else(|| "?".to_owned(), |percent| percent.to_string()),
             line.unit,
         );
     }
