@@ -51,18 +51,18 @@ pub struct Client {
     /// The actor in the token.
     pub actor_id: Uuid,
     http: reqwest::Client,
-    url: String,
+    urls: Vec<String>,
     token: String,
 }
 
 impl Client {
-    /// A client of the command API at `url`.
+    /// A client of the command APIs at `urls`: what one does not answer, the next one is asked.
     ///
     /// # Panics
     /// There is no TLS, which is not used.
-    pub fn new(number: usize, tenant_id: Uuid, actor_id: Uuid, url: String, token: String) -> Self {
+    pub fn new(number: usize, tenant_id: Uuid, actor_id: Uuid, urls: Vec<String>, token: String) -> Self {
         let http = reqwest::Client::builder().timeout(PATIENCE).connect_timeout(Duration::from_secs(1)).no_proxy();
-        Self { number, tenant_id, actor_id, http: http.build().expect("an HTTP client"), url, token }
+        Self { number, tenant_id, actor_id, http: http.build().expect("an HTTP client"), urls, token }
     }
 
     /// Works until the run is stopped. Gives everything that it did.
@@ -75,7 +75,7 @@ impl Client {
                 workload.made(answer.id);
                 run.acknowledged.fetch_add(1, Ordering::Relaxed);
                 if workload.repeats()
-                    && let Some(reply) = self.send(id, &operation.request).await
+                    && let Some(reply) = self.send(id, &operation.request, operation.attempts).await
                 {
                     operation.repeats.push(reply);
                 }
@@ -90,7 +90,7 @@ impl Client {
         let (mut attempts, mut stopped_at) = (0, None);
         let outcome = loop {
             attempts += 1;
-            match self.send(id, &request).await {
+            match self.send(id, &request, attempts - 1).await {
                 Some(reply) => break outcome(reply, run.began.elapsed()),
                 None if run.stopped.load(Ordering::Relaxed) => {
                     let stopped_at = *stopped_at.get_or_insert_with(Instant::now);
@@ -106,11 +106,12 @@ impl Client {
         Operation { id, client, tenant_id, actor_id, request, invoked_at, attempts, outcome, repeats: Vec::new() }
     }
 
-    /// Sends it once. `None`: whether it happened is not known, or it is to be sent again.
-    pub async fn send(&self, id: Uuid, request: &Request) -> Option<Reply> {
+    /// Sends it once, each attempt elsewhere than the one before it. `None`: whether it happened is not known, or it is to be sent again.
+    pub async fn send(&self, id: Uuid, request: &Request, attempt: u32) -> Option<Reply> {
+        let url = &self.urls[(self.number + attempt as usize) % self.urls.len()];
         let sent = self
             .http
-            .post(format!("{}{}", self.url, request.path))
+            .post(format!("{url}{}", request.path))
             .bearer_auth(&self.token)
             .header("idempotency-key", id.to_string())
             .header("x-correlation-id", id.to_string())

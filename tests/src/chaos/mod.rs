@@ -172,8 +172,8 @@ async fn ask_again(plan: &Plan, clients: &[Client], operations: &mut [Operation]
     let count = answered.len();
     stream::iter(answered)
         .for_each_concurrent(CLIENTS, |(_, _, operation)| async move {
-            for _ in 0..10 {
-                let reply = clients[operation.client].send(operation.id, &operation.request).await;
+            for attempt in 0..10 {
+                let reply = clients[operation.client].send(operation.id, &operation.request, attempt).await;
                 if let Some(reply) = reply {
                     operation.repeats.push(reply);
                     return;

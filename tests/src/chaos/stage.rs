@@ -29,7 +29,7 @@ pub struct Stage {
     pub processes: Vec<Process>,
     /// Where everything is written.
     pub folder: PathBuf,
-    commands_url: String,
+    commands_urls: Vec<String>,
     signer: Signer,
     paused: Option<u32>,
 }
@@ -54,15 +54,8 @@ impl Stage {
         let servers = servers(&folder, plan.unsafe_postgres).await;
         let signer = Signer::generate().expect("a signing key");
         fs::write(folder.join("jwks.json"), signer.jwks().to_string()).expect("the key set is written");
-        let port = free_port();
-        let mut stage = Self {
-            servers,
-            processes: Vec::new(),
-            folder,
-            commands_url: format!("http://127.0.0.1:{port}"),
-            signer,
-            paused: None,
-        };
+        let mut stage =
+            Self { servers, processes: Vec::new(), folder, commands_urls: Vec::new(), signer, paused: None };
         let pool = stage.pool().await;
         schema::migrate(&pool, schema::PARTITION_SIZE).await.expect("the database is migrated");
         super::evidence::record_steps(&pool).await.expect("the steps are recorded");
@@ -75,10 +68,13 @@ impl Stage {
             stage.pause_wal_writer().await;
         }
         stage.processes = match plan.victim {
-            Victim::Server | Victim::Postgres | Victim::Nats => vec![stage.up(plan, port)],
+            // Nobody else answers while it is away: what heals is the server itself.
+            Victim::Server => vec![stage.up(plan)],
+            // A second writer with its own relay, for which the first one's events are news.
+            Victim::Postgres | Victim::Nats => vec![stage.up(plan), stage.command_api(plan)],
             Victim::Projector => {
                 let [first, second] = PROJECTORS.map(|name| stage.projector(plan, name));
-                vec![stage.command_api(plan, port), first, second]
+                vec![stage.command_api(plan), first, second]
             }
         };
         stage
@@ -107,8 +103,10 @@ impl Stage {
         self.paused = Some(pid);
         for _ in 0..50 {
             assert!(send_signal("STOP", pid), "the WAL writer is paused");
-            // It may have stopped in the middle of a write, holding a lock that every commit needs.
-            let commit = sqlx::query("select pg_logical_emit_message(true, 'chaos', '')").execute(&pool);
+            // It may have stopped while it held a lock, on a page of the log or on all: a record that goes once round
+            // the log's buffers meets every one of them.
+            let round = "select pg_logical_emit_message(true, 'chaos', repeat('.', 600000))";
+            let commit = sqlx::query(round).execute(&pool);
             if matches!(tokio::time::timeout(Duration::from_millis(500), commit).await, Ok(Ok(_))) {
                 return pool.close().await;
             }
@@ -136,7 +134,7 @@ impl Stage {
         let client = |number| {
             let tenant_id = tenant(number);
             let actor_id = Uuid::from_u128(0xac70_0000_0000_4000_8000_0000_0000_0000 + number as u128);
-            Client::new(number, tenant_id, actor_id, self.commands_url.clone(), self.token(tenant_id, actor_id))
+            Client::new(number, tenant_id, actor_id, self.commands_urls.clone(), self.token(tenant_id, actor_id))
         };
         (0..count).map(client).collect()
     }
@@ -159,17 +157,24 @@ impl Stage {
         self.signer.issue(&claims).expect("a token is signed")
     }
 
-    fn up(&self, plan: &Plan, port: u16) -> Process {
+    fn up(&mut self, plan: &Plan) -> Process {
         let mut arguments = texts(&["up", "--no-demo", "--quiet", "--jwks-file", "jwks.json", "--data-dir", "up"]);
         arguments.extend(texts(&["--query-listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0"]));
-        arguments.extend(["--command-listen".into(), format!("127.0.0.1:{port}")]);
+        arguments.extend(["--command-listen".into(), self.commands_address()]);
         self.start(plan, "up", arguments, &self.servers.database_url)
     }
 
-    fn command_api(&self, plan: &Plan, port: u16) -> Process {
+    fn command_api(&mut self, plan: &Plan) -> Process {
         let mut arguments = texts(&["command-api", "--jwks-file", "jwks.json", "--admin-listen", "127.0.0.1:0"]);
-        arguments.extend(["--listen".into(), format!("127.0.0.1:{port}"), "--log".into(), "warn".into()]);
+        arguments.extend(["--listen".into(), self.commands_address(), "--log".into(), "warn".into()]);
         self.start(plan, "command-api", arguments, &self.servers.database_url)
+    }
+
+    /// An address for one more command API, of which the clients will know.
+    fn commands_address(&mut self) -> String {
+        let address = format!("127.0.0.1:{}", free_port());
+        self.commands_urls.push(format!("http://{address}"));
+        address
     }
 
     fn projector(&self, plan: &Plan, name: &str) -> Process {
@@ -217,6 +222,8 @@ async fn servers(folder: &Path, unsafe_postgres: bool) -> Servers {
     let mut settings = vec![
         // A start after a crash first flushes every file of the cluster; one by one that takes seconds.
         ("recovery_init_sync_method", "syncfs"),
+        // See `Stage::pause_wal_writer`.
+        ("wal_buffers", "256kB"),
     ];
     if unsafe_postgres {
         settings.push(("synchronous_commit", "off"));
