@@ -51,7 +51,7 @@ impl Stage {
     pub async fn set(plan: &Plan) -> Self {
         platform::telemetry::install_crypto();
         let folder = test_support::scratch("chaos");
-        let servers = servers(&folder, plan.unsafe_postgres).await;
+        let servers = servers(&folder, plan).await;
         let signer = Signer::generate().expect("a signing key");
         fs::write(folder.join("jwks.json"), signer.jwks().to_string()).expect("the key set is written");
         let mut stage =
@@ -215,8 +215,8 @@ pub const fn tenant(client: usize) -> Uuid {
     Uuid::from_u128(0x7e0a_0000_0000_4000_8000_0000_0000_0001 + (client % TENANTS) as u128)
 }
 
-/// Durable servers; `unsafe_postgres`: a Postgres that says "stored" before it is.
-async fn servers(folder: &Path, unsafe_postgres: bool) -> Servers {
+/// Durable servers, except that the Postgres of a control says "stored" before it is.
+async fn servers(folder: &Path, plan: &Plan) -> Servers {
     let downloads = concat!(env!("CARGO_MANIFEST_DIR"), "/../target/servers");
     let mut options = Options::new(folder.join("servers"), downloads);
     let mut settings = vec![
@@ -225,7 +225,11 @@ async fn servers(folder: &Path, unsafe_postgres: bool) -> Servers {
         // See `Stage::pause_wal_writer`.
         ("wal_buffers", "256kB"),
     ];
-    if unsafe_postgres {
+    if plan.victim == Victim::Postgres {
+        // A disk that takes 20 ms to flush: a kill nearly always finds something that is committed and not flushed.
+        settings.extend([("commit_delay", "20000"), ("commit_siblings", "0")]);
+    }
+    if plan.unsafe_postgres {
         settings.push(("synchronous_commit", "off"));
     }
     options.postgres_settings = settings.into_iter().map(|(name, value)| (name.into(), value.into())).collect();
