@@ -84,7 +84,7 @@ async fn run(
     log.caller(&identity);
     log.operation("commands:batch");
     let body = platform::http::read_body(body).await?;
-    let commands: Vec<BatchCommand> = platform::json::parse(&parts.headers, &body)?;
+    let commands: Vec<BatchCommand> = platform::json::parse_list(&parts.headers, &body)?;
     if commands.len() > MAX_COMMANDS {
         return Err(Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "batch_too_long", "The batch is too long")
             .detail(format!("it has {} commands", commands.len()))

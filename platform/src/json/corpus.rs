@@ -237,6 +237,30 @@ fn big_bodies_are_still_quick() {
     expect("validation_failed", format!("{{\"name\":\"{}\",\"count\":1}}", "\\u0061".repeat(40_000)));
 }
 
+/// Refused as a whole until it was found that no batch ever got through.
+#[test]
+fn a_list_is_an_array_of_objects() {
+    let list = |body: &str| parse_list::<Order>(&json_headers(), body.as_bytes());
+    let order = r#"{"name":"a","count":1}"#;
+    assert_eq!(list("[]").unwrap().len(), 0);
+    assert_eq!(list(&format!(" [{order}, {order}]")).unwrap().len(), 2);
+    for (code, pointer, body) in [
+        ("validation_failed", Some(""), order),
+        ("validation_failed", Some(""), "null"),
+        ("validation_failed", Some("/1"), &format!("[{order},[\"a\",1,null,[],{{}},null,null,null,null]]")),
+        ("validation_failed", Some("/0/count"), r#"[{"name":"a","count":-1}]"#),
+        ("unknown_field", Some("/0/x"), r#"[{"name":"a","count":1,"x":1}]"#),
+        ("json_duplicate_key", None, r#"[{"name":"a","name":"a","count":1}]"#),
+        ("json_invalid", None, "[{}"),
+        ("json_invalid", None, ""),
+    ] {
+        let problem = list(body).expect_err(body);
+        assert_eq!(problem.code(), code, "{body}");
+        let found = problem.document().errors.first().map(|error| error.pointer.clone());
+        assert_eq!(found.as_deref(), pointer, "{body}");
+    }
+}
+
 #[test]
 fn only_declared_json_is_read() {
     let good = br#"{"name":"a","count":1}"#;

@@ -12,6 +12,7 @@ use axum::http::{HeaderMap, StatusCode};
 use scan::Flaw;
 use serde::de::{DeserializeOwned, IgnoredAny};
 use serde_json::error::Category;
+use serde_json::value::RawValue;
 
 /// Deepest nesting of objects and arrays.
 pub const MAX_DEPTH: usize = scan::MAX_DEPTH;
@@ -39,7 +40,25 @@ pub fn parse<T: DeserializeOwned>(headers: &HeaderMap, body: &[u8]) -> Result<T,
 /// # Errors
 /// As [`parse`], without the 415.
 pub fn parse_bytes<T: DeserializeOwned>(body: &[u8]) -> Result<T, Problem> {
-    let text = check_text(body)?;
+    let text = check_text(body, b'{', "expected an object")?;
+    read(text)
+}
+
+/// [`parse`] for a body that is an array of objects.
+///
+/// # Errors
+/// As [`parse`].
+pub fn parse_list<T: DeserializeOwned>(headers: &HeaderMap, body: &[u8]) -> Result<Vec<T>, Problem> {
+    check_media_type(headers)?;
+    let text = check_text(body, b'[', "expected an array")?;
+    let items: Vec<&RawValue> = serde_json::from_str(text).map_err(|error| invalid(&error.to_string()))?;
+    if let Some(index) = items.iter().position(|item| !item.get().starts_with('{')) {
+        return Err(validation_failed(&format!("/{index}"), "expected an object"));
+    }
+    read(text)
+}
+
+fn read<T: DeserializeOwned>(text: &str) -> Result<T, Problem> {
     serde_json::from_str(text).map_err(|error| explain(text, &error, &|text| serde_json::from_str::<T>(text).err()))
 }
 
@@ -76,8 +95,8 @@ fn is_json_media_type(declared: &str) -> bool {
         })
 }
 
-/// Everything that is wrong with the text whatever its type.
-fn check_text(body: &[u8]) -> Result<&str, Problem> {
+/// Everything that is wrong with the text whatever its type; `opening` is the only bracket that it may begin with.
+fn check_text<'a>(body: &'a [u8], opening: u8, expected: &str) -> Result<&'a str, Problem> {
     if body.starts_with(b"\xEF\xBB\xBF") {
         return Err(invalid("the body starts with a byte order mark").remedy("Send UTF-8 without a byte order mark."));
     }
@@ -86,10 +105,10 @@ fn check_text(body: &[u8]) -> Result<&str, Problem> {
     })?;
     scan::scan(text).map_err(|flaw| flawed(text, &flaw))?;
     let first = text.trim_ascii_start().as_bytes().first();
-    if matches!(first, Some(byte) if *byte != b'{') {
+    if matches!(first, Some(byte) if *byte != opening) {
         // Serde would read an array as a struct, field by field; no document of ours says so.
         return Err(match serde_json::from_str::<IgnoredAny>(text) {
-            Ok(_) => validation_failed("", "expected an object"),
+            Ok(_) => validation_failed("", expected),
             Err(error) => invalid(&error.to_string()),
         });
     }
