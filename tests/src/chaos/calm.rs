@@ -6,7 +6,7 @@ use async_nats::jetstream;
 use event_store::cloud_event::CloudEvent;
 use event_store::{Log, jetstream as mirror};
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
-use projector::State;
+use projector::{ProjectionStatus, State};
 use sqlx::PgPool;
 use std::time::{Duration, Instant};
 use uuid::Uuid;
@@ -25,7 +25,8 @@ pub async fn check_read_models(pool: &PgPool) -> Result<Vec<Violation>, Box<dyn 
     let models = cli::projections();
     let status = loop {
         let status = projector::status(pool).await?;
-        let at_the_end = |name: &str| status.iter().any(|one| one.name == name && one.serving && one.gap == 0);
+        let at_rest = |one: &&ProjectionStatus| one.serving && one.gap == 0 && one.state == State::Live;
+        let at_the_end = |name: &str| status.iter().filter(at_rest).any(|one| one.name == name);
         if models.iter().all(|model| at_the_end(model.name())) || began.elapsed() > PATIENCE {
             break status;
         }

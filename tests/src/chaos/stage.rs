@@ -226,8 +226,8 @@ async fn servers(folder: &Path, plan: &Plan) -> Servers {
         ("wal_buffers", "256kB"),
     ];
     if plan.victim == Victim::Postgres {
-        // A disk that takes 20 ms to flush: a kill nearly always finds something that is committed and not flushed.
-        settings.extend([("commit_delay", "20000"), ("commit_siblings", "0")]);
+        // A disk that takes 50 ms to flush: a kill nearly always finds something that is committed and not flushed.
+        settings.extend([("commit_delay", "50000"), ("commit_siblings", "0")]);
     }
     if plan.unsafe_postgres {
         settings.push(("synchronous_commit", "off"));
