@@ -164,7 +164,7 @@ fn deceptive_json() {
     }
 }
 
-/// 36 bodies that are JSON of another shape; each names the place.
+/// 40 bodies that are JSON of another shape; each names the place.
 #[test]
 fn wrong_shape() {
     for (pointer, body) in [
@@ -202,6 +202,10 @@ fn wrong_shape() {
         ("/labels/a~1b", r#"{"name":"a","count":1,"labels":{"a/b":1}}"#),
         ("/amount", r#"{"name":"a","count":1,"amount":"1.0"}"#),
         ("/size", r#"{"name":"a","count":1,"size":"huge"}"#),
+        ("/size", r#"{"name":"a","count":1,"size":true}"#),
+        ("/size", r#"{"size":5,"name":"a","count":1}"#),
+        ("/size", r#"{"name":"a","count":1,"size":["small"]}"#),
+        ("/size", r#"{"name":"a","count":1,"size":{}}"#),
         ("/id", r#"{"name":"a","count":1,"id":"x"}"#),
         ("/id", r#"{"name":"a","count":1,"id":{}}"#),
     ] {

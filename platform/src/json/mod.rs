@@ -143,15 +143,16 @@ fn flawed(text: &str, flaw: &Flaw) -> Problem {
 
 /// Turns serde's error into a problem; `again` parses another text as the same type.
 fn explain(text: &str, error: &serde_json::Error, again: &dyn Fn(&str) -> Option<serde_json::Error>) -> Problem {
-    if error.classify() != Category::Data {
-        return invalid(&error.to_string());
-    }
     // A wrong type before a syntax error hides it; the syntax comes first.
     if let Err(syntax) = serde_json::from_str::<IgnoredAny>(text) {
         return invalid(&syntax.to_string());
     }
-    let message = message_of(error);
     let pointer = shortened(&pointer::of_error(text, error, again));
+    if error.classify() != Category::Data {
+        // Serde says so of a number or a list where it wants the name of a variant, though the syntax is fine.
+        return validation_failed(&pointer, "expected a value of another type");
+    }
+    let message = message_of(error);
     if message.starts_with("unknown field") {
         return Problem::new(StatusCode::BAD_REQUEST, "unknown_field", "A field is not known")
             .detail(message.clone())

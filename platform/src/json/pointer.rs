@@ -13,6 +13,10 @@ pub(super) fn of_error(
     again: &dyn Fn(&str) -> Option<serde_json::Error>,
 ) -> String {
     let read = read_until(text, error);
+    if error.classify() == Category::Syntax {
+        // It has seen the first byte of the value and not read it.
+        return at(text, read.saturating_sub(1));
+    }
     let closed = read > 0 && matches!(text.as_bytes()[read - 1], b'}' | b']');
     if closed
         && let Some(inner) = again(&text[..read - 1])
