@@ -10,7 +10,7 @@ use axum::body::Body;
 use axum::http::header::LINK;
 use axum::http::{HeaderMap, HeaderValue, Response, Uri};
 use axum::response::IntoResponse;
-use chrono::{DateTime, NaiveDate};
+use chrono::{DateTime, Datelike, NaiveDate};
 use kernel::{ColumnKind, Labelled, Position, ReadModel, Scope};
 use platform::Problem;
 use platform::auth::Identity;
@@ -18,11 +18,14 @@ use platform::headers::POSITION;
 use platform::request_log::RequestLog;
 use sqlx::{AssertSqlSafe, Row};
 use std::fmt::Write as _;
+use std::ops::RangeInclusive;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
 /// Rows per page at most.
 pub(crate) const MAX_LIMIT: i64 = 100;
+/// The years that are written with four digits.
+const YEARS: RangeInclusive<i32> = 1..=9999;
 
 /// A filter of a list: `?status=open,in_progress` keeps the rows whose column has one of the values.
 pub(crate) struct Filter {
@@ -120,7 +123,7 @@ fn asked<L: List>(query: Option<&str>) -> Result<Asked, Problem> {
     let mut filters = Vec::new();
     for filter in L::FILTERS {
         if let Some(text) = parameters.take(filter.column) {
-            filters.push((filter, filter.values(&text)?));
+            filters.push((filter, storable::<L>(filter, filter.values(&text)?)?));
         }
     }
     parameters.finish(&known::<L>())?;
@@ -235,8 +238,9 @@ fn statement<L: List>(
     if let Some(cursor) = &asked.cursor {
         let mut places = Vec::with_capacity(columns.len());
         for (column, value) in columns.iter().zip(&cursor.values) {
-            check_value::<L>(column, value)?;
-            places.push(format!("${}::text::{}", parameter(Bound::One(value.clone())), sql_type::<L>(column)));
+            let value = stored(kind::<L>(column), value)
+                .ok_or_else(|| invalid("cursor").detail("it is not the next_cursor of a page"))?;
+            places.push(format!("${}::text::{}", parameter(Bound::One(value)), sql_type::<L>(column)));
         }
         let names: Vec<String> = columns.iter().map(|column| format!("t.{column}")).collect();
         let sign = if down { "<" } else { ">" };
@@ -270,20 +274,35 @@ fn sql_type<L: List>(column: &str) -> &'static str {
     }
 }
 
-/// A cursor is the caller's word: what cannot be cast must not reach Postgres.
-fn check_value<L: List>(column: &str, value: &str) -> Result<(), Problem> {
-    let fine = match kind::<L>(column) {
-        ColumnKind::Uuid => value.parse::<Uuid>().is_ok(),
-        ColumnKind::Boolean => value.parse::<bool>().is_ok(),
-        ColumnKind::Integer => value.parse::<i32>().is_ok(),
-        ColumnKind::BigInt => value.parse::<i64>().is_ok(),
-        ColumnKind::Double => value.parse::<f64>().is_ok(),
-        ColumnKind::Timestamp => DateTime::parse_from_rfc3339(value).is_ok(),
-        ColumnKind::Date => value.parse::<NaiveDate>().is_ok(),
-        ColumnKind::Text => true,
-        ColumnKind::Json => false,
-    };
-    if fine { Ok(()) } else { Err(invalid("cursor").detail("it is not the next_cursor of a page")) }
+/// The values of a filter, if the column can hold them.
+fn storable<L: List>(filter: &Filter, values: Vec<String>) -> Result<Vec<String>, Problem> {
+    let kind = kind::<L>(filter.column);
+    match values.iter().find(|value| stored(kind, value).is_none()) {
+        Some(value) => Err(invalid(filter.column).detail(format!("{value} is beyond what it can be"))),
+        None => Ok(values),
+    }
+}
+
+/// A value as Postgres reads it; `None` where the column cannot hold it. A cursor is the caller's word, and Postgres
+/// knows fewer spellings and smaller ranges than the parsers here: what it cannot cast must not reach it.
+fn stored(kind: ColumnKind, value: &str) -> Option<String> {
+    match kind {
+        ColumnKind::Uuid => value.parse::<Uuid>().ok().map(|id| id.to_string()),
+        ColumnKind::Boolean => value.parse::<bool>().ok().map(|boolean| boolean.to_string()),
+        ColumnKind::Integer => value.parse::<i32>().ok().map(|number| number.to_string()),
+        ColumnKind::BigInt => value.parse::<i64>().ok().map(|number| number.to_string()),
+        ColumnKind::Double => value.parse::<f64>().ok().filter(|number| number.is_finite()).map(|n| n.to_string()),
+        ColumnKind::Timestamp => DateTime::parse_from_rfc3339(value)
+            .ok()
+            .map(|time| time.to_utc())
+            .filter(|time| YEARS.contains(&time.year()))
+            .map(|time| time.to_rfc3339()),
+        ColumnKind::Date => {
+            value.parse::<NaiveDate>().ok().filter(|date| YEARS.contains(&date.year())).map(|date| date.to_string())
+        }
+        ColumnKind::Text => Some(value.to_owned()),
+        ColumnKind::Json => None,
+    }
 }
 
 fn cursor_after<L: List>(sort: &'static str, row: &str) -> Result<Cursor, Problem> {
@@ -311,6 +330,25 @@ fn next_link(uri: &Uri, cursor: &str) -> Option<HeaderValue> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_postgres_cannot_cast_does_not_reach_it() {
+        let id = "01a1fca4-1244-70ab-9d22-110be592ef91";
+        for (kind, value, expected) in [
+            (ColumnKind::Uuid, format!("urn:uuid:{id}"), Some(id)),
+            (ColumnKind::Uuid, "x".into(), None),
+            (ColumnKind::Integer, "2147483648".into(), None),
+            (ColumnKind::BigInt, "+2147483648".into(), Some("2147483648")),
+            (ColumnKind::Double, "1e400".into(), None),
+            (ColumnKind::Double, "NaN".into(), None),
+            (ColumnKind::Timestamp, "0000-01-01T00:00:00Z".into(), None),
+            (ColumnKind::Timestamp, "2026-01-02T00:00:00+23:59".into(), Some("2026-01-01T00:01:00+00:00")),
+            (ColumnKind::Date, "+12026-01-01".into(), None),
+            (ColumnKind::Json, "{}".into(), None),
+        ] {
+            assert_eq!(stored(kind, &value).as_deref(), expected, "{value}");
+        }
+    }
 
     #[test]
     fn the_next_link_keeps_the_filters_and_replaces_the_cursor() {

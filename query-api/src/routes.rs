@@ -6,6 +6,7 @@ use crate::history;
 use crate::labels;
 use crate::list::{self, List};
 use crate::reading::Services;
+use axum::extract::rejection::RawPathParamsRejection;
 use axum::extract::{RawPathParams, State};
 use axum::http::{HeaderMap, Uri};
 use axum::response::IntoResponse;
@@ -40,13 +41,13 @@ impl QueryRoutes {
     /// `GET path` answers one thing, now or `as_of`; `GET path/history` everything that happened to it.
     pub(crate) fn detail<D: Detail>(self, path: &str) -> Self {
         let answer = get(
-            |services: State<Arc<Services>>, path: RawPathParams, headers: HeaderMap, uri: Uri, log: RequestLog| async move {
+            |services: State<Arc<Services>>, path: Path, headers: HeaderMap, uri: Uri, log: RequestLog| async move {
                 let answer = async { detail::answer::<D>(&services, &headers, id(&path)?, uri.query(), &log).await };
                 answer.await.unwrap_or_else(Problem::into_response)
             },
         );
         let history = get(
-            |services: State<Arc<Services>>, path: RawPathParams, headers: HeaderMap, uri: Uri, log: RequestLog| async move {
+            |services: State<Arc<Services>>, path: Path, headers: HeaderMap, uri: Uri, log: RequestLog| async move {
                 let answer = async { history::answer::<D>(&services, &headers, id(&path)?, uri.query(), &log).await };
                 answer.await.unwrap_or_else(Problem::into_response)
             },
@@ -61,7 +62,7 @@ impl QueryRoutes {
     /// `GET path` answers many things, a page at a time; a parameter in the path names the thing that they belong to.
     pub(crate) fn list<L: List>(self, path: &str) -> Self {
         let answer = get(
-            |services: State<Arc<Services>>, path: RawPathParams, headers: HeaderMap, uri: Uri, log: RequestLog| async move {
+            |services: State<Arc<Services>>, path: Path, headers: HeaderMap, uri: Uri, log: RequestLog| async move {
                 let answer = async {
                     let parent = if L::PARENT.is_some() { Some(id(&path)?) } else { None };
                     list::answer::<L>(&services, &headers, parent, &uri, &log).await
@@ -103,7 +104,11 @@ impl QueryRoutes {
     }
 }
 
+/// What the path holds; an error where that is not even text.
+type Path = Result<RawPathParams, RawPathParamsRejection>;
+
 /// The id in the path. A malformed one names nothing that exists.
-fn id(path: &RawPathParams) -> Result<Uuid, Problem> {
-    path.iter().next().and_then(|(_, value)| value.parse().ok()).ok_or_else(Problem::not_found)
+fn id(path: &Path) -> Result<Uuid, Problem> {
+    let parameters = path.as_ref().map_err(|_| Problem::not_found())?;
+    parameters.iter().next().and_then(|(_, value)| value.parse().ok()).ok_or_else(Problem::not_found)
 }
