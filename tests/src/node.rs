@@ -4,6 +4,7 @@ use cli::keys::LocalKey;
 use cli::tokens::{Audience, Grant, issue};
 use cli::{Listeners, Node, NodeOptions, Trust};
 use kernel::{ActorId, TenantId};
+use platform::auth::Signer;
 use reqwest::header::HeaderMap;
 use reqwest::{Client, Method, RequestBuilder, StatusCode};
 use serde_json::Value;
@@ -72,6 +73,11 @@ impl TestNode {
         };
         let token = issue(&self.key, &self.audience, &grant).expect("a token can be issued");
         Actor { id, tenant, token: token.into(), client: self.client.clone(), urls: self.node.urls().clone() }
+    }
+
+    /// Who signs its tokens: for tokens that no honest issuer would hand out.
+    pub const fn signer(&self) -> &Signer {
+        self.key.signer()
     }
 
     /// The end of the log.

@@ -1,5 +1,16 @@
-//! What holds for every caller, whatever the command: one effect per key, clear refusals, nobody else's data.
+//! What is promised to every caller, on every route: one effect per key, clear refusals, nobody else's data, and a
+//! way back from every failure.
 
+mod bad_input;
+mod bad_queries;
+mod batch;
+mod cancelled;
+mod faults;
+mod foreign;
 mod idempotency;
+mod keys;
+mod operations;
 mod refusals;
 mod tenants;
+mod tracing;
+mod world;

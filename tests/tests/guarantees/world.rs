@@ -1,0 +1,120 @@
+//! One of everything in a tenant, with a mark in every text.
+
+use kernel::TenantId;
+use serde_json::{Value, json};
+use tests::node::{Actor, TestNode};
+use uuid::Uuid;
+
+pub(crate) const CUSTOMER: &[&str] = &["support.ticket:open", "support.ticket:reply", "support.ticket:read"];
+
+/// Somebody who may do everything in this tenant.
+pub(crate) fn boss(node: &TestNode, tenant: TenantId, id: u128) -> Actor {
+    let scopes = cli::tokens::all_scopes();
+    let scopes: Vec<&str> = scopes.iter().map(String::as_str).collect();
+    node.actor(tenant, id, &scopes)
+}
+
+/// What a ticket is opened with.
+pub(crate) fn ticket(subject: &str) -> Value {
+    json!({ "subject": subject, "description": subject })
+}
+
+/// Opens a ticket and answers its id.
+pub(crate) async fn open(actor: &Actor, subject: &str) -> String {
+    make(actor, "/v1/support/tickets", ticket(subject)).await
+}
+
+async fn make(actor: &Actor, path: &str, body: Value) -> String {
+    actor.post(path, body).await.ok()["id"].as_str().expect("an id").to_owned()
+}
+
+/// One of everything.
+pub(crate) struct Everything {
+    pub(crate) ticket: String,
+    pub(crate) conversation: String,
+    pub(crate) zone: String,
+    pub(crate) building: String,
+    pub(crate) door: String,
+    pub(crate) contract: String,
+    /// Who holds the zone and works the building.
+    pub(crate) rep: Uuid,
+    /// Shows all of it.
+    pub(crate) position: i64,
+}
+
+impl Everything {
+    /// Makes it; every text holds `mark`.
+    pub(crate) async fn make(maker: &Actor, mark: &str) -> Self {
+        let rep = Uuid::now_v7();
+        let body = |command: &str| Self::body(command, mark, maker.id.0, rep);
+        let ticket = make(maker, "/v1/support/tickets", body("support.open_ticket")).await;
+        let conversation = make(maker, "/v1/messaging/conversations", body("messaging.open_conversation")).await;
+        let zone = make(maker, "/v1/field-sales/zones", body("field_sales.create_zone")).await;
+        let building = make(maker, "/v1/field-sales/buildings", body("field_sales.create_building")).await;
+        for (path, command) in [
+            (format!("/v1/support/tickets/{ticket}/replies"), "support.reply_to_ticket"),
+            (format!("/v1/support/tickets/{ticket}/notes"), "support.add_internal_note"),
+            (format!("/v1/support/tickets/{ticket}/assign"), "support.assign_ticket"),
+            (format!("/v1/messaging/conversations/{conversation}/messages"), "messaging.send_message"),
+            (format!("/v1/field-sales/zones/{zone}/assign"), "field_sales.assign_zone"),
+            (format!("/v1/field-sales/buildings/{building}/visits"), "field_sales.record_visit"),
+        ] {
+            maker.post(&path, body(command)).await.ok();
+        }
+        let sign = json!({ "building_id": building, "door_number": "102" });
+        let signed = maker.post("/v1/field-sales/contracts", sign).await;
+        let position = signed.position();
+        let contract = signed.ok()["id"].as_str().expect("an id").to_owned();
+        let doors = maker.get_after(&format!("/v1/field-sales/buildings/{building}/doors"), position).await;
+        // The door that was visited comes first: 101.
+        let door = doors["items"][0]["door_id"].as_str().expect("a door").to_owned();
+        Self { ticket, conversation, zone, building, door, contract, rep, position }
+    }
+
+    /// The id that a path's parameter stands for.
+    pub(crate) fn named(&self, parameter: &str) -> &str {
+        match parameter {
+            "ticket_id" => &self.ticket,
+            "conversation_id" => &self.conversation,
+            "zone_id" => &self.zone,
+            "building_id" => &self.building,
+            "door_id" => &self.door,
+            "contract_id" => &self.contract,
+            other => panic!("no test makes a {other} yet"),
+        }
+    }
+
+    /// All ids.
+    pub(crate) fn ids(&self) -> [&str; 6] {
+        [&self.ticket, &self.conversation, &self.zone, &self.building, &self.door, &self.contract]
+    }
+
+    /// A body that the command accepts.
+    pub(crate) fn body(command: &str, mark: &str, me: Uuid, rep: Uuid) -> Value {
+        match command {
+            "support.open_ticket" => json!({
+                "subject": mark, "description": mark, "priority": "high", "category": "bug", "tags": [mark],
+            }),
+            "support.reply_to_ticket" | "support.add_internal_note" => json!({ "content": mark }),
+            "support.assign_ticket" => json!({ "assignee_id": me }),
+            "support.unassign_ticket" => json!({}),
+            "support.change_ticket_status" => json!({ "status": "waiting_customer", "reason": mark }),
+            "messaging.open_conversation" => json!({ "client_user_id": me, "studio_user_id": rep, "subject": mark }),
+            "messaging.send_message" => json!({ "message_id": Uuid::new_v4(), "content": mark }),
+            "messaging.mark_read_up_to" => json!({ "seq": 1 }),
+            "field_sales.create_zone" => json!({
+                "name": mark, "center": { "latitude": 48.85, "longitude": 2.35 }, "radius_m": 500,
+            }),
+            "field_sales.assign_zone" | "field_sales.unassign_zone" => {
+                json!({ "user_id": rep, "user_type": "sales_rep" })
+            }
+            "field_sales.create_building" => json!({
+                "address": mark, "latitude": 48.85, "longitude": 2.35, "floors": 2, "doors_per_floor": 2,
+                "has_elevator": true, "sales_rep_id": rep,
+            }),
+            "field_sales.record_visit" => json!({ "door_number": "101", "outcome": "absent", "comment": mark }),
+            "field_sales.sign_contract" => json!({ "building_id": Uuid::new_v4(), "door_number": "101" }),
+            other => panic!("no test knows a body for {other} yet"),
+        }
+    }
+}
