@@ -33,6 +33,14 @@ impl Victim {
     }
 }
 
+/// What can happen to the store of NATS.
+#[derive(Clone, Copy)]
+enum Deed {
+    Crash,
+    RollBack,
+    Empty,
+}
+
 /// How long a take-over is waited for.
 const TAKE_OVER: Duration = Duration::from_secs(20);
 
@@ -60,15 +68,16 @@ impl Stage {
                 None
             }
             Victim::Nats => {
-                self.strike_nats(random).await;
+                self.strike_nats(round, random).await;
                 None
             }
             Victim::Projector => Some(self.strike_projector(round, pause).await),
         }
     }
 
-    /// An older copy, a crash and an empty store, one after the other, with load between them.
-    async fn strike_nats(&mut self, random: &mut Random) {
+    /// A crash, an older copy and an empty store, with load between them; every other round the other way round, so that
+    /// the mirror that is compared at the end has been through both.
+    async fn strike_nats(&mut self, round: u32, random: &mut Random) {
         let old = self.folder.join("old-store");
         let nats = self.servers.nats.as_mut().expect("NATS is ours");
         nats.stop().await.expect("NATS stops");
@@ -76,21 +85,24 @@ impl Stage {
         copy(nats.store_dir(), &old).expect("the store is copied");
         nats.restart().await.expect("NATS starts");
 
-        tokio::time::sleep(random.between_ms(300, 800)).await;
-        nats.kill().await.expect("NATS is killed");
-        tokio::time::sleep(random.between_ms(0, 500)).await;
-        nats.restart().await.expect("NATS starts again");
-
-        tokio::time::sleep(random.between_ms(300, 800)).await;
-        nats.kill().await.expect("NATS is killed");
-        fs::remove_dir_all(nats.store_dir()).expect("the store is removed");
-        copy(&old, nats.store_dir()).expect("the old store is put back");
-        nats.restart().await.expect("NATS starts with the old store");
-
-        tokio::time::sleep(random.between_ms(300, 800)).await;
-        nats.wipe().await.expect("NATS is emptied");
-        nats.restart().await.expect("NATS starts empty");
-        // The relay looks twice a second: it shall have something to publish into the new mirror.
+        let mut deeds = [Deed::Crash, Deed::RollBack, Deed::Empty];
+        if !round.is_multiple_of(2) {
+            deeds.reverse();
+        }
+        for deed in deeds {
+            // The relay looks twice a second: it shall have something to publish each time.
+            tokio::time::sleep(random.between_ms(700, 1_300)).await;
+            nats.kill().await.expect("NATS is killed");
+            match deed {
+                Deed::Crash => tokio::time::sleep(random.between_ms(0, 500)).await,
+                Deed::RollBack => {
+                    nats.wipe().await.expect("NATS is emptied");
+                    copy(&old, nats.store_dir()).expect("the old store is put back");
+                }
+                Deed::Empty => nats.wipe().await.expect("NATS is emptied"),
+            }
+            nats.restart().await.expect("NATS starts again");
+        }
         tokio::time::sleep(Duration::from_millis(1_200)).await;
     }
 
