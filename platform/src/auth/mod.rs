@@ -1,6 +1,7 @@
 //! Who is calling: access tokens (RFC 9068), signed with Ed25519 and nothing else.
 
 mod keys;
+pub mod link_token;
 mod signer;
 mod verifier;
 
@@ -8,6 +9,7 @@ mod verifier;
 mod attacks;
 
 pub use keys::{KeySet, KeySetError};
+pub use link_token::{Link, LinkError, LinkKey, Purpose};
 pub use signer::{Signer, SignerError};
 pub use verifier::{AuthError, Verifier};
 
