@@ -1,7 +1,7 @@
 //! Names follow from each other: file, type, command, scope, read model, migration.
 
 use crate::source::{self, Source, expect_none, places};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 
 /// File names that refuse nothing, and so collect everything.
@@ -105,10 +105,13 @@ fn wrong_category(source: &Source) -> Vec<String> {
 }
 
 fn wrong_migrations(names: &[String]) -> Vec<String> {
-    let wrong = names.iter().zip(1..).filter_map(|(name, number): (&String, u32)| {
-        let rest = name.strip_prefix(&format!("{number:04}_")).and_then(|rest| rest.strip_suffix(".sql"));
-        let expected = format!("migrations/{name}: expected {number:04}_what_it_does.sql");
-        (!rest.is_some_and(is_snake)).then_some(expected)
+    let mut numbers = BTreeSet::new();
+    let wrong = names.iter().filter_map(|name| {
+        let (number, rest) = name.split_once('_').unwrap_or_default();
+        let number = (number.len() == 4).then(|| number.parse::<u32>().ok()).flatten();
+        let is_right = number.is_some_and(|number| number > 0 && numbers.insert(number))
+            && rest.strip_suffix(".sql").is_some_and(is_snake);
+        (!is_right).then(|| format!("migrations/{name}: expected NNNN_what_it_does.sql with a number of its own"))
     });
     wrong.collect()
 }
@@ -216,19 +219,19 @@ fn a_wrong_category_is_found() {
 }
 
 #[test]
-fn migrations_are_numbered_without_gaps() {
+fn migrations_have_numbers_of_their_own() {
     let folder = fs::read_dir(source::root().join("migrations")).expect("the folder can be read");
     let names = folder.map(|entry| entry.expect("an entry can be read").file_name().to_string_lossy().into_owned());
     let mut names: Vec<String> = names.collect();
     names.sort_unstable();
-    expect_none("Migrations are NNNN_what_it_does.sql, numbered from 0001 without gaps.", &wrong_migrations(&names));
+    expect_none("Migrations are NNNN_what_it_does.sql, each with a number of its own.", &wrong_migrations(&names));
 }
 
 #[test]
 fn a_wrong_migration_is_found() {
     let found =
         |names: &[&str]| wrong_migrations(&names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>()).len();
-    assert_eq!(found(&["0001_log.sql", "0003_projections.sql"]), 1);
+    assert_eq!(found(&["0001_log.sql", "0001_projections.sql"]), 1);
     assert_eq!(found(&["1_log.sql"]), 1);
     assert_eq!(found(&["0001_log.txt"]), 1);
     assert_eq!(found(&["0001_Log.sql"]), 1);
