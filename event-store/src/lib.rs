@@ -16,7 +16,7 @@ mod snapshots;
 pub mod tail;
 
 pub use append::{Answer, Append, AppendError, Appender, Idempotency};
-pub use log::{Head, Log, ReadError};
+pub use log::{Archived, Head, Log, ReadError};
 pub use relay::Relay;
 pub use repository::{Repository, States};
 pub use tail::{Tail, TailError};

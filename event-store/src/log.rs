@@ -29,6 +29,18 @@ pub enum ReadError {
     /// What Postgres sent is not an event.
     #[error("reading the log: {0}")]
     Damaged(String),
+    /// The events were moved out of the database.
+    #[error("the log up to position {} is archived: see {}", .0.last, .0.manifest)]
+    Archived(Archived),
+}
+
+/// A stretch of the log that is in files only.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Archived {
+    /// The last position that is in files only; all before it are too.
+    pub last: Position,
+    /// Where the manifest of the files lies, as the operator named it.
+    pub manifest: String,
 }
 
 /// The end of the log.
@@ -177,7 +189,7 @@ impl Log {
         rows.iter().map(recorded).collect()
     }
 
-    /// The events of several streams of one tenant up to a position, in the order of the log.
+    /// The events of several streams of one tenant up to a position, in the order of the log, at most `limit`.
     ///
     /// # Errors
     /// Postgres does not answer.
@@ -186,40 +198,60 @@ impl Log {
         tenant_id: TenantId,
         streams: &[(&str, Uuid)],
         up_to: Position,
+        limit: i64,
     ) -> Result<Vec<Recorded<EventData>>, ReadError> {
         let (categories, ids): (Vec<&str>, Vec<Uuid>) = streams.iter().copied().unzip();
         let rows = sqlx::query(concat!(
             "select ",
             columns!(),
             " from log.events join unnest($2::text[], $3::uuid[]) as wanted(c, s) on stream_id = s and category = c \
-             where tenant_id = $1 and position <= $4 order by position"
+             where tenant_id = $1 and position <= $4 order by position limit $5"
         ))
         .bind(tenant_id.0)
         .bind(categories)
         .bind(ids)
         .bind(up_to.0)
+        .bind(limit)
         .fetch_all(&self.pool)
         .await?;
         rows.iter().map(recorded).collect()
     }
 
-    /// The last position that was recorded at or before `time`; 0 if none was.
+    /// The last position that was recorded at or before `time`; 0 if none was. It may not be on disk yet: compare with
+    /// [`Log::durable_head`].
     ///
-    /// `recorded_at` never decreases with the position, so this is a binary search over the primary key.
+    /// # Errors
+    /// Postgres does not answer, or only an archive could tell.
+    pub async fn position_at(&self, time: DateTime<Utc>) -> Result<Position, ReadError> {
+        let found: Option<i64> =
+            sqlx::query_scalar("select log.position_at($1)").bind(time).fetch_one(&self.pool).await?;
+        match found {
+            Some(position) => Ok(Position(position)),
+            None => Err(self.absent(&format!("nothing is known of {time}")).await),
+        }
+    }
+
+    /// Why events that must be there are not: they were archived, or (`otherwise`) the log is damaged.
+    async fn absent(&self, otherwise: &str) -> ReadError {
+        match self.archived().await {
+            Ok(Some(archived)) => ReadError::Archived(archived),
+            Ok(None) => ReadError::Damaged(otherwise.to_owned()),
+            Err(error) => error,
+        }
+    }
+
+    /// What of the log is in files only.
     ///
     /// # Errors
     /// Postgres does not answer.
-    pub async fn position_at(&self, time: DateTime<Utc>) -> Result<Position, ReadError> {
-        let (mut known, mut beyond) = (0, self.head().await?.position.0 + 1);
-        while beyond - known > 1 {
-            let middle = known + (beyond - known) / 2;
-            let recorded: DateTime<Utc> = sqlx::query_scalar("select recorded_at from log.events where position = $1")
-                .bind(middle)
-                .fetch_one(&self.pool)
-                .await?;
-            if recorded <= time { known = middle } else { beyond = middle }
-        }
-        Ok(Position(known))
+    pub async fn archived(&self) -> Result<Option<Archived>, ReadError> {
+        let row = sqlx::query(
+            "select last_position, manifest from log.archives where detached_at is not null order by 1 desc limit 1",
+        )
+        .fetch_optional(&self.pool)
+        .await?;
+        let Some(row) = row else { return Ok(None) };
+        Ok(Some(Archived { last: Position(row.try_get(0)?), manifest: row.try_get(1)? }))
     }
 
     /// All events after `after` up to `up_to` of these categories (none named: of all), in order, in chunks.

@@ -99,7 +99,7 @@ impl ControlError {
     /// Whether waiting may help.
     pub(crate) fn passes(&self) -> bool {
         match self {
-            Self::Declaration(_) | Self::Read(ReadError::Damaged(_)) => false,
+            Self::Declaration(_) | Self::Read(ReadError::Damaged(_) | ReadError::Archived(_)) => false,
             Self::Read(ReadError::Database(source)) | Self::Database { source, .. } => passes(source),
         }
     }

@@ -1,6 +1,7 @@
 //! The query API's description, made from the queries themselves.
 
 use crate::detail::{Detail, Page};
+use crate::diff::Comparison;
 use crate::history::HistoryEntry;
 use crate::labels::Enumeration;
 use crate::list::List;
@@ -13,6 +14,14 @@ const ABOUT: &str = "\
 Queries show things and never change them. Every answer says in `X-Position` (lists also in `as_of_position`) at which \
 position of the log it holds; `min_position` waits until the answer is at least that fresh: send the `position` of a \
 command's answer to see its effect. Things can be seen `as_of` any moment, and their `history` says who changed what.";
+
+const AS_OF: &str = "A position, or an RFC 3339 time: what was known right after that.";
+const AS_OF_OCCURRED: &str = "An RFC 3339 time: what had really happened by then, whenever it was recorded. With `as_of` as \
+well: as far as it was known at that moment.";
+const OUT_OF_ORDER: &str = "`occurred_out_of_order`: it cannot be shown as it occurred, since its events were recorded in \
+another order.";
+const ARCHIVED: &str = "`log_archived`: that part of the log is in an archive; `manifest` says where.";
+const TOO_LARGE: &str = "It is made of too many events to be folded on demand.";
 
 const MIN_POSITION: &str = "Wait (up to 3 s) until the answer shows this position of the log.";
 
@@ -34,7 +43,8 @@ fn row_docs<M: ReadModel<Row: utoipa::ToSchema>>() -> String {
 pub(crate) fn detail<D: Detail>(path: &str) -> Operation {
     operation(path, D::NAME)
         .docs(&row_docs::<D::Model>())
-        .query_parameter::<String>("as_of", false, "A position, or an RFC 3339 time: how it was right after that.")
+        .query_parameter::<String>("as_of", false, AS_OF)
+        .query_parameter::<String>("as_of_occurred", false, AS_OF_OCCURRED)
         .header_parameter::<String>("If-None-Match", false, "An earlier ETag: 304 if nothing has changed.")
         .response::<<D::Model as ReadModel>::Row>(StatusCode::OK, "As it stands.")
         .response_header::<i64>(StatusCode::OK, "X-Position", "The position at which the answer holds.")
@@ -45,7 +55,9 @@ pub(crate) fn detail<D: Detail>(path: &str) -> Operation {
         )
         .response_empty(StatusCode::NOT_MODIFIED, "It has not changed.")
         .problem(StatusCode::NOT_FOUND, "There is no such thing, or not for this caller, or not at that moment.")
-        .problem(StatusCode::NOT_IMPLEMENTED, "It is made of too many streams to be folded as of a moment.")
+        .problem(StatusCode::CONFLICT, OUT_OF_ORDER)
+        .problem(StatusCode::GONE, ARCHIVED)
+        .problem(StatusCode::NOT_IMPLEMENTED, TOO_LARGE)
         .bearer(Some(D::SCOPE.as_str()))
 }
 
@@ -57,7 +69,29 @@ pub(crate) fn history<D: Detail>(path: &str) -> Operation {
         .query_parameter::<String>("cursor", false, "The `next_cursor` of the page before.")
         .response::<Page<HistoryEntry>>(StatusCode::OK, "A page of it.")
         .problem(StatusCode::NOT_FOUND, "There is no such thing, or not for this caller.")
+        .problem(StatusCode::GONE, ARCHIVED)
+        .problem(StatusCode::NOT_IMPLEMENTED, TOO_LARGE)
         .bearer(Some(D::HISTORY_SCOPE.as_str()))
+}
+
+/// `GET path/diff`: two moments of it.
+pub(crate) fn diff<D: Detail>(path: &str) -> Operation {
+    operation(path, &format!("{}_diff", D::NAME))
+        .docs("What differs between two moments of it, field by field.")
+        .query_parameter::<String>("from", false, "A position, or an RFC 3339 time; before everything unless said otherwise.")
+        .query_parameter::<String>("to", false, "A position, or an RFC 3339 time; now unless said otherwise.")
+        .query_parameter::<String>(
+            "axis",
+            false,
+            "`recorded` (the default): what was known at the two moments. `occurred`: what had really happened by then; \
+             both are times.",
+        )
+        .response::<Comparison>(StatusCode::OK, "The fields that differ.")
+        .problem(StatusCode::NOT_FOUND, "There is no such thing, or not for this caller, or not at one of the moments.")
+        .problem(StatusCode::CONFLICT, OUT_OF_ORDER)
+        .problem(StatusCode::GONE, ARCHIVED)
+        .problem(StatusCode::NOT_IMPLEMENTED, TOO_LARGE)
+        .bearer(Some(D::SCOPE.as_str()))
 }
 
 /// `GET path`: many things.

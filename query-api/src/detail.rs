@@ -1,7 +1,8 @@
 //! One thing by its id, now or as of a moment.
 
 use crate::as_of;
-use crate::parameters::{Moment, Parameters};
+use crate::as_of::{Row, View};
+use crate::parameters::Parameters;
 use crate::reading::{CHECKPOINT, Services, timed};
 use crate::visible::Visible;
 use axum::Json;
@@ -9,18 +10,18 @@ use axum::body::Body;
 use axum::http::header::ETAG;
 use axum::http::{HeaderMap, HeaderValue, Response, StatusCode};
 use axum::response::IntoResponse;
-use kernel::{Position, ReadModel, Scope, TenantId, Version};
+use kernel::{Position, ReadModel, Scope, Version};
 use platform::auth::Identity;
 use platform::headers::{POSITION, if_none_match};
 use platform::request_log::RequestLog;
 use platform::{Problem, headers};
 use serde::Serialize;
-use sqlx::{AssertSqlSafe, Row};
+use sqlx::{AssertSqlSafe, Row as _};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
 /// The parameters of every detail query.
-pub(crate) const PARAMETERS: &[&str] = &["min_position", "as_of"];
+pub(crate) const PARAMETERS: &[&str] = &["min_position", "as_of", "as_of_occurred"];
 
 /// A query for one row by its id.
 pub(crate) trait Detail: Send + Sync + 'static {
@@ -30,6 +31,9 @@ pub(crate) trait Detail: Send + Sync + 'static {
     const NAME: &'static str;
     /// What the actor's token must permit.
     const SCOPE: Scope;
+    /// Whether `apply` shows the truth when it gets events in the order in which they occurred. Where it does not (a
+    /// count that moves from status to status), `as_of_occurred` is refused for things that were recorded out of order.
+    const FOLDS_AS_OCCURRED: bool = false;
     /// What it must permit to see the whole history; it shows everything that ever happened to the thing.
     const HISTORY_SCOPE: Scope;
 
@@ -61,16 +65,21 @@ pub(crate) async fn answer<D: Detail>(
 ) -> Result<Response<Body>, Problem> {
     let identity = services.authorize(request_headers, D::SCOPE, D::NAME, log)?;
     let mut parameters = Parameters::parse(query)?;
-    let (min_position, moment) = (parameters.min_position()?, parameters.as_of()?);
+    let (min_position, view) = (parameters.min_position()?, View::of(&mut parameters)?);
     parameters.finish(PARAMETERS)?;
     services.wait(D::Model::NAME, min_position).await?;
     let current = current::<D>(services, &identity, id, log).await?.ok_or_else(Problem::not_found)?;
-    let found = match moment {
+    // A version that was put together as it occurred is none that a command could name.
+    let has_version = view.is_none_or(|view| view.happened.is_none());
+    let found = match view {
         None => current,
-        Some(moment) => past::<D>(services, &identity, id, &current.row, moment).await?,
+        Some(view) => {
+            let (row, position) = past::<D>(services, &identity, id, &current, view).await?;
+            Found { row: row.ok_or_else(Problem::not_found)?, position }
+        }
     };
     log.position(found.position);
-    let etag = D::version(&found.row).map(headers::etag);
+    let etag = D::version(&found.row).filter(|_| has_version).map(headers::etag);
     if let Some(etag) = &etag
         && if_none_match(request_headers, etag)
     {
@@ -114,28 +123,25 @@ pub(crate) async fn current<D: Detail>(
     Ok(Some(Found { row, position }))
 }
 
-async fn past<D: Detail>(
+/// The row as it was, and the position up to which the log was asked; `None` where it was not there yet. What the actor
+/// may not see now, or might not see then, is not found.
+pub(crate) async fn past<D: Detail>(
     services: &Services,
     identity: &Identity,
     id: Uuid,
-    row: &<D::Model as ReadModel>::Row,
-    moment: Moment,
-) -> Result<Found<<D::Model as ReadModel>::Row>, Problem> {
-    let position = as_of::position(services, moment).await?;
-    let row = at::<D>(services, identity.tenant_id, id, row, position).await?;
-    let row = row.filter(|row| D::visible(identity).permits(row)).ok_or_else(Problem::not_found)?;
-    Ok(Found { row, position })
-}
-
-async fn at<D: Detail>(
-    services: &Services,
-    tenant_id: TenantId,
-    id: Uuid,
-    row: &<D::Model as ReadModel>::Row,
-    position: Position,
-) -> Result<Option<<D::Model as ReadModel>::Row>, Problem> {
-    let events = as_of::events::<D>(services, tenant_id, &D::streams(row, id), position).await?;
-    Ok(as_of::fold::<D::Model>(&id.into(), &events))
+    current: &Found<Row<D>>,
+    view: View,
+) -> Result<(Option<Row<D>>, Position), Problem> {
+    let position = match view.known {
+        None => current.position,
+        Some(moment) => as_of::position(services, moment, current.position).await?,
+    };
+    let events = as_of::events::<D>(services, identity.tenant_id, &D::streams(&current.row, id), position).await?;
+    let row = as_of::fold::<D>(&id.into(), &events, view.happened)?;
+    match row {
+        Some(row) if !D::visible(identity).permits(&row) => Err(Problem::not_found()),
+        row => Ok((row, position)),
+    }
 }
 
 /// The view over the serving generation: `read.support_tickets`.

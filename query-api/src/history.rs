@@ -9,7 +9,6 @@ use axum::body::Body;
 use axum::http::{HeaderMap, HeaderValue, Response};
 use axum::response::IntoResponse;
 use chrono::{DateTime, Utc};
-use event_store::ReadError;
 use kernel::{Actor, CommandId, CorrelationId, EventData, EventId, Position, ReadModel, Recorded, Version};
 use platform::Problem;
 use platform::headers::POSITION;
@@ -92,8 +91,9 @@ pub(crate) async fn answer<D: Detail>(
     services.wait(D::Model::NAME, min_position).await?;
     let found = current::<D>(services, &identity, id, log).await?.ok_or_else(Problem::not_found)?;
     let streams = D::streams(&found.row, id);
-    let stored = services.log.streams(identity.tenant_id, &streams, found.position).await;
-    let entries = entries::<D>(id, stored.map_err(|error: ReadError| as_of::read_problem(&error))?)?;
+    // The read model has folded only what is on disk, so nothing here can be taken back.
+    let stored = as_of::stored(services, identity.tenant_id, &streams, found.position).await?;
+    let entries = entries::<D>(id, stored)?;
     let mut items: Vec<_> = entries.into_iter().filter(|entry| entry.position.0 > after).take(limit + 1).collect();
     let more = items.len() > limit;
     items.truncate(limit);
@@ -144,7 +144,7 @@ fn entry(event: &Recorded<EventData>) -> Result<HistoryEntry, Problem> {
 }
 
 /// The fields that differ; a thing that did not exist had `null` everywhere.
-fn changes(before: &Value, after: &Value) -> Vec<FieldChange> {
+pub(crate) fn changes(before: &Value, after: &Value) -> Vec<FieldChange> {
     let empty = serde_json::Map::new();
     let (before, after) = (before.as_object().unwrap_or(&empty), after.as_object().unwrap_or(&empty));
     let mut fields: Vec<&String> = before.keys().chain(after.keys()).collect();

@@ -6,6 +6,7 @@ mod as_of;
 mod cursor;
 mod description;
 mod detail;
+mod diff;
 mod field_sales;
 mod history;
 mod labels;

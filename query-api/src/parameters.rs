@@ -1,7 +1,7 @@
 //! Query strings: known names only, each at most once, each with an error that says what to send.
 
 use axum::http::StatusCode;
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, Datelike, Utc};
 use kernel::Position;
 use platform::Problem;
 use std::collections::HashMap;
@@ -58,16 +58,23 @@ impl Parameters {
         }
     }
 
-    /// Takes `as_of`: a position or an RFC 3339 time.
-    pub(crate) fn as_of(&mut self) -> Result<Option<Moment>, Problem> {
-        let Some(text) = self.take("as_of") else { return Ok(None) };
+    /// Takes a moment: a position or an RFC 3339 time.
+    pub(crate) fn moment(&mut self, name: &str) -> Result<Option<Moment>, Problem> {
+        let Some(text) = self.take(name) else { return Ok(None) };
         if let Ok(position) = text.parse::<i64>() {
             return Ok(Some(Moment::Position(Position(position.max(0)))));
         }
-        match DateTime::parse_from_rfc3339(&text.replace(' ', "+")) {
-            Ok(time) => Ok(Some(Moment::Time(time.to_utc()))),
-            Err(_) => Err(invalid("as_of").detail("expected a position, or a time like 2026-03-01T12:00:00Z")),
+        match time(&text) {
+            Some(time) => Ok(Some(Moment::Time(time))),
+            None => Err(invalid(name).detail("expected a position, or a time like 2026-03-01T12:00:00Z")),
         }
+    }
+
+    /// Takes an RFC 3339 time.
+    pub(crate) fn time(&mut self, name: &str) -> Result<Option<DateTime<Utc>>, Problem> {
+        let Some(text) = self.take(name) else { return Ok(None) };
+        let wrong = || invalid(name).detail("expected a time like 2026-03-01T12:00:00Z");
+        time(&text).map(Some).ok_or_else(wrong)
     }
 
     /// Refuses what nobody has taken.
@@ -77,6 +84,12 @@ impl Parameters {
             .detail(format!("there is no parameter {name:?}"))
             .remedy(format!("Use: {}.", known.join(", "))))
     }
+}
+
+/// An RFC 3339 time in the years that Postgres and JSON agree upon; a `+` may have arrived as a space.
+fn time(text: &str) -> Option<DateTime<Utc>> {
+    let time = DateTime::parse_from_rfc3339(&text.replace(' ', "+")).ok()?.to_utc();
+    (1..=9999).contains(&time.year()).then_some(time)
 }
 
 /// A parameter that cannot be used.
@@ -94,7 +107,7 @@ mod tests {
         for query in
             ["as_of=2026-03-01T12:00:00Z", "as_of=2026-03-01T13:00:00%2B01:00", "as_of=2026-03-01T13:00:00+01:00"]
         {
-            assert_eq!(Parameters::parse(Some(query)).unwrap().as_of().unwrap(), Some(expected), "{query}");
+            assert_eq!(Parameters::parse(Some(query)).unwrap().moment("as_of").unwrap(), Some(expected), "{query}");
         }
     }
 
@@ -104,7 +117,7 @@ mod tests {
             let read = |query| -> Result<(), Problem> {
                 let mut parameters = Parameters::parse(Some(query))?;
                 parameters.min_position()?;
-                parameters.as_of()?;
+                parameters.moment("as_of")?;
                 parameters.finish(&["min_position", "as_of"])
             };
             read(query).map_or_else(|problem| problem.code().to_owned(), |()| "ok".into())

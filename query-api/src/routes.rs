@@ -2,6 +2,7 @@
 
 use crate::description;
 use crate::detail::{self, Detail};
+use crate::diff;
 use crate::history;
 use crate::labels;
 use crate::list::{self, List};
@@ -38,7 +39,8 @@ impl QueryRoutes {
         Self { prefix, ..Self::default() }
     }
 
-    /// `GET path` answers one thing, now or `as_of`; `GET path/history` everything that happened to it.
+    /// `GET path` answers one thing, now or `as_of`; `GET path/history` everything that happened to it; `GET path/diff`
+    /// what two moments of it differ in.
     pub(crate) fn detail<D: Detail>(self, path: &str) -> Self {
         let answer = get(
             |services: State<Arc<Services>>, path: Path, headers: HeaderMap, uri: Uri, log: RequestLog| async move {
@@ -52,11 +54,15 @@ impl QueryRoutes {
                 answer.await.unwrap_or_else(Problem::into_response)
             },
         );
-        self.add(path, answer, description::detail::<D>).add(
-            &format!("{path}/history"),
-            history,
-            description::history::<D>,
-        )
+        let diff = get(
+            |services: State<Arc<Services>>, path: Path, headers: HeaderMap, uri: Uri, log: RequestLog| async move {
+                let answer = async { diff::answer::<D>(&services, &headers, id(&path)?, uri.query(), &log).await };
+                answer.await.unwrap_or_else(Problem::into_response)
+            },
+        );
+        self.add(path, answer, description::detail::<D>)
+            .add(&format!("{path}/history"), history, description::history::<D>)
+            .add(&format!("{path}/diff"), diff, description::diff::<D>)
     }
 
     /// `GET path` answers many things, a page at a time; a parameter in the path names the thing that they belong to.

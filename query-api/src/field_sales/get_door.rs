@@ -12,6 +12,8 @@ pub(crate) struct GetDoor;
 impl Detail for GetDoor {
     type Model = Doors;
     const NAME: &'static str = "field_sales.get_door";
+    /// Visits come from devices that were offline: a door is what the visit that really was the last one left.
+    const FOLDS_AS_OCCURRED: bool = true;
     const SCOPE: Scope = Scope::new("field_sales.building:read");
     const HISTORY_SCOPE: Scope = Scope::new("field_sales.building:read");
 

@@ -2,6 +2,7 @@
 
 mod field_sales;
 mod messaging;
+mod moments;
 mod reading;
 mod support;
 mod surface;
