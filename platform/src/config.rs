@@ -210,6 +210,9 @@ pub struct LimitArgs {
     /// Longest time for requests to end after a signal to stop, in seconds.
     #[arg(long, env = "SILLAGE_DRAIN_TIMEOUT_S", value_name = "S", default_value_t = 10)]
     pub drain_timeout_s: u64,
+    /// Proxies of yours that every request passes; the caller's address is that many from the right in X-Forwarded-For.
+    #[arg(long, env = "SILLAGE_PROXIES", value_name = "N", default_value_t = 0)]
+    pub proxies: u8,
 }
 
 impl LimitArgs {
@@ -233,6 +236,7 @@ impl LimitArgs {
             limits: self.limits(),
             log_requests: log.log_requests,
             slow: Duration::from_millis(log.slow_request_ms),
+            proxies: self.proxies,
         }
     }
 
@@ -245,6 +249,7 @@ impl LimitArgs {
         findings.within("SILLAGE_REQUEST_TIMEOUT_S", self.request_timeout_s, 1, 300);
         findings.within("SILLAGE_KEEP_ALIVE_S", self.keep_alive_s, 1, 3600);
         findings.within("SILLAGE_DRAIN_TIMEOUT_S", self.drain_timeout_s, 0, 300);
+        findings.within("SILLAGE_PROXIES", u64::from(self.proxies), 0, 8);
         findings.0
     }
 }

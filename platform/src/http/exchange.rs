@@ -2,6 +2,7 @@
 
 use super::Limits;
 use super::body::{BoundedBody, too_large};
+use super::client_address::ClientAddress;
 use super::pace::Pace;
 use crate::headers::CORRELATION_ID;
 use crate::problem::{PROBLEM_JSON, Problem};
@@ -19,6 +20,7 @@ use hyper::body::{Body as HttpBody, Frame, Incoming, SizeHint};
 use std::any::Any;
 use std::convert::Infallible;
 use std::future::poll_fn;
+use std::net::IpAddr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::{Pin, pin};
 use std::sync::Arc;
@@ -43,12 +45,14 @@ pub(super) struct Exchanges {
     pub(super) limits: Limits,
     pub(super) recorder: RequestRecorder,
     pub(super) in_flight: AtomicUsize,
+    pub(super) proxies: u8,
 }
 
 impl Exchanges {
     pub(super) async fn answer(
         &self,
-        request: Request<Incoming>,
+        mut request: Request<Incoming>,
+        peer: IpAddr,
         pace: &Arc<Pace>,
     ) -> Result<Response<Body>, Infallible> {
         pace.exchange_begins();
@@ -60,6 +64,8 @@ impl Exchanges {
             began: Instant::now(),
             ended: false,
         };
+        let address = ClientAddress::of(peer, request.headers(), self.proxies);
+        request.extensions_mut().insert(address);
         let busy = self.in_flight.fetch_add(1, Ordering::Relaxed);
         let mut response = if busy >= self.limits.in_flight {
             overloaded().into_response()

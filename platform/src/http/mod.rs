@@ -2,6 +2,7 @@
 //! cut off, and so that a stop drops no request that is being worked on.
 
 mod body;
+mod client_address;
 mod exchange;
 mod pace;
 
@@ -9,6 +10,7 @@ mod pace;
 mod tests;
 
 pub use body::{Payload, read_body};
+pub use client_address::{ClientAddress, Network};
 
 use crate::request_log::{LogRequests, RequestRecorder};
 use axum::Router;
@@ -17,6 +19,7 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use pace::{Pace, PacedStream};
+use std::net::IpAddr;
 use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
@@ -77,11 +80,18 @@ pub struct Settings {
     pub log_requests: LogRequests,
     /// From when on a request counts as slow.
     pub slow: Duration,
+    /// How many proxies of ours every request passes. Too high, and callers choose their address themselves.
+    pub proxies: u8,
 }
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { limits: Limits::default(), log_requests: LogRequests::default(), slow: Duration::from_millis(500) }
+        Self {
+            limits: Limits::default(),
+            log_requests: LogRequests::default(),
+            slow: Duration::from_millis(500),
+            proxies: 0,
+        }
     }
 }
 
@@ -105,11 +115,12 @@ pub async fn serve(listener: TcpListener, router: Router, settings: Settings, sh
         limits,
         recorder: RequestRecorder::new(settings.log_requests, settings.slow),
         in_flight: AtomicUsize::new(0),
+        proxies: settings.proxies,
     });
     let slots = Arc::new(Semaphore::new(limits.connections));
     let mut connections = JoinSet::new();
-    while let Some((stream, slot)) = next(&listener, &slots, &shutdown).await {
-        connections.spawn(converse(stream, Arc::clone(&exchanges), shutdown.clone(), slot));
+    while let Some((stream, peer, slot)) = next(&listener, &slots, &shutdown).await {
+        connections.spawn(converse(stream, peer, Arc::clone(&exchanges), shutdown.clone(), slot));
         while connections.try_join_next().is_some() {}
     }
     // From here on the kernel refuses new connections.
@@ -122,12 +133,12 @@ async fn next(
     listener: &TcpListener,
     slots: &Arc<Semaphore>,
     shutdown: &CancellationToken,
-) -> Option<(TcpStream, OwnedSemaphorePermit)> {
+) -> Option<(TcpStream, IpAddr, OwnedSemaphorePermit)> {
     let accept = async {
         let slot = Arc::clone(slots).acquire_owned().await.ok()?;
         loop {
             match listener.accept().await {
-                Ok((stream, _)) => return Some((stream, slot)),
+                Ok((stream, peer)) => return Some((stream, peer.ip(), slot)),
                 Err(error) if caller_is_gone(&error) => {}
                 Err(error) => {
                     // Out of file descriptors, most likely: they come back when connections end.
@@ -152,6 +163,7 @@ fn caller_is_gone(error: &std::io::Error) -> bool {
 /// One connection, from its first byte to its last.
 async fn converse(
     stream: TcpStream,
+    peer: IpAddr,
     exchanges: Arc<Exchanges>,
     shutdown: CancellationToken,
     slot: OwnedSemaphorePermit,
@@ -164,7 +176,7 @@ async fn converse(
     let service = service_fn(move |request| {
         let exchanges = Arc::clone(&exchanges);
         let pace = Arc::clone(&pace);
-        async move { exchanges.answer(request, &pace).await }
+        async move { exchanges.answer(request, peer, &pace).await }
     });
     let connection = http1::Builder::new()
         // The paced stream does this better: hyper's timeout would also end a quiet keep-alive connection

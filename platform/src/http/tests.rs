@@ -374,3 +374,11 @@ async fn headers_are_bounded() {
     let many = running.send(&format!("GET /\r\n{}", "x: y\r\n".repeat(200)), "").await;
     assert!(matches!(many.status, 431 | 0), "{many:?}");
 }
+
+#[tokio::test]
+async fn a_handler_knows_the_address() {
+    let router = Router::new().route("/", get(|address: ClientAddress| async move { address.0.to_string() }));
+    let direct = start(router.clone(), Limits::default()).await;
+    assert_eq!(direct.send("GET /\r\nx-forwarded-for: 192.0.2.7\r\n", "").await.body, "127.0.0.1");
+    direct.stop().await;
+}
