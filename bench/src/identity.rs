@@ -49,6 +49,8 @@ impl Identities {
             tenant: TENANT,
             kind: ActorKind::User,
             on_behalf_of: None,
+            sid: None,
+            roles: Vec::new(),
             scopes: SCOPES.iter().chain(more).copied().collect(),
             exp: now + 24 * 3_600,
             iat: now,

@@ -52,6 +52,8 @@ pub fn issue(key: &LocalKey, audience: &Audience, grant: &Grant) -> Result<Strin
         tenant: grant.tenant_id,
         kind: ActorKind::User,
         on_behalf_of: None,
+        sid: None,
+        roles: Vec::new(),
         scopes: grant.scopes.clone(),
         exp: (now + grant.ttl.0).timestamp(),
         iat: now.timestamp(),

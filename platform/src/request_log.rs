@@ -320,6 +320,8 @@ mod tests {
             log.caller(&Identity {
                 tenant_id: TenantId(Uuid::from_u128(1)),
                 actor: Actor::user(ActorId(Uuid::from_u128(2))),
+                sid: None,
+                roles: Arc::new([]),
                 scopes: kernel::Scopes::default(),
                 expires_at: chrono::Utc::now(),
                 token_id: "t".into(),

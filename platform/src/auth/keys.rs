@@ -9,8 +9,14 @@ use std::path::{Path, PathBuf};
 const ED25519_BYTES: usize = 32;
 
 /// Ed25519 public keys by key id. Several at once let keys rotate without a cut.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct KeySet(HashMap<String, DecodingKey>);
+
+impl std::fmt::Debug for KeySet {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_set().entries(self.ids()).finish()
+    }
+}
 
 /// Why a key set was not accepted.
 #[derive(Debug, thiserror::Error)]
@@ -66,6 +72,22 @@ impl KeySet {
             keys.insert(kid, key);
         }
         if keys.is_empty() { Err(KeySetError::Empty) } else { Ok(Self(keys)) }
+    }
+
+    /// No key at all: no token is accepted.
+    pub fn none() -> Self {
+        Self(HashMap::new())
+    }
+
+    /// These and those.
+    pub fn and(mut self, others: &Self) -> Self {
+        self.0.extend(others.0.iter().map(|(kid, key)| (kid.clone(), key.clone())));
+        self
+    }
+
+    /// The ids of the keys.
+    pub fn ids(&self) -> impl Iterator<Item = &str> {
+        self.0.keys().map(String::as_str)
     }
 
     pub(super) fn find(&self, kid: &str) -> Option<&DecodingKey> {

@@ -2,14 +2,18 @@
 
 mod keys;
 pub mod link_token;
+mod live_trust;
 mod signer;
 mod verifier;
 
+#[cfg(any(test, feature = "attacks"))]
+pub mod attacks;
 #[cfg(test)]
-mod attacks;
+mod tests;
 
 pub use keys::{KeySet, KeySetError};
 pub use link_token::{Link, LinkError, LinkKey, Purpose};
+pub use live_trust::{LiveTrust, MAX_AGE, Revoked};
 pub use signer::{Signer, SignerError};
 pub use verifier::{AuthError, Verifier};
 
@@ -19,6 +23,8 @@ use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use chrono::{DateTime, Utc};
 use kernel::{Actor, ActorId, ActorKind, Scope, Scopes, TenantId};
 use serde::{Deserialize, Serialize};
+use std::sync::Arc;
+use uuid::Uuid;
 
 /// The `typ` of an access token; keeps refresh tokens and others out.
 pub const TOKEN_TYPE: &str = "at+jwt";
@@ -45,6 +51,12 @@ pub struct Claims {
     /// In whose name, where that is somebody else.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub on_behalf_of: Option<ActorId>,
+    /// Which family of tokens it belongs to: everything that followed from one sign-in ends together.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sid: Option<Uuid>,
+    /// As what the actor belongs to the tenant; what that permits is in the scopes.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub roles: Vec<String>,
     /// What it permits; the `scope` claim of RFC 8693, names with spaces between.
     #[serde(rename = "scope", with = "scope_claim")]
     pub scopes: Scopes,
@@ -55,7 +67,7 @@ pub struct Claims {
     /// Before when it must not be used, Unix seconds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub nbf: Option<i64>,
-    /// Which token this is.
+    /// Which token this is. Where it is a UUIDv7 its time is the moment of issue, to the millisecond.
     pub jti: String,
 }
 
@@ -80,6 +92,10 @@ pub struct Identity {
     pub tenant_id: TenantId,
     /// Who acts.
     pub actor: Actor,
+    /// Which family of tokens it belongs to.
+    pub sid: Option<Uuid>,
+    /// As what the actor belongs to the tenant.
+    pub roles: Arc<[Box<str>]>,
     /// What the token permits.
     pub scopes: Scopes,
     /// When the token ends; open connections must end with it.
@@ -121,9 +137,13 @@ pub fn bearer(headers: &HeaderMap) -> Result<&str, AuthError> {
     }
 }
 
-/// 401 `unauthenticated`: the same bytes whatever was wrong, so that an attacker learns nothing.
+/// 401 `unauthenticated`: the same bytes whatever was wrong, so that an attacker learns nothing. 503 where no token can
+/// be judged now.
 impl From<AuthError> for Problem {
-    fn from(_: AuthError) -> Self {
+    fn from(error: AuthError) -> Self {
+        if error == AuthError::Unknowable {
+            return Self::unavailable("Tokens cannot be checked now", 1).because(&error);
+        }
         Self::new(StatusCode::UNAUTHORIZED, "unauthenticated", "A valid access token is needed")
             .remedy("Send Authorization: Bearer <access token>; get a new token if yours has ended.")
             .header(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer realm=\"sillage\""))

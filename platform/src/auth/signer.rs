@@ -2,6 +2,8 @@
 
 use super::{Claims, TOKEN_TYPE};
 use aws_lc_rs::signature::{Ed25519KeyPair, KeyPair as _};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use jsonwebtoken::jwk::{Jwk, PublicKeyUse, ThumbprintHash};
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header};
 use std::io::Write as _;
@@ -122,7 +124,13 @@ impl Signer {
         jsonwebtoken::encode(&header, claims, &self.key).map_err(SignerError::Signing)
     }
 
-    #[cfg(test)]
+    /// The 32 bytes of the public key.
+    pub fn public_key(&self) -> Vec<u8> {
+        let key = DecodingKey::from_jwk(&self.public).ok();
+        key.and_then(|key| key.try_get_as_bytes().map(<[u8]>::to_vec).ok()).unwrap_or_default()
+    }
+
+    #[cfg(any(test, feature = "attacks"))]
     pub(super) fn sign_raw(&self, message: &str) -> String {
         jsonwebtoken::crypto::sign(message.as_bytes(), &self.key, Algorithm::EdDSA).unwrap()
     }
@@ -140,43 +148,15 @@ fn file_error(operation: &'static str, path: &Path, source: std::io::Error) -> S
 
 /// PEM of a PKCS#8 document (RFC 7468): base64 in lines of 64.
 fn pem_of(der: &[u8]) -> String {
-    let encoded = base64(der, *b"+/", true);
+    let encoded = STANDARD.encode(der);
     let lines: Vec<&str> =
         encoded.as_bytes().chunks(64).map(|line| std::str::from_utf8(line).unwrap_or_default()).collect();
     format!("-----BEGIN PRIVATE KEY-----\n{}\n-----END PRIVATE KEY-----\n", lines.join("\n"))
 }
 
-/// Base64 with these two last characters (RFC 4648).
-pub(super) fn base64(bytes: &[u8], last_two: [u8; 2], padded: bool) -> String {
-    const FIRST: &[u8; 62] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
-    let mut text = String::with_capacity(bytes.len().div_ceil(3) * 4);
-    for chunk in bytes.chunks(3) {
-        let group =
-            chunk.iter().enumerate().fold(0_usize, |group, (at, byte)| group | usize::from(*byte) << (16 - 8 * at));
-        for at in 0..4 {
-            let six = group >> (18 - 6 * at) & 63;
-            if at <= chunk.len() {
-                text.push(char::from(if six < 62 { FIRST[six] } else { last_two[six - 62] }));
-            } else if padded {
-                text.push('=');
-            }
-        }
-    }
-    text
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn base64_is_that_of_the_rfc() {
-        let rfc = ["", "Zg==", "Zm8=", "Zm9v", "Zm9vYg==", "Zm9vYmE=", "Zm9vYmFy"];
-        for (length, expected) in rfc.iter().enumerate() {
-            assert_eq!(base64(&b"foobar"[..length], *b"+/", true), *expected);
-        }
-        assert_eq!(base64(&[0xfb, 0xff], *b"-_", false), "-_8");
-    }
 
     #[test]
     fn a_saved_key_is_the_same_key_and_private() {

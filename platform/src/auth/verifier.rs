@@ -1,12 +1,15 @@
 //! Decides whether a token is good. Once per token: the answer is kept until the token ends.
 
+use super::live_trust::{LiveTrust, Standing};
 use super::{Claims, Identity, KeySet, LEEWAY_S, MAX_TOKEN_BYTES, TOKEN_TYPE, bearer};
+use aws_lc_rs::digest;
 use axum::http::HeaderMap;
 use chrono::{DateTime, Utc};
 use jsonwebtoken::{Algorithm, Header, Validation};
 use kernel::Actor;
 use moka::sync::Cache;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::Arc;
+use uuid::Uuid;
 
 /// How many verified tokens are kept. Beyond that the least used one is verified again.
 const CACHED_TOKENS: u64 = 10_000;
@@ -32,25 +35,50 @@ pub enum AuthError {
     /// It has ended, or has not begun.
     #[error("the token is not valid at this time")]
     Expired,
+    /// It was taken back before its time.
+    #[error("the token was revoked")]
+    Revoked,
+    /// What was taken back is not known now: nothing can be said about any token.
+    #[error("keys and revocations were not renewed for too long")]
+    Unknowable,
 }
 
 /// Verifies tokens of one issuer for one audience.
 pub struct Verifier {
-    keys: RwLock<KeySet>,
+    trust: Arc<LiveTrust>,
     validation: Validation,
-    verified: Cache<Box<str>, Arc<Identity>>,
+    /// By the SHA-256 of the token, so that no token is kept.
+    verified: Cache<[u8; 32], Proven>,
+}
+
+/// What a signature has proven; how it stands with what was taken back is asked each time.
+#[derive(Clone)]
+struct Proven {
+    identity: Arc<Identity>,
+    kid: Arc<str>,
+    issued_at: DateTime<Utc>,
 }
 
 impl Verifier {
     /// Accepts tokens that these keys signed, with exactly this `iss` and this `aud`.
     pub fn new(keys: KeySet, issuer: &str, audience: &str) -> Self {
+        Self::live(Arc::new(LiveTrust::fixed(keys)), issuer, audience)
+    }
+
+    /// The same with keys that come and go, and tokens that are taken back.
+    pub fn live(trust: Arc<LiveTrust>, issuer: &str, audience: &str) -> Self {
         let mut validation = Validation::new(Algorithm::EdDSA);
         validation.set_issuer(&[issuer]);
         validation.set_audience(&[audience]);
         validation.set_required_spec_claims(&["exp", "iss", "aud", "sub"]);
         validation.leeway = LEEWAY_S.unsigned_abs();
         validation.validate_nbf = true;
-        Self { keys: RwLock::new(keys), validation, verified: Cache::new(CACHED_TOKENS) }
+        Self { trust, validation, verified: Cache::new(CACHED_TOKENS) }
+    }
+
+    /// What it goes by.
+    pub const fn trust(&self) -> &Arc<LiveTrust> {
+        &self.trust
     }
 
     /// Who calls, from the `Authorization` header.
@@ -61,39 +89,47 @@ impl Verifier {
         self.verify(bearer(headers)?)
     }
 
-    /// Whose token this is. A known one costs a look-up and a look at the clock.
+    /// Whose token this is. A known one costs a hash, a few look-ups and a look at the clock.
     ///
     /// # Errors
     /// Why it is not good.
     pub fn verify(&self, token: &str) -> Result<Arc<Identity>, AuthError> {
-        let now = Utc::now();
-        if let Some(identity) = self.verified.get(token) {
-            return if ended(&identity, now) { Err(AuthError::Expired) } else { Ok(identity) };
+        if token.len() > MAX_TOKEN_BYTES {
+            return Err(AuthError::Malformed);
         }
-        // Held until the answer is kept, so that an answer by a removed key cannot outlive its removal.
-        let keys = self.keys.read().unwrap_or_else(PoisonError::into_inner);
-        let identity = Arc::new(self.verify_signed(&keys, token, now)?);
-        self.verified.insert(token.into(), Arc::clone(&identity));
-        Ok(identity)
+        let now = Utc::now();
+        let hash = sha256(token);
+        let proven = match self.verified.get(&hash) {
+            Some(proven) if ended(&proven.identity, now) => return Err(AuthError::Expired),
+            Some(proven) => proven,
+            None => {
+                let proven = self.verify_signed(token, now)?;
+                self.verified.insert(hash, proven.clone());
+                proven
+            }
+        };
+        // A kept answer cannot outlive its key, nor what was taken back.
+        match self.trust.standing(&proven.kid, &proven.identity, proven.issued_at) {
+            Standing::Good => Ok(proven.identity),
+            Standing::UnknownKey => Err(AuthError::UnknownKey),
+            Standing::Revoked => Err(AuthError::Revoked),
+            Standing::Stale => Err(AuthError::Unknowable),
+        }
     }
 
-    /// Takes other keys from now on; what the old ones had proven is forgotten.
-    pub fn replace_keys(&self, keys: KeySet) {
-        let mut current = self.keys.write().unwrap_or_else(PoisonError::into_inner);
-        *current = keys;
-        self.verified.invalidate_all();
-    }
-
-    fn verify_signed(&self, keys: &KeySet, token: &str, now: DateTime<Utc>) -> Result<Identity, AuthError> {
-        if token.len() > MAX_TOKEN_BYTES || token.bytes().filter(|byte| *byte == b'.').count() != 2 {
+    fn verify_signed(&self, token: &str, now: DateTime<Utc>) -> Result<Proven, AuthError> {
+        if token.bytes().filter(|byte| *byte == b'.').count() != 2 {
             return Err(AuthError::Malformed);
         }
         let header = jsonwebtoken::decode_header(token).map_err(|_| AuthError::Malformed)?;
         let kid = acceptable_kid(&header).ok_or(AuthError::Header)?;
-        let key = keys.find(kid).ok_or(AuthError::UnknownKey)?;
+        let Some(key) = self.trust.key(kid) else {
+            return Err(if self.trust.is_current() { AuthError::UnknownKey } else { AuthError::Unknowable });
+        };
         let claims =
-            jsonwebtoken::decode::<Claims>(token, key, &self.validation).map_err(|error| refusal(&error))?.claims;
-        identity(claims, now)
+            jsonwebtoken::decode::<Claims>(token, &key, &self.validation).map_err(|error| refusal(&error))?.claims;
+        let issued_at = issued_at(&claims).ok_or(AuthError::Invalid)?;
+        Ok(Proven { identity: Arc::new(identity(claims, now)?), kid: kid.into(), issued_at })
     }
 }
 
@@ -121,11 +157,30 @@ fn identity(claims: Claims, now: DateTime<Utc>) -> Result<Identity, AuthError> {
     let identity = Identity {
         tenant_id: claims.tenant,
         actor: Actor { kind: claims.kind, id: claims.sub, on_behalf_of: claims.on_behalf_of },
+        sid: claims.sid,
+        roles: claims.roles.into_iter().map(String::into_boxed_str).collect(),
         scopes: claims.scopes,
         expires_at: DateTime::from_timestamp(claims.exp, 0).ok_or(AuthError::Invalid)?,
         token_id: claims.jti.into(),
     };
     if ended(&identity, now) { Err(AuthError::Expired) } else { Ok(identity) }
+}
+
+/// To the millisecond where the `jti` says it, else to the second.
+fn issued_at(claims: &Claims) -> Option<DateTime<Utc>> {
+    let of_id =
+        Uuid::try_parse(&claims.jti).ok().filter(|id| id.get_version_num() == 7).and_then(|id| id.get_timestamp());
+    let seconds = DateTime::from_timestamp(claims.iat, 0)?;
+    let Some((id_seconds, nanos)) = of_id.map(|timestamp| timestamp.to_unix()) else { return Some(seconds) };
+    let precise = DateTime::from_timestamp(i64::try_from(id_seconds).ok()?, nanos)?;
+    // The id only makes the time of issue more precise, it does not change it.
+    Some(if precise.timestamp() == claims.iat { precise } else { seconds })
+}
+
+fn sha256(token: &str) -> [u8; 32] {
+    let mut hash = [0; 32];
+    hash.copy_from_slice(digest::digest(&digest::SHA256, token.as_bytes()).as_ref());
+    hash
 }
 
 fn ended(identity: &Identity, now: DateTime<Utc>) -> bool {

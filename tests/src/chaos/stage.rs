@@ -148,6 +148,8 @@ impl Stage {
             tenant: TenantId(tenant_id),
             kind: ActorKind::User,
             on_behalf_of: None,
+            sid: None,
+            roles: Vec::new(),
             scopes: cli::tokens::all_scopes().into_iter().collect(),
             exp: now + 24 * 3_600,
             iat: now,

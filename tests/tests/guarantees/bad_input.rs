@@ -142,6 +142,8 @@ async fn every_bad_token_gets_the_same_401_on_every_route() {
             tenant: stage.tenant,
             kind: ActorKind::User,
             on_behalf_of: None,
+            sid: None,
+            roles: Vec::new(),
             scopes: cli::tokens::all_scopes().into_iter().collect(),
             exp: now + 3_600,
             iat: now - 7_200,
