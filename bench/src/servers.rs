@@ -76,7 +76,7 @@ impl Bench {
         connection.close().await?;
         let (server, _) = self.servers.database_url.rsplit_once('/').ok_or("the URL names no database")?;
         let url = format!("{server}/{name}");
-        let pool = event_store::schema::connect(&url, "bench", 8).await?;
+        let pool = event_store::schema::connect(&url, "bench", event_store::Role::Owner, 8).await?;
         event_store::schema::check_server(&pool, false).await?;
         event_store::schema::migrate(&pool, event_store::schema::PARTITION_SIZE).await?;
         // Nobody pays for the pages that others have changed, and used segments of the log are there to be used again.

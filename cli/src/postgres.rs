@@ -2,10 +2,11 @@
 
 use crate::failure::{Exit, Failure};
 use crate::terminal::Progress;
+use event_store::Role;
 use event_store::schema::{self, SchemaError};
 use platform::config::DatabaseArgs;
-use sqlx::PgPool;
 use sqlx::postgres::PgPoolOptions;
+use sqlx::{PgPool, Row};
 use std::time::{Duration, Instant};
 
 /// How many connections a process has, and how long one is waited for.
@@ -70,9 +71,8 @@ impl Database {
         let began = Instant::now();
         let mut told = false;
         loop {
-            let known = sqlx::query_scalar::<_, bool>(
-                "select to_regclass('log.head') is not null and to_regclass('projection.projections') is not null",
-            );
+            let known =
+                sqlx::query_scalar::<_, bool>("select to_regprocedure('log.wall(regclass,text,text)') is not null");
             if matches!(known.fetch_one(&self.checked).await, Ok(true)) {
                 return Ok(());
             }
@@ -87,9 +87,31 @@ impl Database {
         }
     }
 
-    /// A pool of connections, made when they are needed.
-    pub fn pool(&self, application: &str, connections: u32, wait: Duration) -> PgPool {
-        let session = (*self.checked.connect_options()).clone().application_name(application);
+    /// Checks that the login may work as these roles: a session that may not would only fail when it is needed.
+    ///
+    /// # Errors
+    /// It may not, or Postgres does not answer.
+    pub async fn check_roles(&self, roles: &[Role]) -> Result<(), Failure> {
+        let names: Vec<&str> = roles.iter().filter_map(|role| role.name()).collect();
+        let missing = sqlx::query(
+            "select name, current_user::text from unnest($1::text[]) as name where not exists (select from pg_roles \
+             where rolname = name and pg_has_role(current_user, rolname, \
+             case when current_setting('server_version_num')::int >= 160000 then 'SET' else 'MEMBER' end))",
+        );
+        let missing = missing
+            .bind(names)
+            .fetch_optional(&self.checked)
+            .await
+            .map_err(|error| Failure::failed("the roles of the login cannot be read").because(error))?;
+        let Some(row) = missing else { return Ok(()) };
+        let (role, login): (&str, &str) = (row.get(0), row.get(1));
+        Err(Failure::new(Exit::NoServers, format!("{login} may not work as {role}"))
+            .remedy(format!("As an administrator of Postgres: grant {role} to \"{login}\"")))
+    }
+
+    /// A pool of connections that work as `role`, made when they are needed.
+    pub fn pool(&self, application: &str, role: Role, connections: u32, wait: Duration) -> PgPool {
+        let session = role.assume((*self.checked.connect_options()).clone().application_name(application));
         // None is kept open without need: an idle process stays idle.
         self.pool_options().max_connections(connections).acquire_timeout(wait).connect_lazy_with(session)
     }
@@ -108,7 +130,7 @@ async fn connect(url: &str, patience: Duration, progress: &Progress) -> Result<P
     let began = Instant::now();
     let mut told: Option<Instant> = None;
     loop {
-        let error = match schema::connect(url, "sillage-probe", 1).await {
+        let error = match schema::connect(url, "sillage-probe", Role::Owner, 1).await {
             Ok(pool) => return Ok(pool),
             Err(error) => error,
         };

@@ -9,7 +9,7 @@ use axum::response::Redirect;
 use axum::routing::get;
 use event_store::jetstream::MirrorOptions;
 use event_store::relay::RelayState;
-use event_store::{Appender, Log, Relay, States, Tail, append::AppenderOptions};
+use event_store::{Appender, Log, Relay, Role, States, Tail, append::AppenderOptions};
 use kernel::Position;
 use platform::admin::{self, Check, Needed, Readiness};
 use platform::auth::{KeySet, Verifier};
@@ -26,6 +26,8 @@ use tokio_util::sync::CancellationToken;
 
 /// States of aggregates that a process keeps in memory.
 const STATES: u64 = 100_000;
+/// For the relay, and for partitions that are made ahead of need.
+const ENGINE_CONNECTIONS: u32 = 2;
 /// How long the projector and the relay may take to finish what is in hand.
 const WORKERS_STOP: Duration = Duration::from_secs(5);
 
@@ -115,8 +117,9 @@ impl Process {
         reason.unwrap_or_default()
     }
 
-    fn pool(&mut self, name: &'static str, connections: u32) -> PgPool {
-        let pool = self.shared.database.pool(&format!("sillage-{name}"), connections, self.shared.connections.wait);
+    fn pool(&mut self, name: &'static str, role: Role, connections: u32) -> PgPool {
+        let wait = self.shared.connections.wait;
+        let pool = self.shared.database.pool(&format!("sillage-{name}"), role, connections, wait);
         self.pools.push((name, pool.clone()));
         pool
     }
@@ -126,11 +129,11 @@ impl Process {
     /// # Errors
     /// The database URL is malformed, or the description cannot be written.
     pub fn command_api(&mut self, listener: TcpListener, trust: &Trust) -> Result<(), Failure> {
-        let pool = self.pool("write", self.shared.connections.write);
-        let log = Log::new(pool.clone());
-        let appender = appender(&self.shared.database.url, pool)?;
+        let log = Log::new(self.pool("write", Role::Tenant, self.shared.connections.write));
+        let engine = self.pool("engine", Role::Engine, ENGINE_CONNECTIONS);
+        let appender = appender(&self.shared.database.url, engine.clone())?;
         if let Some(nats_url) = self.shared.nats_url.clone() {
-            self.relay_of(log.clone(), &nats_url, appender.committed());
+            self.relay_of(Log::new(engine), &nats_url, appender.committed());
         }
         let router = command_router(trust, &appender, &log);
         self.api(listener, router, &command_api::openapi())
@@ -141,7 +144,7 @@ impl Process {
     /// # Errors
     /// The description cannot be written.
     pub fn query_api(&mut self, listener: TcpListener, trust: &Trust) -> Result<(), Failure> {
-        let pool = self.pool("read", self.shared.connections.read);
+        let pool = self.pool("read", Role::Tenant, self.shared.connections.read);
         let services = query_api::Services::new(trust.verifier(), pool);
         self.api(listener, query_api::router(Arc::new(services)), &query_api::openapi())
     }
@@ -177,7 +180,7 @@ impl Process {
 
     /// A relay that looks at the log twice a second, for processes that append elsewhere.
     pub fn relay(&mut self, nats_url: &str) {
-        let log = Log::new(self.pool("relay", 2));
+        let log = Log::new(self.pool("relay", Role::Engine, ENGINE_CONNECTIONS));
         let (bell, doorbell) = watch::channel(Position::ZERO);
         // The relay takes a bell without a ringer for one that always rings.
         let working = self.working.clone();
@@ -217,7 +220,8 @@ impl Process {
     /// # Errors
     /// Postgres does not answer.
     pub async fn project(&mut self) -> Result<(), Failure> {
-        let log = Log::new(self.pool("project", self.shared.connections.write));
+        // It makes tables, so the login's own rights; what it folds it writes as the engine.
+        let log = Log::new(self.pool("project", Role::Owner, self.shared.connections.write));
         let tail = Tail::start(log, self.shared.nats_url.clone(), self.working.clone())
             .await
             .map_err(|error| Failure::failed("the log cannot be followed").because(error))?;

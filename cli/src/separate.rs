@@ -9,6 +9,7 @@ use crate::node::url_of;
 use crate::postgres::Database;
 use crate::process::{Process, Shared, Trust};
 use crate::terminal::Progress;
+use event_store::Role;
 use platform::auth::KeySet;
 use platform::config::AuthArgs;
 use std::net::SocketAddr;
@@ -17,7 +18,8 @@ use tokio_util::sync::CancellationToken;
 
 pub(crate) async fn command_api(arguments: &CommandApi) -> Result<(), Failure> {
     let findings = [arguments.listen.check(), arguments.auth.check()].concat();
-    let begun = Begun::begin(&arguments.common, findings, arguments.listen.admin_listen).await?;
+    let begun =
+        Begun::begin(&arguments.common, findings, arguments.listen.admin_listen, &[Role::Engine, Role::Tenant]).await?;
     let listener = exactly("the command API", arguments.listen.listen, "--listen").await?;
     let trust = trust(&arguments.auth, &arguments.common)?;
     let url = url_of(&listener)?;
@@ -26,7 +28,7 @@ pub(crate) async fn command_api(arguments: &CommandApi) -> Result<(), Failure> {
 
 pub(crate) async fn query_api(arguments: &QueryApi) -> Result<(), Failure> {
     let findings = [arguments.listen.check(), arguments.auth.check()].concat();
-    let begun = Begun::begin(&arguments.common, findings, arguments.listen.admin_listen).await?;
+    let begun = Begun::begin(&arguments.common, findings, arguments.listen.admin_listen, &[Role::Tenant]).await?;
     let listener = exactly("the query API", arguments.listen.listen, "--listen").await?;
     let trust = trust(&arguments.auth, &arguments.common)?;
     let url = url_of(&listener)?;
@@ -34,12 +36,12 @@ pub(crate) async fn query_api(arguments: &QueryApi) -> Result<(), Failure> {
 }
 
 pub(crate) async fn projector(arguments: &ProjectorProcess) -> Result<(), Failure> {
-    let begun = Begun::begin(&arguments.common, Vec::new(), arguments.admin_listen).await?;
+    let begun = Begun::begin(&arguments.common, Vec::new(), arguments.admin_listen, &[Role::Engine]).await?;
     begun.run(true, "the projector", async |process| process.project().await).await
 }
 
 pub(crate) async fn relay(arguments: &RelayProcess) -> Result<(), Failure> {
-    let begun = Begun::begin(&arguments.common, Vec::new(), arguments.admin_listen).await?;
+    let begun = Begun::begin(&arguments.common, Vec::new(), arguments.admin_listen, &[Role::Engine]).await?;
     let Some(nats_url) = begun.shared.nats_url.clone() else {
         return Err(Failure::new(Exit::NoServers, "there is no NATS to relay to").remedy("Set NATS_URL."));
     };
@@ -59,7 +61,7 @@ struct Begun {
 }
 
 impl Begun {
-    async fn begin(common: &Common, more: Vec<String>, admin: SocketAddr) -> Result<Self, Failure> {
+    async fn begin(common: &Common, more: Vec<String>, admin: SocketAddr, roles: &[Role]) -> Result<Self, Failure> {
         refuse(&[common.findings(), more].concat())?;
         platform::telemetry::start_logs(common.log.log_format, &common.log.log)
             .map_err(|error| Failure::usage("logs cannot be set up").because(error))?;
@@ -75,6 +77,7 @@ impl Begun {
             let allow_unsafe = common.start.allow_unsafe_postgres;
             let database = Database::open(&attached.database_url, patience, allow_unsafe, &progress).await?;
             database.await_schema(patience, &progress).await?;
+            database.check_roles(roles).await?;
             Ok(database)
         };
         let database = match stop.run_until_cancelled(opening).await {

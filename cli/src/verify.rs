@@ -7,7 +7,7 @@ use crate::models::projections;
 use crate::postgres::Database;
 use crate::terminal::{Progress, print, table};
 use crate::{log_check, postgres::Connections};
-use event_store::Log;
+use event_store::{Log, Role};
 use projector::{Projection, ProjectionStatus};
 use std::process::ExitCode;
 
@@ -35,7 +35,7 @@ async fn open(on: &OnDatabase) -> Result<Opened, Failure> {
 
 impl Opened {
     fn log(&self) -> Log {
-        Log::new(self.database.pool("sillage-operator", 4, Connections::default().wait))
+        Log::new(self.database.pool("sillage-operator", Role::Engine, 4, Connections::default().wait))
     }
 
     async fn close(self) {
@@ -57,7 +57,8 @@ pub(crate) async fn migrate(on: &OnDatabase) -> Result<(), Failure> {
 /// Begins a new epoch of the log.
 pub(crate) async fn adopt(on: &OnDatabase, reason: &str) -> Result<(), Failure> {
     let opened = open(on).await?;
-    let log = opened.log();
+    // The owner's word, not the engine's.
+    let log = Log::new(opened.database.probe().clone());
     let adopted = async { Ok::<_, event_store::ReadError>((log.adopt(reason).await?, log.head().await?)) }.await;
     opened.close().await;
     let (epoch, head) = adopted.map_err(|error| Failure::failed("the log could not be adopted").because(error))?;

@@ -11,12 +11,15 @@ pub mod jetstream;
 pub mod log;
 pub mod relay;
 pub mod repository;
+mod role;
 pub mod schema;
 mod snapshots;
 pub mod tail;
+pub mod tenant;
 
 pub use append::{Answer, Append, AppendError, Appender, Idempotency};
 pub use log::{Archived, Head, Log, ReadError};
 pub use relay::Relay;
 pub use repository::{Repository, States};
+pub use role::Role;
 pub use tail::{Tail, TailError};

@@ -1,7 +1,7 @@
 //! Reading the log. Positions are gapless and in commit order, so "what comes after p" is the whole protocol.
 
 use crate::append::Answer;
-use crate::copy;
+use crate::{copy, tenant};
 use chrono::{DateTime, Utc};
 use futures_util::Stream;
 use kernel::{
@@ -57,6 +57,9 @@ pub struct Head {
 }
 
 /// The log, for readers. Cheap to clone.
+///
+/// What reads for one tenant names it and works in every [`crate::Role`]; what reads the log as it comes needs the
+/// engine's, or the owner's.
 #[derive(Clone, Debug)]
 pub struct Log {
     pool: PgPool,
@@ -137,11 +140,11 @@ impl Log {
     /// # Errors
     /// Postgres does not answer.
     pub async fn answer(&self, tenant_id: TenantId, key: Uuid) -> Result<Option<(Uuid, Answer)>, ReadError> {
-        let row = sqlx::query(
+        let row = tenant::query(
+            tenant_id,
             "select request_hash, stream_id, version, position, number, changed, recorded_at, \
-             (select epoch from log.head) from log.idempotency where tenant_id = $1 and key = $2",
+             (select epoch from log.head) from log.idempotency where tenant_id = caller.tenant_id and key = $2",
         )
-        .bind(tenant_id.0)
         .bind(key)
         .fetch_optional(&self.pool)
         .await?;
@@ -172,20 +175,20 @@ impl Log {
         up_to: Option<Position>,
         limit: i64,
     ) -> Result<Vec<Recorded<EventData>>, ReadError> {
-        let rows = sqlx::query(concat!(
+        let body = concat!(
             "select ",
             columns!(),
-            " from log.events where tenant_id = $1 and stream_id = $2 and category = $3 \
+            " from log.events where tenant_id = caller.tenant_id and stream_id = $2 and category = $3 \
              and version > $4 and position <= $5 order by version limit $6"
-        ))
-        .bind(tenant_id.0)
-        .bind(stream_id)
-        .bind(category)
-        .bind(after.0)
-        .bind(up_to.map_or(i64::MAX, |position| position.0))
-        .bind(limit)
-        .fetch_all(&self.pool)
-        .await?;
+        );
+        let rows = tenant::query(tenant_id, body)
+            .bind(stream_id)
+            .bind(category)
+            .bind(after.0)
+            .bind(up_to.map_or(i64::MAX, |position| position.0))
+            .bind(limit)
+            .fetch_all(&self.pool)
+            .await?;
         rows.iter().map(recorded).collect()
     }
 
@@ -201,19 +204,19 @@ impl Log {
         limit: i64,
     ) -> Result<Vec<Recorded<EventData>>, ReadError> {
         let (categories, ids): (Vec<&str>, Vec<Uuid>) = streams.iter().copied().unzip();
-        let rows = sqlx::query(concat!(
+        let body = concat!(
             "select ",
             columns!(),
             " from log.events join unnest($2::text[], $3::uuid[]) as wanted(c, s) on stream_id = s and category = c \
-             where tenant_id = $1 and position <= $4 order by position limit $5"
-        ))
-        .bind(tenant_id.0)
-        .bind(categories)
-        .bind(ids)
-        .bind(up_to.0)
-        .bind(limit)
-        .fetch_all(&self.pool)
-        .await?;
+             where tenant_id = caller.tenant_id and position <= $4 order by position limit $5"
+        );
+        let rows = tenant::query(tenant_id, body)
+            .bind(categories)
+            .bind(ids)
+            .bind(up_to.0)
+            .bind(limit)
+            .fetch_all(&self.pool)
+            .await?;
         rows.iter().map(recorded).collect()
     }
 

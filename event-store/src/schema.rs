@@ -1,5 +1,6 @@
 //! The database as the log needs it: connected, safe, migrated, with partitions ahead of need.
 
+use crate::role::Role;
 use sqlx::migrate::{Migration, MigrationType, Migrator};
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::{AssertSqlSafe, Connection, PgPool, Row, SqlSafeStr};
@@ -50,15 +51,15 @@ pub enum SchemaError {
     Partitions(#[source] sqlx::Error),
 }
 
-/// Connects a pool whose sessions cannot hang for ever, however the network fails.
+/// Connects a pool whose sessions work as `role` and cannot hang for ever, however the network fails.
 ///
 /// Request handlers only ever send single statements through it, so a cancelled request has no transaction to
 /// leave open; whoever needs a transaction runs it in a task of its own.
 ///
 /// # Errors
-/// The URL is malformed or the server does not answer.
-pub async fn connect(url: &str, application: &str, connections: u32) -> Result<PgPool, SchemaError> {
-    let options = session(url, application)?;
+/// The URL is malformed, the server does not answer, or the login may not work as this role.
+pub async fn connect(url: &str, application: &str, role: Role, connections: u32) -> Result<PgPool, SchemaError> {
+    let options = session(url, application, role)?;
     PgPoolOptions::new()
         .max_connections(connections)
         .min_connections(1)
@@ -79,9 +80,9 @@ pub async fn connect(url: &str, application: &str, connections: u32) -> Result<P
         .map_err(SchemaError::Connect)
 }
 
-/// The options of every session: bounded waits, and a name by which operators find it.
-pub(crate) fn session(url: &str, application: &str) -> Result<PgConnectOptions, SchemaError> {
-    Ok(PgConnectOptions::from_str(url).map_err(SchemaError::Url)?.application_name(application).options([
+/// The options of every session: bounded waits, as whom it works, and a name by which operators find it.
+pub(crate) fn session(url: &str, application: &str, role: Role) -> Result<PgConnectOptions, SchemaError> {
+    let session = PgConnectOptions::from_str(url).map_err(SchemaError::Url)?.application_name(application).options([
         ("statement_timeout", "30s"),
         ("lock_timeout", "10s"),
         ("idle_in_transaction_session_timeout", "30s"),
@@ -89,7 +90,8 @@ pub(crate) fn session(url: &str, application: &str) -> Result<PgConnectOptions, 
         ("tcp_keepalives_interval", "5"),
         ("tcp_keepalives_count", "3"),
         ("timezone", "UTC"),
-    ]))
+    ]);
+    Ok(role.assume(session))
 }
 
 /// Refuses a server that could lose what it acknowledged; `allow_unsafe` (tests only) logs it loudly instead.

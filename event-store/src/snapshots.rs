@@ -3,6 +3,7 @@
 //! A snapshot is a cache: it holds for the build that wrote it and no other, so a changed `evolve` can never
 //! meet an old state; deleting the table at any time only costs time.
 
+use crate::tenant;
 use aws_lc_rs::digest;
 use kernel::{Aggregate, TenantId, Version};
 use sqlx::{PgPool, Row};
@@ -17,10 +18,11 @@ static BUILD: LazyLock<Option<Uuid>> = LazyLock::new(|| {
 });
 
 pub(crate) async fn load<A: Aggregate>(pool: &PgPool, tenant_id: TenantId, id: Uuid) -> Option<(Version, A)> {
-    let row = sqlx::query(
-        "select version, state from log.snapshots where tenant_id = $1 and stream_id = $2 and category = $3 and build = $4",
+    let row = tenant::query(
+        tenant_id,
+        "select version, state from log.snapshots \
+         where tenant_id = caller.tenant_id and stream_id = $2 and category = $3 and build = $4",
     )
-    .bind(tenant_id.0)
     .bind(id)
     .bind(A::CATEGORY)
     .bind((*BUILD)?)
@@ -36,8 +38,10 @@ pub(crate) fn save<A: Aggregate>(pool: &PgPool, tenant_id: TenantId, id: Uuid, v
     let (Some(build), Ok(state)) = (*BUILD, serde_json::to_vec(state)) else { return };
     let pool = pool.clone();
     tokio::spawn(async move {
+        // A statement that writes cannot be a body of `tenant::query`; this is the same by hand.
         let saved = sqlx::query(
-            "insert into log.snapshots (tenant_id, stream_id, category, version, build, state) values ($1, $2, $3, $4, $5, $6) \
+            "insert into log.snapshots (tenant_id, stream_id, category, version, build, state) \
+             select set_config('app.tenant', $1::uuid::text, true)::uuid, $2, $3, $4, $5, $6 \
              on conflict (tenant_id, stream_id, category) do update \
              set version = excluded.version, build = excluded.build, state = excluded.state",
         )

@@ -4,8 +4,9 @@
 //! system's update can change it under an index; prefix searches can use the index; and it is several times as fast.
 //! A list sorted for people's eyes says so in its query: `order by title collate "und-x-icu"`.
 //!
-//! Tables and views come and go with generations. A role that is to read them gets its rights for all of them, once:
-//! `alter default privileges in schema read grant select on tables to …`, before the first start.
+//! Each table is behind the wall between tenants from its first moment on, and the view in front of it counts the rights of
+//! whoever reads. A further role that is to read them gets its rights for all of them, once: `alter default privileges in
+//! schema read grant select on tables to …`, before the first start; and a policy on each, or it sees nothing.
 
 use crate::row::arrays::type_name;
 use crate::row::column_list;
@@ -88,6 +89,7 @@ pub fn create_table(model: &str, version: i32, generation: i32, table: &Table) -
     let _ = write!(
         sql,
         ", at_position bigint not null, primary key (tenant_id, {key})) with (fillfactor = 85); \
+         select log.wall('read.\"{name}\"'); \
          comment on table read.\"{name}\" is 'read model {model}, version {version}, generation {generation}'; \
          comment on column read.\"{name}\".at_position is 'the last event that touched the row'"
     );
@@ -123,7 +125,8 @@ fn view(model: &str, generation: i32) -> String {
     // The reader's own rights count, so that row level security on the table holds through the view.
     format!(
         "view read.\"{view}\" with (security_invoker = true) as select * from read.\"{table}\"; \
-         comment on view read.\"{view}\" is 'read model {model}: the serving generation, now {generation}'"
+         comment on view read.\"{view}\" is 'read model {model}: the serving generation, now {generation}'; \
+         grant select on read.\"{view}\" to sillage_engine, sillage_tenant"
     )
 }
 
@@ -211,6 +214,7 @@ mod tests {
             "create table read.\"test_things_g2\" (tenant_id uuid not null, \"shelf\" uuid not null, \
              \"number\" text collate \"C\" not null, \"seen_at\" timestamptz, at_position bigint not null, \
              primary key (tenant_id, \"shelf\", \"number\")) with (fillfactor = 85); \
+             select log.wall('read.\"test_things_g2\"'); \
              comment on table read.\"test_things_g2\" is 'read model test.things, version 4, generation 2'; \
              comment on column read.\"test_things_g2\".at_position is 'the last event that touched the row'"
         );

@@ -59,7 +59,7 @@ pub(crate) async fn catch_up(member: Member, shared: Arc<Shared>, stop: Cancella
     let (name, from, began) = (member.projection.name(), member.at.position, Instant::now());
     let mut lane = Lane {
         shared: Arc::clone(&shared),
-        writer: Writer::new(shared.connect.clone()),
+        writer: Writer::new(shared.fold.clone()),
         member: Some(member),
         size: shared.options.catch_up_batch.max(1),
         rows: shared.options.catch_up_rows.min(CHUNK),

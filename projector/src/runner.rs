@@ -8,7 +8,7 @@ use crate::poison::chain;
 use crate::progress::Progress;
 use crate::projection::Projection;
 use crate::tenure::{End, Tenure};
-use event_store::{Log, Tail};
+use event_store::{Log, Role, Tail};
 use kernel::Position;
 use sqlx::postgres::PgConnectOptions;
 use std::time::Duration;
@@ -76,7 +76,10 @@ pub enum RunError {
 /// What all projections of a process share.
 pub(crate) struct Shared {
     pub(crate) tail: Tail,
+    /// As the owner of the tables, which come and go with generations.
     pub(crate) connect: PgConnectOptions,
+    /// As the engine, which reads and writes their rows.
+    pub(crate) fold: PgConnectOptions,
     pub(crate) options: Options,
     pub(crate) progress: Progress,
     pub(crate) lanes: Semaphore,
@@ -103,12 +106,14 @@ pub struct Projector {
 }
 
 impl Projector {
-    /// Prepares to fold `models` from `tail`, writing to the database that the tail's log is in.
+    /// Prepares to fold `models` from `tail`, writing to the database that the tail's log is in. The log's sessions must
+    /// work as [`Role::Owner`]: the projector makes tables.
     pub fn new(tail: Tail, models: Vec<Box<dyn Projection>>, options: Options) -> Self {
         let connect = (*tail.log().pool().connect_options()).clone().statement_cache_capacity(1_000);
         let progress = Progress::new(models.iter().map(|model| model.name()));
         let lanes = Semaphore::new(options.lanes.max(1));
-        Self { shared: std::sync::Arc::new(Shared { tail, connect, options, progress, lanes }), models }
+        let fold = Role::Engine.assume(connect.clone());
+        Self { shared: std::sync::Arc::new(Shared { tail, connect, fold, options, progress, lanes }), models }
     }
 
     /// How far its projections are, for readers in the same process.
@@ -129,7 +134,7 @@ impl Projector {
         let mut idle: Vec<_> = models.into_iter().zip(generations).collect();
         loop {
             let generations: Vec<_> = idle.iter().map(|(_, generation)| generation.clone()).collect();
-            let mut keeper = Keeper::start(shared.connect.clone(), &generations);
+            let mut keeper = Keeper::start(shared.fold.clone(), &generations);
             let mut tenure = Tenure::new(std::sync::Arc::clone(&shared), idle);
             let end = tenure.run(&mut keeper, &shutdown).await;
             idle = tenure.close().await;

@@ -66,10 +66,9 @@ pub async fn status(pool: &PgPool) -> Result<Vec<ProjectionStatus>, sqlx::Error>
     let rows = query(
         "select p.name, p.version, p.generation, p.state, p.serving, c.position, \
          greatest(h.position - c.position, 0), \
-         coalesce((extract(epoch from clock_timestamp() - e.recorded_at) * 1000)::bigint, 0), \
+         coalesce((extract(epoch from clock_timestamp() - log.recorded_at(c.position + 1)) * 1000)::bigint, 0), \
          p.error, p.error_position \
          from log.head h cross join projection.projections p join projection.checkpoints c using (name, generation) \
-         left join log.events e on e.position = c.position + 1 \
          order by p.name, p.generation",
     )
     .fetch_all(pool)

@@ -58,7 +58,7 @@ pub(crate) struct Tenure {
 impl Tenure {
     pub(crate) fn new(shared: Arc<Shared>, idle: Vec<Idle>) -> Self {
         Self {
-            writer: Writer::new(shared.connect.clone()),
+            writer: Writer::new(shared.fold.clone()),
             shared,
             idle: idle.into_iter().map(Some).collect(),
             group: Vec::new(),

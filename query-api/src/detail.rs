@@ -10,13 +10,14 @@ use axum::body::Body;
 use axum::http::header::ETAG;
 use axum::http::{HeaderMap, HeaderValue, Response, StatusCode};
 use axum::response::IntoResponse;
+use event_store::tenant;
 use kernel::{Position, ReadModel, Scope, Version};
 use platform::auth::Identity;
 use platform::headers::{POSITION, if_none_match};
 use platform::request_log::RequestLog;
 use platform::{Problem, headers};
 use serde::Serialize;
-use sqlx::{AssertSqlSafe, Row as _};
+use sqlx::Row as _;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
@@ -107,11 +108,12 @@ pub(crate) async fn current<D: Detail>(
     let key = D::Model::TABLE.columns[0].name;
     // The checkpoint comes from the same snapshot as the row.
     let sql = format!(
-        "select {CHECKPOINT}, (select row_to_json(t)::text from {} t where t.tenant_id = $2 and t.{key} = $3{})",
+        "select {CHECKPOINT} as position, \
+         (select row_to_json(t)::text from {} t where t.tenant_id = caller.tenant_id and t.{key} = $3{}) as found",
         table::<D::Model>(),
         visible.sql(4)
     );
-    let query = sqlx::query(AssertSqlSafe(sql)).bind(D::Model::NAME).bind(identity.tenant_id.0).bind(id);
+    let query = tenant::query(identity.tenant_id, &sql).bind(D::Model::NAME).bind(id);
     let query = match visible.actor() {
         Some(actor) => query.bind(actor),
         None => query,

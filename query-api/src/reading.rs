@@ -13,9 +13,10 @@ use std::time::{Duration, Instant};
 /// How long a query waits for its read model at most.
 pub(crate) const MAX_WAIT: Duration = Duration::from_secs(3);
 
-/// The position of the serving generation; as a fragment so that rows and position come from one snapshot.
+/// The position of the serving generation, whose name is parameter 2; as a fragment so that rows and position come from one
+/// snapshot.
 pub(crate) const CHECKPOINT: &str = "(select position from projection.checkpoints join projection.projections \
-    using (name, generation) where name = $1 and serving)";
+    using (name, generation) where name = $2 and serving)";
 
 /// What every query needs.
 pub struct Services {
@@ -25,7 +26,7 @@ pub struct Services {
 }
 
 impl Services {
-    /// Verifies with `verifier`, reads through `pool`.
+    /// Verifies with `verifier`, reads through `pool`, whose sessions work as [`event_store::Role::Tenant`].
     pub fn new(verifier: Verifier, pool: PgPool) -> Self {
         Self { verifier, log: Log::new(pool.clone()), pool }
     }

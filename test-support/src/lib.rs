@@ -97,6 +97,7 @@ pub async fn empty_database(url: &str) -> (String, PgPool) {
         .expect("a database is made");
     let (server, _) = url.rsplit_once('/').expect("the URL names a database");
     let url = format!("{server}/{name}");
-    let pool = event_store::schema::connect(&url, "test", 10).await.expect("the database answers");
+    let pool =
+        event_store::schema::connect(&url, "test", event_store::Role::Owner, 10).await.expect("the database answers");
     (url, pool)
 }

@@ -3,6 +3,7 @@
 use cli::keys::LocalKey;
 use cli::tokens::{Audience, Grant, issue};
 use cli::{Listeners, Node, NodeOptions, Trust};
+use event_store::Role;
 use kernel::{ActorId, TenantId};
 use platform::auth::Signer;
 use reqwest::header::HeaderMap;
@@ -82,7 +83,9 @@ impl TestNode {
 
     /// The end of the log.
     pub async fn head(&self) -> i64 {
-        let pool = event_store::schema::connect(&self.database_url, "test-head", 1).await.expect("Postgres answers");
+        let pool = event_store::schema::connect(&self.database_url, "test-head", Role::Engine, 1)
+            .await
+            .expect("Postgres answers");
         event_store::Log::new(pool).head().await.expect("the log answers").position.0
     }
 

@@ -5,7 +5,7 @@ use crate::identity::{AUDIENCE, ISSUER};
 use axum::Router;
 use event_store::append::AppenderOptions;
 use event_store::jetstream::MirrorOptions;
-use event_store::{Appender, Log, Relay, States, Tail, schema};
+use event_store::{Appender, Log, Relay, Role, States, Tail, schema};
 use platform::auth::{KeySet, Verifier};
 use platform::http::Settings;
 use platform::telemetry::{self, LogFormat};
@@ -65,11 +65,11 @@ pub(crate) async fn serve(
     let keys = KeySet::parse(&setup.jwks.to_string())?;
     let verifier = || Verifier::new(keys.clone(), ISSUER, AUDIENCE);
 
-    let pool = schema::connect(&setup.database_url, "sillage-write", 8).await?;
-    let log = Log::new(pool.clone());
-    let appender = Appender::start(&setup.database_url, pool, &AppenderOptions::default())?;
+    let log = Log::new(schema::connect(&setup.database_url, "sillage-write", Role::Tenant, 8).await?);
+    let engine = schema::connect(&setup.database_url, "sillage-engine", Role::Engine, 2).await?;
+    let appender = Appender::start(&setup.database_url, engine.clone(), &AppenderOptions::default())?;
     if let Some(nats_url) = &setup.nats_url {
-        let relay = Relay::new(log.clone(), MirrorOptions::new(nats_url), appender.committed());
+        let relay = Relay::new(Log::new(engine), MirrorOptions::new(nats_url), appender.committed());
         tokio::spawn(relay.run(shutdown.clone()));
     }
     let states = States::new(log.clone(), STATES);
@@ -85,10 +85,10 @@ pub(crate) async fn serve(
 
 /// Folds all read models, and gives the routes that read them.
 async fn reads(setup: &Setup, verifier: Verifier, shutdown: &CancellationToken) -> Result<Router, Failure> {
-    let log = Log::new(schema::connect(&setup.database_url, "sillage-project", 8).await?);
+    let log = Log::new(schema::connect(&setup.database_url, "sillage-project", Role::Owner, 8).await?);
     let tail = Tail::start(log, setup.nats_url.clone(), shutdown.clone()).await?;
     tokio::spawn(Projector::new(tail, projections(), Options::default()).run(shutdown.clone()));
-    let pool = schema::connect(&setup.database_url, "sillage-read", 16).await?;
+    let pool = schema::connect(&setup.database_url, "sillage-read", Role::Tenant, 16).await?;
     Ok(query_api::router(Arc::new(query_api::Services::new(verifier, pool))))
 }
 

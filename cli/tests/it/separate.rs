@@ -23,8 +23,16 @@ async fn opens_a_ticket(commands: &str, queries: &str, token: &str) {
     assert_eq!(opened.status(), 201);
     let opened: Value = opened.json().await.unwrap();
     let (id, position) = (opened["id"].as_str().unwrap(), &opened["position"]);
-    let shown = client.get(format!("{queries}/v1/support/tickets/{id}?min_position={position}")).bearer_auth(token);
-    let shown = shown.send().await.unwrap();
+    let url = format!("{queries}/v1/support/tickets/{id}?min_position={position}");
+    let began = Instant::now();
+    // A projector that has just started may still be making its tables: 503 says to ask again.
+    let shown = loop {
+        let shown = client.get(&url).bearer_auth(token).send().await.unwrap();
+        if shown.status() != 503 || began.elapsed() > Duration::from_secs(20) {
+            break shown;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    };
     assert_eq!((shown.status().as_u16(), shown.headers()["x-position"].as_bytes()), (200, b"1" as &[u8]));
 }
 

@@ -9,6 +9,7 @@ use super::flusher::{Flusher, Landed, Session, Who};
 use super::lane::{Lane, Pending};
 use super::waiting::Waiting;
 use super::{Answer, Append, AppendError};
+use crate::role::Role;
 use crate::schema::{self, SchemaError};
 use kernel::{Epoch, Position};
 use sqlx::{ConnectOptions, PgPool};
@@ -48,7 +49,7 @@ impl Appender {
     pub fn start(database_url: &str, pool: PgPool, options: &AppenderOptions) -> Result<Self, SchemaError> {
         // Small parallel arrays meet large tables: only index look-ups make sense, whatever the statistics
         // said when the plan was made.
-        let session = schema::session(database_url, "sillage-appender")?.options([
+        let session = schema::session(database_url, "sillage-appender", Role::Engine)?.options([
             ("statement_timeout", "10s"),
             ("enable_seqscan", "off"),
             ("enable_hashjoin", "off"),

@@ -119,7 +119,7 @@ impl Drop for Process {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_projector_process() {
     let Ok(url) = std::env::var(CHILD) else { return };
-    let pool = event_store::schema::connect(&url, "projector", 5).await.unwrap();
+    let pool = event_store::schema::connect(&url, "projector", event_store::Role::Owner, 5).await.unwrap();
     let shutdown = CancellationToken::new();
     let tail = Tail::start(Log::new(pool), None, shutdown.clone()).await.unwrap();
     let options = Options { batch: 50, ..Options::default() };

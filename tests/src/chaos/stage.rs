@@ -85,7 +85,9 @@ impl Stage {
     /// # Panics
     /// Postgres does not answer.
     pub async fn pool(&self) -> PgPool {
-        schema::connect(&self.servers.database_url, "chaos", 4).await.expect("Postgres answers")
+        schema::connect(&self.servers.database_url, "chaos", event_store::Role::Owner, 4)
+            .await
+            .expect("Postgres answers")
     }
 
     /// Pauses the one process of Postgres that writes the write-ahead log to the file without being asked. What nobody

@@ -36,7 +36,9 @@ async fn requests_that_are_cut_off_leave_no_transaction_open_and_no_half_effect(
     eprintln!("cancelled: {answered} of {REQUESTS} requests were answered, the others cut off");
     assert!(answered < 450, "too few were cut off to prove anything: {answered} were answered");
 
-    let pool = event_store::schema::connect(&node.database_url, "test-sessions", 1).await.expect("Postgres answers");
+    let pool = event_store::schema::connect(&node.database_url, "test-sessions", event_store::Role::Owner, 1)
+        .await
+        .expect("Postgres answers");
     eventually("no session is idle in a transaction", Duration::from_secs(5), async || {
         let idle: i64 = sqlx::query_scalar(
             "select count(*) from pg_stat_activity \

@@ -1,7 +1,7 @@
 //! What callers notice while Postgres or NATS is away, and after.
 
 use crate::world::{CUSTOMER, boss, open, ticket};
-use event_store::{Log, jetstream, schema};
+use event_store::{Log, Role, jetstream, schema};
 use std::time::{Duration, Instant};
 use tests::node::{Actor, Answer, TestNode, eventually, tenant};
 
@@ -85,7 +85,8 @@ async fn without_nats_effects_are_still_seen_soon_and_a_wiped_one_is_filled_agai
     assert!(emptied < Duration::from_millis(1_500), "seen after {emptied:?} with an empty NATS");
     eprintln!("nats: seen after {with:?} with it, {without:?} without it, {emptied:?} while it is filled again");
 
-    let log = Log::new(schema::connect(&node.database_url, "test-mirror", 2).await.expect("Postgres answers"));
+    let log =
+        Log::new(schema::connect(&node.database_url, "test-mirror", Role::Engine, 2).await.expect("Postgres answers"));
     let head = log.head().await.expect("the log answers");
     let client = async_nats::connect(nats.url()).await.expect("NATS answers");
     let (context, name) = (jetstream::context(client), jetstream::stream_name(head.log_id, head.epoch));

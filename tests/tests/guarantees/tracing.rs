@@ -1,7 +1,7 @@
 //! One id tells the whole story, from the caller's header to the mirror.
 
 use crate::world::{CUSTOMER, ticket};
-use event_store::{Log, jetstream, schema};
+use event_store::{Log, Role, jetstream, schema};
 use kernel::Position;
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -12,7 +12,7 @@ const TRACE: &str = "0af7651916cd43dd8448eb211c80319c";
 const SPAN: &str = "b7ad6b7169203331";
 
 async fn log_of(node: &TestNode) -> Log {
-    Log::new(schema::connect(&node.database_url, "test-trace", 2).await.expect("Postgres answers"))
+    Log::new(schema::connect(&node.database_url, "test-trace", Role::Engine, 2).await.expect("Postgres answers"))
 }
 
 #[tokio::test(flavor = "multi_thread")]

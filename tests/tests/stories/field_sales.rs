@@ -10,7 +10,9 @@ use uuid::Uuid;
 
 /// The events after a position.
 async fn events_after(world: &World, position: i64) -> Vec<Recorded<EventData>> {
-    let pool = event_store::schema::connect(&world.node.database_url, "stories", 1).await.expect("Postgres answers");
+    let pool = event_store::schema::connect(&world.node.database_url, "stories", event_store::Role::Owner, 1)
+        .await
+        .expect("Postgres answers");
     Log::new(pool).read(Position(position), 100).await.expect("the log answers")
 }
 
