@@ -7,7 +7,7 @@ use axum::http::{HeaderMap, StatusCode};
 use chrono::{DateTime, Utc};
 use event_store::repository::LoadError;
 use event_store::{Answer, Append, AppendError, Appender, Idempotency, Log, ReadError, States};
-use kernel::{Command, CommandId, Context, Decided, Streams};
+use kernel::{BlindIndexer, Command, CommandId, Context, Decided, Streams};
 use platform::Problem;
 use platform::auth::{Identity, Verifier};
 use platform::headers::IfMatch;
@@ -26,12 +26,19 @@ pub struct Services {
     states: States,
     log: Log,
     flights: Flights,
+    blind: BlindIndexer,
 }
 
 impl Services {
     /// Verifies with `verifier`, loads through `states`, appends through `appender`.
     pub fn new(verifier: Verifier, appender: Appender, states: States, log: Log) -> Self {
-        Self { verifier, appender, states, log, flights: Flights::new() }
+        Self { verifier, appender, states, log, flights: Flights::new(), blind: BlindIndexer::unkeyed() }
+    }
+
+    /// Finds private texts again through `blind`, under the installation's key.
+    #[must_use]
+    pub fn with_blind_indexes(self, blind: BlindIndexer) -> Self {
+        Self { blind, ..self }
     }
 
     pub(crate) fn authenticate(&self, headers: &HeaderMap) -> Result<std::sync::Arc<Identity>, Problem> {
@@ -90,7 +97,7 @@ async fn decide<C: Command>(
     idempotency: Idempotency,
 ) -> Result<Answer, Problem> {
     let fresh = asked.target.is_none().then(Uuid::now_v7);
-    let context = context(asked, idempotency, fresh);
+    let context = context(services, asked, idempotency, fresh);
     let ids = command.streams(context.target, &context);
     let source = services.states.of(context.tenant_id, fresh);
     let primary = C::Streams::primary_id(ids);
@@ -131,7 +138,7 @@ async fn decide<C: Command>(
     Err(append_problem(&conflict))
 }
 
-fn context(asked: &Asked<'_>, idempotency: Idempotency, fresh: Option<Uuid>) -> Context {
+fn context(services: &Services, asked: &Asked<'_>, idempotency: Idempotency, fresh: Option<Uuid>) -> Context {
     Context {
         tenant_id: asked.identity.tenant_id,
         actor: asked.identity.actor,
@@ -140,6 +147,7 @@ fn context(asked: &Asked<'_>, idempotency: Idempotency, fresh: Option<Uuid>) -> 
         target: asked.target.or(fresh).unwrap_or_default(),
         // Postgres keeps microseconds; what was decided on and what is read back must be the same instant.
         now: DateTime::from_timestamp_micros(Utc::now().timestamp_micros()).unwrap_or_default(),
+        blind: services.blind.clone(),
     }
 }
 

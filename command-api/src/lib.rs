@@ -8,6 +8,7 @@ mod description;
 mod execute;
 mod field_sales;
 mod flights;
+mod identity;
 mod messaging;
 mod reply;
 mod routes;
@@ -22,7 +23,11 @@ use utoipa::openapi::OpenApi;
 
 /// Every command of every context.
 pub fn routes() -> CommandRoutes {
-    CommandRoutes::default().merge(support::routes()).merge(messaging::routes()).merge(field_sales::routes())
+    CommandRoutes::default()
+        .merge(support::routes())
+        .merge(messaging::routes())
+        .merge(field_sales::routes())
+        .merge(identity::routes())
 }
 
 /// The command API as an axum router, under `/v1`.

@@ -4,5 +4,6 @@
 //! only `processes` may (when it is built).
 
 pub mod field_sales;
+pub mod identity;
 pub mod messaging;
 pub mod support;

@@ -45,6 +45,9 @@ pub struct Actor {
 }
 
 impl Actor {
+    /// Sillage itself.
+    pub const SYSTEM: Self = Self { kind: ActorKind::System, id: ActorId(uuid::Uuid::nil()), on_behalf_of: None };
+
     /// A person.
     pub const fn user(id: ActorId) -> Self {
         Self { kind: ActorKind::User, id, on_behalf_of: None }

@@ -2,6 +2,7 @@
 
 use crate::actor::Actor;
 use crate::aggregate::Streams;
+use crate::blind::{BlindIndex, BlindIndexer};
 use crate::ids::{ActorId, CommandId, TenantId};
 use crate::scope::{Scope, Scopes};
 use chrono::{DateTime, Utc};
@@ -61,6 +62,8 @@ pub struct Context {
     pub target: Uuid,
     /// The server's time.
     pub now: DateTime<Utc>,
+    /// Finds private texts again without keeping them.
+    pub blind: BlindIndexer,
 }
 
 impl Context {
@@ -72,6 +75,11 @@ impl Context {
     /// Whether the actor's token permits more than the command itself asks for.
     pub fn may(&self, scope: Scope) -> bool {
         self.scopes.contains(scope)
+    }
+
+    /// What a private, normalised text is known by among those of `scope`.
+    pub fn blind_index(&self, scope: &str, text: &str) -> BlindIndex {
+        self.blind.index(scope, text)
     }
 
     /// An id that follows from this command: the same on every retry, different for every `name`.

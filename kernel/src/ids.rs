@@ -49,6 +49,11 @@ typed_id! {
     pub struct LogId;
 }
 
+impl TenantId {
+    /// The operator of the installation: holds what belongs to no single company.
+    pub const PLATFORM: Self = Self(Uuid::nil());
+}
+
 /// An id that follows from others: the same `parent` and `name` always give the same id (UUIDv5).
 ///
 /// This is how uniqueness is had by construction: the conversation of an appointment, the door of a

@@ -34,7 +34,17 @@ pub struct Scopes(Arc<[Box<str>]>);
 impl Scopes {
     /// Whether `scope` is among them.
     pub fn contains(&self, scope: Scope) -> bool {
-        self.0.binary_search_by(|held| (**held).cmp(scope.as_str())).is_ok()
+        self.contains_name(scope.as_str())
+    }
+
+    /// Whether the scope with this name is among them.
+    pub fn contains_name(&self, name: &str) -> bool {
+        self.0.binary_search_by(|held| (**held).cmp(name)).is_ok()
+    }
+
+    /// Their names, in order.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.0.iter().map(AsRef::as_ref)
     }
 }
 

@@ -5,6 +5,7 @@
 
 use crate::actor::Actor;
 use crate::aggregate::{Aggregate, Streams};
+use crate::blind::BlindIndexer;
 use crate::codec::{self, EventData};
 use crate::command::{Command, Context, Decided, Decision, Events};
 use crate::event::{Event, EventSet, Recorded};
@@ -35,6 +36,7 @@ pub fn context(actor: ActorId, target: Uuid, scopes: &[&str]) -> Context {
         command_id: CommandId(Uuid::from_u128(0xc0)),
         target,
         now: noon(),
+        blind: BlindIndexer::unkeyed(),
     }
 }
 

@@ -1,7 +1,7 @@
 //! Every aggregate, one line each, so that tests can go through all of them.
 
 use crate::shape::{Shape, shapes};
-use domain::{field_sales, messaging, support};
+use domain::{field_sales, identity, messaging, support};
 use kernel::{Aggregate, DecodeError, Event, EventData, codec};
 
 /// An aggregate with its type forgotten.
@@ -24,6 +24,13 @@ pub fn aggregates() -> Vec<Entry> {
         entry::<field_sales::door::Door>(),
         entry::<field_sales::zone::Zone>(),
         entry::<field_sales::zone_assignment::ZoneAssignment>(),
+        entry::<identity::administrators::Administrators>(),
+        entry::<identity::api_key::ApiKey>(),
+        entry::<identity::invitation::Invitation>(),
+        entry::<identity::membership::Membership>(),
+        entry::<identity::session::Session>(),
+        entry::<identity::tenant::Tenant>(),
+        entry::<identity::user::User>(),
         entry::<messaging::conversation::Conversation>(),
         entry::<support::ticket::Ticket>(),
     ]

@@ -137,6 +137,7 @@ impl World {
             command_id: CommandId(Uuid::now_v7()),
             target,
             now: self.begun + TimeDelta::milliseconds(self.position),
+            blind: kernel::BlindIndexer::unkeyed(),
         }
     }
 }

@@ -13,6 +13,32 @@ const WITHOUT_SCOPE: [(&str, &str); 2] = [
     ("labels", "the names of enumerations are no secret; no token either"),
 ];
 
+/// Commands that are no route of the write door, and who carries them out.
+const WITHOUT_ROUTE: [(&str, &str); 22] = [
+    ("identity.accept_invitation", "the sign-in door, when the link was followed"),
+    ("identity.change_profile", "the sign-in door, for the account of the caller"),
+    ("identity.complete_password_reset", "the sign-in door, when the link was followed"),
+    ("identity.confirm_email_change", "the sign-in door, when the link was followed"),
+    ("identity.disable_totp", "the sign-in door, for the account of the caller"),
+    ("identity.enable_totp", "the sign-in door, for the account of the caller"),
+    ("identity.end_session", "the sign-in door, when somebody signs out"),
+    ("identity.expire_invitation", "a timer"),
+    ("identity.grant_membership", "the operator's tool: people are invited"),
+    ("identity.issue_api_key", "the sign-in door, which makes the secret"),
+    ("identity.record_member_person", "what follows a change of the account"),
+    ("identity.record_password_change", "the sign-in door, for the account of the caller"),
+    ("identity.record_sign_in_throttled", "the sign-in door"),
+    ("identity.record_sign_up_repeated", "the sign-in door"),
+    ("identity.register_user", "the sign-in door, which keeps the password"),
+    ("identity.report_token_reuse", "the sign-in door"),
+    ("identity.request_email_change", "the sign-in door, for the account of the caller"),
+    ("identity.request_email_verification", "the sign-in door"),
+    ("identity.request_password_reset", "the sign-in door"),
+    ("identity.start_session", "the sign-in door"),
+    ("identity.switch_tenant", "the sign-in door"),
+    ("identity.verify_email", "the sign-in door, when the link was followed"),
+];
+
 /// The documents, by file name.
 fn documents() -> [(&'static str, Value); 2] {
     let value = |text: Result<String, serde_json::Error>| -> Value {
@@ -176,6 +202,7 @@ fn every_command_has_a_route() {
     command_names(&files::path("domain/src"), &mut commands);
     assert!(commands.len() > 10, "commands are found: {commands:?}");
     let routed: BTreeSet<String> = all_operations().into_iter().map(|operation| operation.id).collect();
-    let unreachable: Vec<&String> = commands.difference(&routed).collect();
-    assert!(unreachable.is_empty(), "without a line in command-api/src: {unreachable:?}");
+    let unreachable: Vec<&str> = commands.difference(&routed).map(String::as_str).collect();
+    let known: Vec<&str> = WITHOUT_ROUTE.iter().map(|(name, _)| *name).collect();
+    assert_eq!(unreachable, known, "without a line in command-api/src, and without another door in WITHOUT_ROUTE");
 }

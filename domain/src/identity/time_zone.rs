@@ -1,0 +1,71 @@
+//! A time zone by its IANA name.
+
+use chrono_tz::Tz;
+use kernel::ParseError;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use std::borrow::Cow;
+use utoipa::openapi::{ObjectBuilder, RefOr, Schema, schema::Type};
+use utoipa::{PartialSchema, ToSchema};
+
+/// A time zone of the IANA database: `Europe/Paris`. Upper and lower case are told apart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TimeZone(Tz);
+
+impl TimeZone {
+    /// Looks a name up.
+    ///
+    /// # Errors
+    /// There is no such zone.
+    pub fn parse(name: &str) -> Result<Self, ParseError> {
+        name.parse().map(Self).map_err(|_| ParseError::new("is not the IANA name of a time zone, like Europe/Paris"))
+    }
+
+    /// The name.
+    pub fn name(self) -> &'static str {
+        self.0.name()
+    }
+}
+
+impl Default for TimeZone {
+    fn default() -> Self {
+        Self(Tz::Europe__Paris)
+    }
+}
+
+impl Serialize for TimeZone {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.name())
+    }
+}
+
+impl<'de> Deserialize<'de> for TimeZone {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let name = Cow::<'de, str>::deserialize(deserializer)?;
+        Self::parse(&name).map_err(serde::de::Error::custom)
+    }
+}
+
+impl PartialSchema for TimeZone {
+    fn schema() -> RefOr<Schema> {
+        ObjectBuilder::new()
+            .schema_type(Type::String)
+            .max_length(Some(64))
+            .examples([serde_json::json!("Europe/Paris")])
+            .into()
+    }
+}
+
+impl ToSchema for TimeZone {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_zones_that_exist() {
+        assert_eq!(TimeZone::parse("America/Port_of_Spain").unwrap().name(), "America/Port_of_Spain");
+        for name in ["", "Paris", "europe/paris", "Europe/Atlantis", "+01:00"] {
+            assert!(TimeZone::parse(name).is_err(), "{name}");
+        }
+    }
+}
