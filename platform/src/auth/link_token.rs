@@ -28,6 +28,8 @@ pub struct Purpose {
 impl Purpose {
     /// Shows that whoever opens it reads the mails of an address.
     pub const VERIFY_EMAIL: Self = Self { name: "verify_email", lifetime: TimeDelta::days(3) };
+    /// Shows the same of another address, which then becomes the one of the account.
+    pub const CHANGE_EMAIL: Self = Self { name: "change_email", lifetime: TimeDelta::days(3) };
     /// Permits to choose a new password once.
     pub const RESET_PASSWORD: Self = Self { name: "reset_password", lifetime: TimeDelta::hours(1) };
     /// Permits to join a tenant.

@@ -1,0 +1,5 @@
+//! The sign-in door against a real Postgres.
+
+mod families;
+mod fixtures;
+mod throttle;
