@@ -8,7 +8,7 @@ create schema secrets;
 -- last token that it signed has ended. The private half is sealed under a key that is derived from the root key.
 create table secrets.signing_keys (
     kid text collate "C" primary key,
-    public_key bytea not null,
+    public_jwk text not null,
     sealed_private_key bytea not null,
     made_at timestamptz not null default clock_timestamp(),
     signs_from timestamptz not null,
@@ -227,3 +227,10 @@ language sql as $$
     delete from secrets.access_log where at < clock_timestamp() - interval '12 months';
     delete from secrets.signing_keys where believed_until < clock_timestamp() - interval '1 day';
 $$;
+
+-- Of the two roles only the engine sees any of it; a statement on behalf of a tenant has no business here.
+grant usage on schema secrets to sillage_engine;
+grant select, insert, update, delete on all tables in schema secrets to sillage_engine;
+select log.wall('secrets.families', tenant => '');
+select log.wall('secrets.api_keys', tenant => '');
+select log.wall('secrets.access_log', tenant => '');

@@ -20,8 +20,8 @@ const RESTED: Duration = Duration::from_millis(250);
 const MIGRATIONS: &[(i64, &str, &str)] = &[
     (1, "log", include_str!("../../migrations/0001_log.sql")),
     (2, "projections", include_str!("../../migrations/0002_projections.sql")),
-    (5, "secrets", include_str!("../../migrations/0005_secrets.sql")),
     (4, "row_level_security", include_str!("../../migrations/0004_row_level_security.sql")),
+    (5, "secrets", include_str!("../../migrations/0005_secrets.sql")),
     (8, "analysis", include_str!("../../migrations/0008_analysis.sql")),
 ];
 

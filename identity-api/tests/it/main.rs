@@ -2,4 +2,5 @@
 
 mod families;
 mod fixtures;
+mod keys;
 mod throttle;

@@ -124,6 +124,11 @@ impl Signer {
         jsonwebtoken::encode(&header, claims, &self.key).map_err(SignerError::Signing)
     }
 
+    /// The private key as PKCS#8 PEM: a secret, to be sealed before it is stored anywhere.
+    pub fn to_private_pem(&self) -> &str {
+        &self.pem
+    }
+
     /// The 32 bytes of the public key.
     pub fn public_key(&self) -> Vec<u8> {
         let key = DecodingKey::from_jwk(&self.public).ok();
