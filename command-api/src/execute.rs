@@ -6,25 +6,21 @@ use aws_lc_rs::digest;
 use axum::http::{HeaderMap, StatusCode};
 use chrono::{DateTime, Utc};
 use event_store::repository::LoadError;
-use event_store::{Answer, Append, AppendError, Appender, Idempotency, Log, ReadError, States};
-use kernel::{BlindIndexer, Command, CommandId, Context, Decided, Streams};
+use event_store::{Answer, AppendError, Appender, Decisions, Expected, Idempotency, Log, Origin, Refused, States};
+use kernel::{BlindIndexer, Command, CommandId, Context, Rejection, Streams};
 use platform::Problem;
 use platform::auth::{Identity, Verifier};
 use platform::headers::IfMatch;
 use platform::request_log::RequestLog;
 use uuid::Uuid;
 
-/// How often a command is decided anew when its streams move on meanwhile (another process writes them).
-const MAX_DECISIONS: usize = 10;
 /// How long a caller should wait before asking again when the log is away.
 const RETRY_AFTER_S: u32 = 2;
 
 /// What every command needs.
 pub struct Services {
     verifier: Verifier,
-    appender: Appender,
-    states: States,
-    log: Log,
+    decisions: Decisions,
     flights: Flights,
     blind: BlindIndexer,
 }
@@ -32,7 +28,8 @@ pub struct Services {
 impl Services {
     /// Verifies with `verifier`, loads through `states`, appends through `appender`.
     pub fn new(verifier: Verifier, appender: Appender, states: States, log: Log) -> Self {
-        Self { verifier, appender, states, log, flights: Flights::new(), blind: BlindIndexer::unkeyed() }
+        let decisions = Decisions::new(appender, states, log);
+        Self { verifier, decisions, flights: Flights::new(), blind: BlindIndexer::unkeyed() }
     }
 
     /// Finds private texts again through `blind`, under the installation's key.
@@ -89,7 +86,7 @@ pub(crate) async fn execute<C: Command>(services: &Services, asked: &Asked<'_>) 
     Ok(reply(answer))
 }
 
-/// Loads, decides and appends until the streams hold still.
+/// Takes its turn on the stream, then carries the command out.
 async fn decide<C: Command>(
     services: &Services,
     asked: &Asked<'_>,
@@ -98,44 +95,21 @@ async fn decide<C: Command>(
 ) -> Result<Answer, Problem> {
     let fresh = asked.target.is_none().then(Uuid::now_v7);
     let context = context(services, asked, idempotency, fresh);
-    let ids = command.streams(context.target, &context);
-    let source = services.states.of(context.tenant_id, fresh);
-    let primary = C::Streams::primary_id(ids);
+    let primary = C::Streams::primary_id(command.streams(context.target, &context));
     // Nobody else can know a fresh id.
     let _turn = if fresh == Some(primary) { None } else { Some(services.flights.turn(primary).await) };
-    let mut conflict = AppendError::Overloaded;
-    for _ in 0..MAX_DECISIONS {
-        let loaded = C::Streams::load(&source, ids).await.map_err(|error| load_problem(&error))?;
-        if let Err(problem) = check_version::<C>(asked, &loaded) {
-            return first_answer(services, &context, idempotency, problem).await;
-        }
-        let decided = match command.decide(C::Streams::view(&loaded), &context) {
-            Ok(decided) => decided,
-            Err(rejection) => {
-                return first_answer(services, &context, idempotency, Problem::rejected(&rejection)).await;
-            }
-        };
-        let changes = C::Streams::changes(&loaded, &decided.events);
-        let streams: Vec<_> = changes.iter().map(|change| (change.category, change.stream_id)).collect();
-        let (append, events) = append(asked, &context, command, idempotency, changes, decided);
-        match services.appender.append(append).await {
-            Ok(answer) => {
-                if answer.repeated {
-                    return Ok(answer);
-                }
-                C::Streams::remember(&source, loaded, &events);
-                return Ok(answer);
-            }
-            Err(error @ AppendError::Conflict { .. }) => {
-                for (category, stream_id) in streams {
-                    services.states.forget(context.tenant_id, category, stream_id);
-                }
-                conflict = error;
-            }
-            Err(error) => return Err(append_problem(&error)),
-        }
-    }
-    Err(append_problem(&conflict))
+    let origin = Origin {
+        idempotency,
+        correlation_id: asked.log.correlation_id(),
+        causation_id: None,
+        trace: Some(asked.log.trace_parent()),
+        fresh,
+        expected: asked.if_match.map(|condition| match condition {
+            IfMatch::Exists => Expected::Exists,
+            IfMatch::Version(version) => Expected::Version(version),
+        }),
+    };
+    services.decisions.carry_out(command, &context, &origin).await.map_err(refusal)
 }
 
 fn context(services: &Services, asked: &Asked<'_>, idempotency: Idempotency, fresh: Option<Uuid>) -> Context {
@@ -149,31 +123,6 @@ fn context(services: &Services, asked: &Asked<'_>, idempotency: Idempotency, fre
         now: DateTime::from_timestamp_micros(Utc::now().timestamp_micros()).unwrap_or_default(),
         blind: services.blind.clone(),
     }
-}
-
-fn append<C: Command>(
-    asked: &Asked<'_>,
-    context: &Context,
-    command: &C,
-    idempotency: Idempotency,
-    changes: Vec<kernel::Change>,
-    decided: Decided<kernel::Events<C>>,
-) -> (Append, kernel::Events<C>) {
-    let append = Append {
-        tenant_id: context.tenant_id,
-        actor: context.actor,
-        command_id: context.command_id,
-        correlation_id: asked.log.correlation_id(),
-        causation_id: None,
-        trace: Some(asked.log.trace_parent()),
-        occurred_at: command.occurred_at().unwrap_or(context.now),
-        idempotency,
-        changes,
-        reserve: decided.reserve,
-        release: decided.release,
-        counter: decided.counter,
-    };
-    (append, decided.events)
 }
 
 /// The key by which a repeat is known, in the scope of tenant, actor, command and target; it becomes the command's id.
@@ -215,52 +164,18 @@ fn hash(parts: &[&[u8]]) -> Uuid {
     Uuid::new_v8(bytes)
 }
 
-fn check_version<C: Command>(asked: &Asked<'_>, loaded: &<C::Streams as Streams>::Loaded) -> Result<(), Problem> {
-    let (_, version) = C::Streams::primary(loaded);
-    let met = match asked.if_match {
-        None => true,
-        Some(IfMatch::Exists) => version.0 > 0,
-        Some(IfMatch::Version(expected)) => expected == version,
-    };
-    if met {
-        return Ok(());
-    }
-    Err(Problem::new(StatusCode::PRECONDITION_FAILED, "version_mismatch", "It has changed since it was read")
-        .detail(format!("the version is {version}"))
-        .remedy("Read it again, decide again, and send the new version in If-Match.")
-        .extra("current_version", version.0))
-}
-
-/// Before a request is refused: it may be the repeat of one that was accepted, when things were different.
-async fn first_answer(
-    services: &Services,
-    context: &Context,
-    idempotency: Idempotency,
-    refusal: Problem,
-) -> Result<Answer, Problem> {
-    let known = async || services.log.answer(context.tenant_id, idempotency.key).await.map_err(Known::Unreadable);
-    let answer = match known().await {
-        // It may have been stored this very moment by another process: it is an answer once it is on disk.
-        Ok(Some(_)) => services.appender.once_on_disk(known()).await,
-        nothing => nothing,
-    };
-    match answer {
-        Ok(Some((hash, answer))) => same_request(hash, idempotency, answer),
-        Ok(None) => Err(refusal),
-        Err(Known::Unreadable(error)) => Err(unavailable().because(&error)),
-        Err(Known::Lost(error)) => Err(append_problem(&error)),
-    }
-}
-
-/// Why it is not known whether a request was answered before.
-enum Known {
-    Unreadable(ReadError),
-    Lost(AppendError),
-}
-
-impl From<AppendError> for Known {
-    fn from(error: AppendError) -> Self {
-        Self::Lost(error)
+fn refusal<R: Rejection>(refused: Refused<R>) -> Problem {
+    match refused {
+        Refused::Rejected(rejection) => Problem::rejected(&rejection),
+        Refused::Version(version) => {
+            Problem::new(StatusCode::PRECONDITION_FAILED, "version_mismatch", "It has changed since it was read")
+                .detail(format!("the version is {version}"))
+                .remedy("Read it again, decide again, and send the new version in If-Match.")
+                .extra("current_version", version.0)
+        }
+        Refused::Load(error) => load_problem(&error),
+        Refused::Append(error) => append_problem(&error),
+        Refused::Read(error) => unavailable().because(&error),
     }
 }
 

@@ -7,6 +7,7 @@
 pub mod append;
 pub mod cloud_event;
 mod copy;
+pub mod decisions;
 pub mod jetstream;
 pub mod log;
 pub mod relay;
@@ -18,6 +19,7 @@ pub mod tail;
 pub mod tenant;
 
 pub use append::{Answer, Append, AppendError, Appender, Idempotency};
+pub use decisions::{Decisions, Expected, Origin, Refused};
 pub use log::{Archived, Head, Log, ReadError};
 pub use relay::Relay;
 pub use repository::{Repository, States};

@@ -1,0 +1,186 @@
+//! The write path of every command, whoever asks: load, decide, append, and again when the streams have moved on.
+
+use crate::log::{Log, ReadError};
+use crate::repository::{LoadError, States};
+use crate::{Answer, Append, AppendError, Appender, Idempotency};
+use kernel::{Command, Context, CorrelationId, Decided, EventId, Streams, TraceParent, Version};
+use uuid::Uuid;
+
+/// How often a command is decided anew when its streams move on meanwhile (another process writes them).
+const MAX_DECISIONS: usize = 10;
+
+/// The version that the primary stream must have, where the caller says so.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Expected {
+    /// Any; it must exist.
+    Exists,
+    /// Exactly this one.
+    Version(Version),
+}
+
+/// Where a command comes from, and by what a repeat of it is known.
+#[derive(Clone, Copy, Debug)]
+pub struct Origin {
+    /// By what a repeat is known.
+    pub idempotency: Idempotency,
+    /// The story that it belongs to.
+    pub correlation_id: CorrelationId,
+    /// The event that caused it, if one did.
+    pub causation_id: Option<EventId>,
+    /// The trace that it is part of.
+    pub trace: Option<TraceParent>,
+    /// The command's target, where it was made just now: no stream can have it yet.
+    pub fresh: Option<Uuid>,
+    /// The version that the primary stream must have.
+    pub expected: Option<Expected>,
+}
+
+/// Why a command was not carried out. Nothing was appended, except that `Append(Unavailable)` leaves it open.
+#[derive(Debug)]
+pub enum Refused<R> {
+    /// The domain says no.
+    Rejected(R),
+    /// The primary stream is not at the expected version; this is where it is.
+    Version(Version),
+    /// A state could not be had.
+    Load(LoadError),
+    /// The log does not take it.
+    Append(AppendError),
+    /// It is not known whether this command was accepted before.
+    Read(ReadError),
+}
+
+impl<R> From<AppendError> for Refused<R> {
+    fn from(error: AppendError) -> Self {
+        Self::Append(error)
+    }
+}
+
+impl<R> From<ReadError> for Refused<R> {
+    fn from(error: ReadError) -> Self {
+        Self::Read(error)
+    }
+}
+
+/// Why `C` was not carried out.
+pub type RefusedOf<C> = Refused<<<C as Command>::Streams as Streams>::Rejection>;
+
+/// Carries commands out. Cheap to clone.
+#[derive(Clone)]
+pub struct Decisions {
+    appender: Appender,
+    states: States,
+    log: Log,
+}
+
+impl Decisions {
+    /// Loads through `states`, appends through `appender`, finds earlier answers in `log`.
+    pub const fn new(appender: Appender, states: States, log: Log) -> Self {
+        Self { appender, states, log }
+    }
+
+    /// Where states come from.
+    pub const fn states(&self) -> &States {
+        &self.states
+    }
+
+    /// Carries a command out, and answers when its events are on disk. A repeat gets the first answer, also where the
+    /// command would be refused by now.
+    ///
+    /// # Errors
+    /// See [`Refused`].
+    pub async fn carry_out<C: Command>(
+        &self,
+        command: &C,
+        context: &Context,
+        origin: &Origin,
+    ) -> Result<Answer, RefusedOf<C>> {
+        let ids = command.streams(context.target, context);
+        let source = self.states.of(context.tenant_id, origin.fresh);
+        let mut conflict = AppendError::Overloaded;
+        for _ in 0..MAX_DECISIONS {
+            let loaded = C::Streams::load(&source, ids).await.map_err(Refused::Load)?;
+            let (_, version) = C::Streams::primary(&loaded);
+            if !origin.expected.is_none_or(|expected| expected.met_by(version)) {
+                return self.first_answer(context, origin, Refused::Version(version)).await;
+            }
+            let decided = match command.decide(C::Streams::view(&loaded), context) {
+                Ok(decided) => decided,
+                Err(rejection) => return self.first_answer(context, origin, Refused::Rejected(rejection)).await,
+            };
+            let changes = C::Streams::changes(&loaded, &decided.events);
+            let streams: Vec<_> = changes.iter().map(|change| (change.category, change.stream_id)).collect();
+            let (append, events) = append(command, context, origin, changes, decided);
+            match self.appender.append(append).await {
+                Ok(answer) => {
+                    if !answer.repeated {
+                        C::Streams::remember(&source, loaded, &events);
+                    }
+                    return Ok(answer);
+                }
+                Err(error @ AppendError::Conflict { .. }) => {
+                    for (category, stream_id) in streams {
+                        self.states.forget(context.tenant_id, category, stream_id);
+                    }
+                    conflict = error;
+                }
+                Err(error) => return Err(Refused::Append(error)),
+            }
+        }
+        Err(Refused::Append(conflict))
+    }
+
+    /// Before a command is refused: it may be the repeat of one that was accepted, when things were different.
+    async fn first_answer<R>(
+        &self,
+        context: &Context,
+        origin: &Origin,
+        refusal: Refused<R>,
+    ) -> Result<Answer, Refused<R>> {
+        let key = origin.idempotency.key;
+        let known = async || self.log.answer(context.tenant_id, key).await.map_err(Refused::<R>::Read);
+        let answer = match known().await? {
+            // It may have been stored this very moment by another process: it is an answer once it is on disk.
+            Some(_) => self.appender.once_on_disk(known()).await?,
+            None => None,
+        };
+        match answer {
+            Some((hash, answer)) if hash == origin.idempotency.request_hash => Ok(Answer { repeated: true, ..answer }),
+            Some(_) => Err(Refused::Append(AppendError::KeyReused)),
+            None => Err(refusal),
+        }
+    }
+}
+
+impl Expected {
+    fn met_by(self, version: Version) -> bool {
+        match self {
+            Self::Exists => version > Version::ZERO,
+            Self::Version(expected) => expected == version,
+        }
+    }
+}
+
+fn append<C: Command>(
+    command: &C,
+    context: &Context,
+    origin: &Origin,
+    changes: Vec<kernel::Change>,
+    decided: Decided<kernel::Events<C>>,
+) -> (Append, kernel::Events<C>) {
+    let append = Append {
+        tenant_id: context.tenant_id,
+        actor: context.actor,
+        command_id: context.command_id,
+        correlation_id: origin.correlation_id,
+        causation_id: origin.causation_id,
+        trace: origin.trace,
+        occurred_at: command.occurred_at().unwrap_or(context.now),
+        idempotency: origin.idempotency,
+        changes,
+        reserve: decided.reserve,
+        release: decided.release,
+        counter: decided.counter,
+    };
+    (append, decided.events)
+}
