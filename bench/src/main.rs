@@ -27,6 +27,10 @@ use sides::child;
 use std::process::ExitCode;
 use std::time::Duration;
 
+/// As in the binary `sillage`; both sides have it.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// Whatever stops a benchmark; told as it is to whoever runs it.
 type Failure = Box<dyn std::error::Error + Send + Sync>;
 
