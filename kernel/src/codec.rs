@@ -6,6 +6,7 @@
 use serde::de::{self, DeserializeSeed, EnumAccess, IntoDeserializer, VariantAccess, Visitor};
 use serde::{Deserializer, Serialize, de::DeserializeOwned};
 use serde_json::Value;
+use std::cell::Cell;
 use std::ops::Range;
 
 /// Lifts the payload of one event type from schema version `from` to `from + 1`, on every read path.
@@ -83,7 +84,15 @@ pub enum DecodeError {
         /// The newest schema version that this build reads.
         known: i16,
     },
-    /// The type is unknown or the payload does not have the shape that its version promises.
+    /// The code knows no such type of event: a newer build recorded it.
+    #[error("event type {category}.{event_type} is unknown to this build")]
+    UnknownType {
+        /// The category.
+        category: &'static str,
+        /// The stored type.
+        event_type: String,
+    },
+    /// The payload does not have the shape that its version promises.
     #[error("reading {category}.{event_type}")]
     Payload {
         /// The category.
@@ -94,6 +103,17 @@ pub enum DecodeError {
         #[source]
         source: serde_json::Error,
     },
+}
+
+impl DecodeError {
+    /// Whether the event is one that this build has never heard of, rather than one that is damaged: a build that knows
+    /// it can read it, and so it concerns every event of its sort.
+    pub const fn is_unknown(&self) -> bool {
+        match self {
+            Self::UnknownCategory(_) | Self::NewerSchema { .. } | Self::UnknownType { .. } => true,
+            Self::Payload { .. } => false,
+        }
+    }
 }
 
 /// The newest schema version of an event type.
@@ -142,10 +162,20 @@ pub fn decode<E: DeserializeOwned>(
             known,
         });
     }
-    let payload = |source| DecodeError::Payload { category, event_type: event_type.to_owned(), source };
+    let known_type = Cell::new(false);
+    let payload = |source| {
+        let event_type = event_type.to_owned();
+        if known_type.get() {
+            DecodeError::Payload { category, event_type, source }
+        } else {
+            DecodeError::UnknownType { category, event_type }
+        }
+    };
     if stored.schema_version == known {
-        return E::deserialize(Tagged { event_type, data: &stored.data }).map_err(payload);
+        return E::deserialize(Tagged { event_type, data: &stored.data, known_type: &known_type }).map_err(payload);
     }
+    // There are upcasters for it.
+    known_type.set(true);
     let mut value: Value = serde_json::from_slice(&stored.data).map_err(payload)?;
     for version in stored.schema_version..known {
         if let Some(step) = upcasters.iter().find(|u| u.event_type == event_type && u.from == version) {
@@ -153,13 +183,15 @@ pub fn decode<E: DeserializeOwned>(
         }
     }
     let lifted = serde_json::to_vec(&value).map_err(payload)?;
-    E::deserialize(Tagged { event_type, data: &lifted }).map_err(payload)
+    E::deserialize(Tagged { event_type, data: &lifted, known_type: &known_type }).map_err(payload)
 }
 
 /// Gives serde the tag and the payload from two places, so that nothing is copied to join them.
 struct Tagged<'a> {
     event_type: &'a str,
     data: &'a [u8],
+    /// Set when the tag was found among the variants.
+    known_type: &'a Cell<bool>,
 }
 
 impl<'de> Deserializer<'de> for Tagged<'de> {
@@ -190,7 +222,9 @@ impl<'de> EnumAccess<'de> for Tagged<'de> {
 
     fn variant_seed<S: DeserializeSeed<'de>>(self, seed: S) -> Result<(S::Value, Self), Self::Error> {
         let tag = IntoDeserializer::<serde_json::Error>::into_deserializer(self.event_type);
-        Ok((seed.deserialize(tag)?, self))
+        let variant = seed.deserialize(tag)?;
+        self.known_type.set(true);
+        Ok((variant, self))
     }
 }
 
@@ -272,7 +306,7 @@ mod tests {
         let newer = stored("ended", 2, "{}");
         assert!(matches!(decode::<Thing>("t", &[], &newer), Err(DecodeError::NewerSchema { stored: 2, known: 1, .. })));
         let unknown = stored("exploded", 1, "{}");
-        assert!(matches!(decode::<Thing>("t", &[], &unknown), Err(DecodeError::Payload { .. })));
+        assert!(matches!(decode::<Thing>("t", &[], &unknown), Err(DecodeError::UnknownType { .. })));
         let damaged = stored("ended", 1, "{}}");
         assert!(matches!(decode::<Thing>("t", &[], &damaged), Err(DecodeError::Payload { .. })));
     }
