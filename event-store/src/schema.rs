@@ -23,6 +23,7 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
     (4, "row_level_security", include_str!("../../migrations/0004_row_level_security.sql")),
     (5, "secrets", include_str!("../../migrations/0005_secrets.sql")),
     (8, "analysis", include_str!("../../migrations/0008_analysis.sql")),
+    (9, "ownership_and_parking", include_str!("../../migrations/0009_ownership_and_parking.sql")),
 ];
 
 /// Why the log cannot be used on this database.

@@ -2,11 +2,12 @@
 //!
 //! Reading and decoding run ahead in another task. Events are folded in memory until enough rows wait to be written; a row
 //! that many events touch is then written once. A transaction that fails is tried again in halves, so that everything
-//! before the event that is to blame is committed and the projection stops right before it.
+//! before the event that is to blame is committed; its stream is then parked and everything else goes on.
 
+use crate::aside::{self, Aside};
 use crate::control::Place;
 use crate::metrics;
-use crate::poison::Poison;
+use crate::poison::{Poison, PoisonCause};
 use crate::projection::{Decoded, Decoder};
 use crate::runner::Shared;
 use crate::writer::{Member, WriteError, Writer};
@@ -38,7 +39,7 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 pub(crate) enum LaneEnd {
     /// The member is close to the end of the log.
     Reached(Member),
-    /// The member stands right before an event that it cannot fold.
+    /// The member stands right before an event that it cannot fold, and that is not about one stream alone.
     Failed(Member, Poison),
     /// The lane was told to stop.
     Stopped(Member),
@@ -95,20 +96,24 @@ struct Waiting {
     events: usize,
     rows: usize,
     to: Option<Place>,
+    /// The last event that was folded; `to` may be further.
+    last: Option<Position>,
     since: Instant,
 }
 
 impl Waiting {
     fn nothing() -> Self {
-        Self { events: 0, rows: 0, to: None, since: Instant::now() }
+        Self { events: 0, rows: 0, to: None, last: None, since: Instant::now() }
     }
 }
 
 /// A part of the log as one projection reads it.
 struct Chunk {
     decoded: Decoded,
-    /// The last place that it covers.
-    to: Place,
+    /// The last event that was decoded.
+    last: Option<Position>,
+    /// The last place that it covers; none where it covers nothing.
+    to: Option<Place>,
 }
 
 /// What to do next.
@@ -188,10 +193,11 @@ impl Lane {
         let (sender, mut chunks) = mpsc::channel(AHEAD);
         let projection = &self.member().projection;
         let (categories, decoder) = (projection.categories().to_vec(), projection.decoder());
+        let reading = Reading { categories, decoder, aside: Arc::clone(&self.member().aside) };
         let log = self.shared.log().clone();
         let size = self.size.min(CHUNK);
         let mut folded = false;
-        tokio::spawn(read_ahead(log, categories, decoder, (at.position, up_to), size, sender));
+        tokio::spawn(read_ahead(log, reading, (at.position, up_to), size, sender));
         loop {
             let chunk = tokio::select! {
                 biased;
@@ -217,13 +223,14 @@ impl Lane {
     /// Folds a chunk in memory, and writes if enough is waiting or the next event cannot be read.
     async fn fold(&mut self, mut chunk: Chunk) -> After {
         let poison = chunk.decoded.poison.take();
-        if poison.is_none() || chunk.decoded.len > 0 {
-            self.waiting.events += chunk.decoded.len;
-            self.waiting.to = Some(chunk.to);
-        }
-        if chunk.decoded.len > 0 {
+        self.waiting.events += chunk.decoded.len;
+        self.waiting.to = chunk.to.or(self.waiting.to);
+        self.waiting.last = chunk.last.or(self.waiting.last);
+        if let Some(to) = chunk.to
+            && chunk.decoded.len > 0
+        {
             let Some(member) = &mut self.member else { return After::Again };
-            match self.writer.absorb(member, chunk.decoded, chunk.to).await {
+            match self.writer.absorb(member, chunk.decoded, to).await {
                 Ok(rows) => self.waiting.rows = rows,
                 Err(error) => return self.failed(error).await,
             }
@@ -238,9 +245,49 @@ impl Lane {
             }
         }
         match poison {
-            Some(poison) => After::end(LaneEnd::Failed(self.release(), poison)),
+            Some(poison) => self.park(poison).await,
             None => After::Continue,
         }
+    }
+
+    /// Parks the stream of the event that cannot be folded, if it is about that stream alone; everything before it is
+    /// written.
+    async fn park(&mut self, mut poison: Poison) -> After {
+        let parked = self.member().aside.parked();
+        if poison.parks() && parked >= self.shared.options.parked_streams {
+            poison.cause = PoisonCause::TooMany { parked, cause: Box::new(poison.cause) };
+        }
+        if !poison.parks() {
+            return After::end(LaneEnd::Failed(self.release(), poison));
+        }
+        let log = self.shared.log().clone();
+        let event = match log.event_at(poison.position).await {
+            Ok(Some(event)) => event,
+            Ok(None) => return After::end(LaneEnd::Fenced(self.release())),
+            Err(error) => return After::end(LaneEnd::Away(self.release(), error.to_string())),
+        };
+        let error = poison.reason();
+        let member = self.member();
+        match aside::park(log.pool(), &member.generation, member.owner_epoch, member.at, &event, &error).await {
+            Ok(true) => {}
+            Ok(false) => return After::end(LaneEnd::Fenced(self.release())),
+            Err(error) => return After::end(LaneEnd::Away(self.release(), error.to_string())),
+        }
+        tracing::error!(
+            projection = member.generation.name,
+            generation = member.generation.number,
+            position = event.position.0,
+            category = event.category,
+            stream_id = %event.stream_id,
+            error,
+            "a stream is parked: its events wait, the others go on; see `sillage projections parked`"
+        );
+        Arc::make_mut(&mut member.aside).park(&event);
+        metrics::parked(member.generation.name, member.aside.parked());
+        member.at = Place::of(&event);
+        let generation = member.generation.clone();
+        self.shared.progress.tell(&generation, event.position);
+        After::Again
     }
 
     /// Writes what waits, with the checkpoint, in one transaction.
@@ -272,9 +319,13 @@ impl Lane {
 
     /// Nothing that waited was written, and nothing of it is in memory any more.
     async fn failed(&mut self, error: WriteError) -> After {
-        let events = std::mem::replace(&mut self.waiting, Waiting::nothing()).events;
+        let Waiting { events, last, .. } = std::mem::replace(&mut self.waiting, Waiting::nothing());
         match error {
-            WriteError::Poison(_, poison) if events <= 1 => return After::end(LaneEnd::Failed(self.release(), poison)),
+            WriteError::Poison(_, poison) if events <= 1 => {
+                // What Postgres refuses is not told by event: it can only be this one.
+                let position = last.unwrap_or(poison.position);
+                return self.park(Poison { position, ..poison }).await;
+            }
             WriteError::Poison(..) => {}
             WriteError::Busy(_, error) => {
                 tracing::warn!(projection = self.member().generation.name, error = %error, "a batch has to be tried again");
@@ -289,17 +340,23 @@ impl Lane {
     }
 }
 
+/// What a lane reads, and how.
+struct Reading {
+    categories: Vec<&'static str>,
+    decoder: Decoder,
+    aside: Arc<Aside>,
+}
+
 /// Reads a stretch of the log in chunks of `size` events and decodes them; the last chunk reaches `up_to` even if
 /// the projection wants none of the events before it.
 async fn read_ahead(
     log: Log,
-    categories: Vec<&'static str>,
-    decoder: Decoder,
+    reading: Reading,
     (after, up_to): (Position, Place),
     size: usize,
     chunks: mpsc::Sender<Result<Chunk, ReadError>>,
 ) {
-    let mut scan = pin!(log.scan(after, up_to.position, &categories));
+    let mut scan = pin!(log.scan(after, up_to.position, &reading.categories));
     let mut waiting: Vec<Recorded<EventData>> = Vec::with_capacity(size);
     loop {
         let (events, last) = match scan.next().await {
@@ -316,7 +373,7 @@ async fn read_ahead(
             let rest = waiting.split_off(waiting.len().min(size));
             let part = std::mem::replace(&mut waiting, rest);
             let end = (last && waiting.is_empty()).then_some(up_to);
-            let chunk = decode(decoder, part, end);
+            let chunk = decode(&reading, part, end);
             let stop = end.is_some() || chunk.decoded.poison.is_some();
             if chunks.send(Ok(chunk)).await.is_err() || stop {
                 return;
@@ -325,14 +382,13 @@ async fn read_ahead(
     }
 }
 
-fn decode(decode: Decoder, events: Vec<Recorded<EventData>>, end: Option<Place>) -> Chunk {
+fn decode(reading: &Reading, events: Vec<Recorded<EventData>>, end: Option<Place>) -> Chunk {
+    let covers = end.or_else(|| events.last().map(Place::of));
+    let (events, unknown) = reading.aside.sift(events, reading.decoder);
     let places: Vec<Place> = events.iter().map(Place::of).collect();
-    let decoded = decode(events);
+    let mut decoded = (reading.decoder)(events);
+    decoded.poison = decoded.poison.or(unknown);
     let last = decoded.len.checked_sub(1).and_then(|last| places.get(last)).copied();
-    let to = match (&decoded.poison, end) {
-        (None, Some(end)) => end,
-        // Where not even the first event could be read, nothing is written and the place does not matter.
-        _ => last.or(end).unwrap_or(Place::BEGINNING),
-    };
-    Chunk { decoded, to }
+    let to = if decoded.poison.is_none() { covers } else { last };
+    Chunk { decoded, last: last.map(|place| place.position), to }
 }

@@ -4,6 +4,7 @@
 //! events are folded in memory and written, with the checkpoints, in one transaction: effects are exactly once because a
 //! position is folded if and only if its rows are there. Start reading at [`Projector`].
 
+pub mod aside;
 pub mod control;
 pub mod ddl;
 mod declare;
@@ -12,9 +13,11 @@ mod keeper;
 mod lane;
 mod metrics;
 pub mod naive;
+pub mod operate;
 pub mod poison;
 pub mod progress;
 pub mod projection;
+pub mod resume;
 pub mod row;
 mod runner;
 pub mod status;

@@ -28,6 +28,12 @@ pub(crate) fn stopped(name: &'static str, stopped: bool) {
     metrics::gauge!("projection_stopped", "projection" => name).set(f64::from(u8::from(stopped)));
 }
 
+/// Streams that the projection cannot go on with.
+#[expect(clippy::cast_precision_loss, reason = "parked streams are few")]
+pub(crate) fn parked(name: &'static str, streams: usize) {
+    metrics::gauge!("projection_parked_streams", "projection" => name).set(streams as f64);
+}
+
 /// This process no longer owns its projections, and found out.
 pub(crate) fn fenced() {
     metrics::counter!("projection_fenced").increment(1);

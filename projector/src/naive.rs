@@ -1,6 +1,7 @@
 //! A second, simple way to fold a read model, to compare the engine's work with: one event after the other, every row in
 //! memory, nothing batched, nothing cached. Shares with the engine only `decode`, `keys` and `apply`.
 
+use crate::aside::{self, Aside};
 use crate::ddl::Statements;
 use crate::row::{self, RowError, read_at};
 use event_store::{Log, ReadError};
@@ -66,15 +67,16 @@ pub struct Fold<M: ReadModel> {
     pub position: Position,
     /// Row and position of the last event that touched it, by key.
     pub rows: HashMap<(TenantId, M::Key), (M::Row, Position)>,
-}
-
-impl<M: ReadModel> Default for Fold<M> {
-    fn default() -> Self {
-        Self { position: Position::ZERO, rows: HashMap::new() }
-    }
+    /// What is not folded.
+    aside: Aside,
 }
 
 impl<M: ReadModel> Fold<M> {
+    /// Nothing is folded yet, and what is set aside never will be.
+    pub fn new(aside: Aside) -> Self {
+        Self { position: Position::ZERO, rows: HashMap::new(), aside }
+    }
+
     /// Folds on, up to a position.
     ///
     /// # Errors
@@ -90,7 +92,7 @@ impl<M: ReadModel> Fold<M> {
             for event in events {
                 let position = event.position;
                 self.position = position;
-                if !categories.contains(&event.category.as_str()) {
+                if !categories.contains(&event.category.as_str()) || self.aside.has(&event) {
                     continue;
                 }
                 let event = event.decode().map_err(|source| CompareError::Decode { position, source })?;
@@ -107,15 +109,17 @@ impl<M: ReadModel> Fold<M> {
     }
 }
 
-/// Folds the log up to a generation's checkpoint and compares with its table, row by row. Readers and writers go on: the
-/// table and the checkpoint are read as of one moment.
+/// Folds the log, but for what the generation has set aside, up to its checkpoint and compares with its table, row by row.
+/// Readers and writers go on: the table and the checkpoint are read as of one moment.
 ///
 /// # Errors
 /// The log, an event or the table cannot be read.
 pub async fn compare<M: ReadModel>(log: &Log, generation: i32) -> Result<Comparison, CompareError> {
     let checkpoint = "select position from projection.checkpoints where name = $1 and generation = $2";
     let checkpoint = || query_scalar(checkpoint).bind(M::NAME).bind(generation);
-    let mut fold = Fold::<M>::default();
+    let mut pooled = log.pool().acquire().await?;
+    let mut fold = Fold::<M>::new(aside::load(&mut pooled, M::NAME, generation).await?);
+    drop(pooled);
     // Most of the way before the snapshot is taken, so that it is held for a short time.
     fold.fold_to(log, Position(checkpoint().fetch_one(log.pool()).await?)).await?;
 
@@ -125,6 +129,12 @@ pub async fn compare<M: ReadModel>(log: &Log, generation: i32) -> Result<Compari
         .execute(&mut connection)
         .await?;
     let position = Position(checkpoint().fetch_one(&mut connection).await?);
+    let aside = aside::load(&mut connection, M::NAME, generation).await?;
+    if !aside.agrees(&fold.aside, fold.position) {
+        // An operator has just resumed or skipped something.
+        fold = Fold::new(Aside::default());
+    }
+    fold.aside = aside;
     fold.fold_to(log, position).await?;
 
     let statements = Statements::new(M::NAME, generation, &M::TABLE);

@@ -34,7 +34,7 @@ pub enum WaitError {
         /// `failed` or `diverged`.
         state: String,
     },
-    /// There is no such read model, or the projector has never run.
+    /// There is no such read model, or its projector has not begun in time.
     #[error("there is no read model {0}")]
     Unknown(String),
     /// Postgres does not answer.
@@ -63,16 +63,20 @@ async fn wait(
     let deadline = Instant::now() + at_most;
     let mut pause = FIRST_PAUSE;
     loop {
-        let (at, state) = serving(pool, name).await?;
-        if at >= position {
-            return Ok(at);
-        }
+        let known = serving(pool, name).await?;
         let name = || name.to_owned();
-        if matches!(state.as_str(), "failed" | "diverged") {
-            return Err(WaitError::Stopped { name: name(), at, state });
+        if let Some((at, state)) = &known {
+            if *at >= position {
+                return Ok(*at);
+            }
+            if matches!(state.as_str(), "failed" | "diverged") {
+                return Err(WaitError::Stopped { name: name(), at: *at, state: state.clone() });
+            }
         }
         let left = deadline.saturating_duration_since(Instant::now());
         if left.is_zero() {
+            // Its projector may just be starting for the first time: that is worth waiting for.
+            let Some((at, _)) = known else { return Err(WaitError::Unknown(name())) };
             return Err(WaitError::TimedOut { name: name(), at });
         }
         match &mut hint {
@@ -84,7 +88,7 @@ async fn wait(
     }
 }
 
-async fn serving(pool: &PgPool, name: &str) -> Result<(Position, String), WaitError> {
+async fn serving(pool: &PgPool, name: &str) -> Result<Option<(Position, String)>, WaitError> {
     let row = query(
         "select c.position, p.state from projection.projections p \
          join projection.checkpoints c using (name, generation) where p.name = $1 and p.serving",
@@ -92,8 +96,7 @@ async fn serving(pool: &PgPool, name: &str) -> Result<(Position, String), WaitEr
     .bind(name)
     .fetch_optional(pool)
     .await?;
-    let Some(row) = row else { return Err(WaitError::Unknown(name.to_owned())) };
-    Ok((Position(row.try_get(0)?), row.try_get(1)?))
+    row.map(|row| Ok((Position(row.try_get(0)?), row.try_get(1)?))).transpose()
 }
 
 /// How far the projections of this process are. Cheap to clone.

@@ -3,7 +3,9 @@
 use crate::ddl::Statements;
 use crate::hot_rows::HotRows;
 use crate::naive::{self, CompareError, Comparison};
+use crate::operate::{OperateError, Request};
 use crate::poison::{Poison, PoisonCause, panic_message};
+use crate::resume::{self, Resumed};
 use crate::row::{Arrays, RowError, read_at};
 use event_store::Log;
 use kernel::{EventData, EventSet, Keys, Position, ReadModel, Recorded, Table, TenantId};
@@ -105,6 +107,8 @@ pub trait Projection: Send + Sync + 'static {
     /// What was absorbed is not known to be committed: nothing in memory is to be trusted. `empty` says that the table has no
     /// row.
     fn forget(&mut self, empty: bool);
+    /// Folds the events that wait in a parked stream: see [`crate::resume`].
+    fn resume<'a>(&'a self, log: &'a Log, request: &'a Request) -> Boxed<'a, Result<Resumed, OperateError>>;
     /// Folds the whole log again, one event at a time, and compares with a generation's table.
     fn compare<'a>(&'a self, log: &'a Log, generation: i32) -> Boxed<'a, Result<Comparison, CompareError>>;
 }
@@ -124,9 +128,22 @@ pub fn projection<M: ReadModel>() -> Box<dyn Projection> {
 }
 
 /// An event and the rows it touches.
-struct Touching<M: ReadModel> {
-    event: Recorded<M::Event>,
-    keys: Keys<M::Key>,
+pub(crate) struct Touching<M: ReadModel> {
+    pub(crate) event: Recorded<M::Event>,
+    pub(crate) keys: Keys<M::Key>,
+}
+
+/// Reads a stored event as the read model understands it.
+pub(crate) fn touching<M: ReadModel>(event: Recorded<EventData>) -> Result<Touching<M>, PoisonCause> {
+    let read = catch_unwind(AssertUnwindSafe(|| {
+        let event = event.decode::<M::Event>()?;
+        let keys = M::keys(&event);
+        Ok(Touching { event, keys })
+    }));
+    match read {
+        Ok(read) => read.map_err(PoisonCause::Decode),
+        Err(panic) => Err(PoisonCause::Panic(panic_message(&*panic))),
+    }
 }
 
 /// A row inside a batch.
@@ -265,6 +282,10 @@ impl<M: ReadModel> Projection for Typed<M> {
         self.hot.clear(empty);
     }
 
+    fn resume<'a>(&'a self, log: &'a Log, request: &'a Request) -> Boxed<'a, Result<Resumed, OperateError>> {
+        Box::pin(resume::resume::<M>(log, request))
+    }
+
     fn compare<'a>(&'a self, log: &'a Log, generation: i32) -> Boxed<'a, Result<Comparison, CompareError>> {
         Box::pin(naive::compare::<M>(log, generation))
     }
@@ -358,21 +379,13 @@ fn decode<M: ReadModel>(stored: Vec<Recorded<EventData>>) -> Decoded {
     let mut poison = None;
     for event in stored {
         let (position, event_id) = (event.position, event.event_id);
-        let read = catch_unwind(AssertUnwindSafe(|| {
-            let event = event.decode::<M::Event>()?;
-            let keys = M::keys(&event);
-            Ok(Touching { event, keys })
-        }));
-        let cause = match read {
-            Ok(Ok(touching)) => {
-                events.push(touching);
-                continue;
+        match touching(event) {
+            Ok(touching) => events.push(touching),
+            Err(cause) => {
+                poison = Some(Poison { position, event_id: Some(event_id), cause });
+                break;
             }
-            Ok(Err(error)) => PoisonCause::Decode(error),
-            Err(panic) => PoisonCause::Panic(panic_message(&*panic)),
-        };
-        poison = Some(Poison { position, event_id: Some(event_id), cause });
-        break;
+        }
     }
     let len = events.len();
     Decoded { events: Box::new(events), len, poison }

@@ -32,11 +32,20 @@ pub struct Options {
     pub hot_rows: usize,
     /// Projections that catch up at the same time.
     pub lanes: usize,
+    /// Streams that a generation may park. With one more it stops: what is wrong is no longer about single streams.
+    pub parked_streams: usize,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { batch: 1_000, catch_up_batch: 1_000_000, catch_up_rows: 100_000, hot_rows: 10_000, lanes: 2 }
+        Self {
+            batch: 1_000,
+            catch_up_batch: 1_000_000,
+            catch_up_rows: 100_000,
+            hot_rows: 10_000,
+            lanes: 2,
+            parked_streams: 1_000,
+        }
     }
 }
 

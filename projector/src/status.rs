@@ -56,6 +56,12 @@ pub struct ProjectionStatus {
     pub error: Option<String>,
     /// At which event.
     pub error_position: Option<Position>,
+    /// Streams that it cannot go on with; the others go on.
+    pub parked_streams: i64,
+    /// The first event that waits in one of them.
+    pub parked_position: Option<Position>,
+    /// Why that one waits.
+    pub parked_error: Option<String>,
 }
 
 /// Every generation of every read model, by name and generation.
@@ -67,8 +73,9 @@ pub async fn status(pool: &PgPool) -> Result<Vec<ProjectionStatus>, sqlx::Error>
         "select p.name, p.version, p.generation, p.state, p.serving, c.position, \
          greatest(h.position - c.position, 0), \
          coalesce((extract(epoch from clock_timestamp() - log.recorded_at(c.position + 1)) * 1000)::bigint, 0), \
-         p.error, p.error_position \
+         p.error, p.error_position, k.streams, k.position, k.error \
          from log.head h cross join projection.projections p join projection.checkpoints c using (name, generation) \
+         cross join lateral projection.parking(p.name, p.generation) k \
          order by p.name, p.generation",
     )
     .fetch_all(pool)
@@ -88,6 +95,9 @@ pub async fn status(pool: &PgPool) -> Result<Vec<ProjectionStatus>, sqlx::Error>
                 lag_ms: row.try_get::<i64, _>(7)?.max(0),
                 error: row.try_get(8)?,
                 error_position: row.try_get::<Option<i64>, _>(9)?.map(Position),
+                parked_streams: row.try_get(10)?,
+                parked_position: row.try_get::<Option<i64>, _>(11)?.map(Position),
+                parked_error: row.try_get(12)?,
             })
         })
         .collect()

@@ -4,13 +4,14 @@
 //! that are behind catch up in *lanes* and then join. Any doubt (a checkpoint that does not move, Postgres gone) ends the
 //! tenure: everything in memory is dropped and the next one starts from what the database says.
 
+use crate::aside::{self, Aside};
 use crate::control::{self, Checkpoint, Generation, Place};
 use crate::ddl::Statements;
 use crate::declare::{Switched, switch};
 use crate::keeper::{Keeper, News};
 use crate::lane::{LaneEnd, catch_up};
 use crate::metrics;
-use crate::poison::{Poison, chain, panic_message};
+use crate::poison::{Poison, panic_message};
 use crate::projection::{Decoded, Projection};
 use crate::runner::{RunError, Shared};
 use crate::writer::{Member, WriteError, Writer};
@@ -153,7 +154,14 @@ impl Tenure {
                 owner_epoch,
                 "folding a read model"
             );
-            let mut member = Member { projection, generation, log_id, at, owner_epoch, live: false };
+            let aside = match self.aside(&generation).await {
+                Ok(aside) => Arc::new(aside),
+                Err(error) => {
+                    self.idle[index] = Some((projection, generation));
+                    return Err(End::Lost(error.to_string()));
+                }
+            };
+            let mut member = Member { projection, generation, log_id, at, owner_epoch, aside, live: false };
             let statements =
                 Statements::new(member.generation.name, member.generation.number, &member.projection.table());
             member.projection.open(statements, self.shared.options.catch_up_rows, at.position == Position::ZERO);
@@ -166,6 +174,12 @@ impl Tenure {
             self.send_to_lane(member);
         }
         Ok(())
+    }
+
+    /// What the generation has set aside. Nobody but its owner adds to it, and who takes from it ends the ownership.
+    async fn aside(&self, generation: &Generation) -> Result<Aside, sqlx::Error> {
+        let mut connection = self.shared.log().pool().acquire().await?;
+        aside::load(&mut connection, generation.name, generation.number).await
     }
 
     fn send_to_lane(&mut self, member: Member) {
@@ -211,7 +225,7 @@ impl Tenure {
 
     /// Stops one projection, loudly; the others go on.
     async fn fail(&mut self, member: Member, poison: &Poison) {
-        let (generation, error) = (&member.generation, chain(poison));
+        let (generation, error) = (&member.generation, poison.reason());
         tracing::error!(
             projection = generation.name,
             generation = generation.number,
@@ -317,7 +331,7 @@ impl Tenure {
         loop {
             let mut decoded = Vec::with_capacity(members.len());
             for member in std::mem::take(&mut members) {
-                let read = read(&*member.projection, events);
+                let read = read(&*member.projection, &member.aside, events);
                 if read.poison.is_some() {
                     self.send_to_lane(member);
                 } else {
@@ -370,6 +384,7 @@ impl Tenure {
         for member in &self.group {
             metrics::gap(member.generation.name, gap);
             metrics::lag(member.generation.name, lag);
+            metrics::parked(member.generation.name, member.aside.parked());
         }
         for member in &self.failed {
             metrics::gap(member.generation.name, head.position.0 - member.at.position.0);
@@ -406,11 +421,14 @@ impl Tenure {
     }
 }
 
-/// The events that a projection listens to, decoded.
-fn read(projection: &dyn Projection, events: &[Event]) -> Decoded {
-    let categories = projection.categories();
+/// The events that a projection listens to and that are not set aside, decoded.
+fn read(projection: &dyn Projection, aside: &Aside, events: &[Event]) -> Decoded {
+    let (categories, decode) = (projection.categories(), projection.decoder());
     let wanted = events.iter().filter(|event| categories.contains(&event.category.as_str()));
-    (projection.decoder())(wanted.map(|event| Recorded::clone(event)).collect())
+    let (wanted, unknown) = aside.sift(wanted.map(|event| Recorded::clone(event)).collect(), decode);
+    let mut read = decode(wanted);
+    read.poison = read.poison.or(unknown);
+    read
 }
 
 fn panicked(error: JoinError) -> RunError {

@@ -1,11 +1,13 @@
 //! The unit of work: the rows of a batch and the checkpoints, in one transaction.
 
+use crate::aside::Aside;
 use crate::control::{self, Generation, Owned, Place};
 use crate::poison::{Poison, PoisonCause};
 use crate::projection::{Decoded, FoldError, Projection, Written};
 use kernel::{LogId, Position};
 use sqlx::postgres::PgConnectOptions;
 use sqlx::{ConnectOptions, PgConnection, raw_sql};
+use std::sync::Arc;
 
 /// What every session that folds is set to.
 ///
@@ -25,6 +27,8 @@ pub(crate) struct Member {
     pub(crate) log_id: LogId,
     pub(crate) at: Place,
     pub(crate) owner_epoch: i64,
+    /// What is not folded.
+    pub(crate) aside: Arc<Aside>,
     /// Whether it has reached the end of the log since it was taken over.
     pub(crate) live: bool,
 }
@@ -181,7 +185,7 @@ fn blame(index: usize, to: Place, error: FoldError) -> WriteError {
     let poison = |cause| Poison { position: to.position, event_id: to.event_id, cause };
     match error {
         FoldError::Poison(found) => WriteError::Poison(index, found),
-        FoldError::Load(error) => WriteError::Poison(index, poison(PoisonCause::Row(error))),
+        FoldError::Load(error) => WriteError::Poison(index, poison(PoisonCause::Table(error))),
         FoldError::Database(sqlx::Error::Database(error)) => {
             let code = error.code().unwrap_or_default().into_owned();
             let error = sqlx::Error::Database(error);

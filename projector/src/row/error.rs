@@ -70,6 +70,18 @@ pub enum RowError {
 }
 
 impl RowError {
+    /// Whether it is the value that Postgres cannot keep, rather than the row that never fits.
+    pub(crate) const fn is_about_a_value(&self) -> bool {
+        match self {
+            Self::OutOfRange { .. } | Self::Nul { .. } | Self::Null { .. } | Self::Json(_) | Self::Other(_) => true,
+            Self::Mismatch { .. }
+            | Self::NoColumn(_)
+            | Self::NoField(_)
+            | Self::Damaged { .. }
+            | Self::Query { .. } => false,
+        }
+    }
+
     pub(crate) const fn mismatch(column: &Column, found: &'static str) -> Self {
         Self::Mismatch { column: column.name, kind: column.kind, found }
     }

@@ -179,6 +179,31 @@ impl<const VERSION: i32> ReadModel for Boxes<VERSION> {
     }
 }
 
+/// [`Boxes`] of version 1 with its bug mended, under the same version: a curse does nothing.
+pub(crate) struct MendedBoxes;
+
+impl ReadModel for MendedBoxes {
+    type Event = Boxed;
+    type Key = BoxId;
+    type Row = BoxRow;
+    const NAME: &'static str = Boxes::<1>::NAME;
+    const VERSION: i32 = Boxes::<1>::VERSION;
+    const TABLE: Table = Boxes::<1>::TABLE;
+
+    fn keys(event: &Recorded<Boxed>) -> Keys<BoxId> {
+        Boxes::<1>::keys(event)
+    }
+
+    fn apply(row: Option<BoxRow>, key: &BoxId, event: &Recorded<Boxed>) -> Option<BoxRow> {
+        match &event.event {
+            Boxed::Cursed {} => row,
+            Boxed::Put { .. } | Boxed::Taken { .. } | Boxed::Tied { .. } | Boxed::Burnt {} | Boxed::Inked { .. } => {
+                Boxes::<1>::apply(row, key, event)
+            }
+        }
+    }
+}
+
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct LabelRow {
     pub label: String,

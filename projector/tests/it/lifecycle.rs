@@ -228,8 +228,14 @@ async fn readers_wait_for_their_own_writes_and_are_told_when_it_is_in_vain() {
     let soon = Duration::from_millis(100);
     assert!(matches!(projector::wait_for(&pool, "test.boxes", Position(1), soon).await, Err(WaitError::Unknown(_))));
     let last = record_some(&pool, &mut Dice::new(1), 100, 10).await;
+    // Before the projector has ever run.
+    let early = {
+        let pool = pool.clone();
+        tokio::spawn(async move { projector::wait_for(&pool, "test.boxes", last, Duration::from_mins(1)).await })
+    };
+    tokio::time::sleep(Duration::from_millis(50)).await;
     let running = Running::start(&log, models(), Options::default()).await;
-    wait(&pool, "test.boxes", last).await;
+    assert_eq!(early.await.unwrap().unwrap(), last);
     let begun = Instant::now();
     let beyond = projector::wait_for(&pool, "test.boxes", last.next(), soon).await;
     assert!(matches!(beyond, Err(WaitError::TimedOut { at, .. }) if at == last));

@@ -5,5 +5,6 @@ mod crashes;
 mod fixtures;
 mod folding;
 mod lifecycle;
+mod parking;
 mod poison;
 mod speed;
