@@ -1,6 +1,7 @@
 //! The command line. Every setting is a flag and an environment variable.
 
 use crate::failure::EXIT_CODES;
+use crate::parked::ParkedCommand;
 use crate::tokens::Ttl;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use platform::config::{AuthArgs, DatabaseArgs, LimitArgs, ListenArgs, LogArgs, NatsArgs};
@@ -314,6 +315,9 @@ pub(crate) enum ProjectionsCommand {
         #[command(flatten)]
         on: Box<OnDatabase>,
     },
+    /// Streams that a read model cannot go on with, and what to do about them.
+    #[command(subcommand)]
+    Parked(ParkedCommand),
 }
 
 #[derive(Subcommand, Debug)]

@@ -6,7 +6,7 @@ use crate::arguments::{
 use crate::failure::Failure;
 use crate::keys::LocalKey;
 use crate::tokens::{Audience, Grant, all_scopes, issue};
-use crate::{config_check, demo, separate, terminal, up, verify};
+use crate::{config_check, demo, operator, parked, separate, terminal, up, verify};
 use clap::parser::ValueSource;
 use clap::{ArgMatches, CommandFactory, FromArgMatches};
 use kernel::{ActorId, TenantId};
@@ -65,7 +65,7 @@ async fn run(task: Task, matches: &ArgMatches) -> Result<ExitCode, Failure> {
         Task::QueryApi(arguments) => done(separate::query_api(&arguments).await),
         Task::Projector(arguments) => done(separate::projector(&arguments).await),
         Task::Relay(arguments) => done(separate::relay(&arguments).await),
-        Task::Migrate(on) => done(verify::migrate(&on).await),
+        Task::Migrate(on) => done(operator::migrate(&on).await),
         Task::Config(ConfigCommand::Check(check)) => config_check::run(&check, matches).await,
         Task::Token(TokenCommand::Issue(wanted)) => done(token(&wanted)),
         Task::Keys(KeysCommand::Show { key, folder }) => {
@@ -73,8 +73,9 @@ async fn run(task: Task, matches: &ArgMatches) -> Result<ExitCode, Failure> {
             terminal::print(&format!("{:#}", key.signer().jwks()));
             Ok(ExitCode::SUCCESS)
         }
-        Task::Projections(ProjectionsCommand::Status { json, on }) => done(verify::status(&on, json).await),
-        Task::Log(LogCommand::Adopt { reason, on }) => done(verify::adopt(&on, &reason).await),
+        Task::Projections(ProjectionsCommand::Status { json, on }) => done(operator::status(&on, json).await),
+        Task::Projections(ProjectionsCommand::Parked(command)) => parked::run(&command).await,
+        Task::Log(LogCommand::Adopt { reason, on }) => done(operator::adopt(&on, &reason).await),
         Task::Verify(arguments) => verify::run(&arguments.on).await,
         Task::Openapi { api } => done(openapi(api)),
         Task::Version => {

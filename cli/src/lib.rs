@@ -14,6 +14,8 @@ mod listen;
 mod log_check;
 mod models;
 pub mod node;
+mod operator;
+mod parked;
 pub mod postgres;
 pub mod process;
 mod run_file;

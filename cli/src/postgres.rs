@@ -5,6 +5,7 @@ use crate::terminal::Progress;
 use event_store::Role;
 use event_store::schema::{self, SchemaError};
 use platform::config::DatabaseArgs;
+use sqlx::migrate::MigrateError;
 use sqlx::postgres::PgPoolOptions;
 use sqlx::{PgPool, Row};
 use std::time::{Duration, Instant};
@@ -58,9 +59,7 @@ impl Database {
     /// # Errors
     /// A migration fails, or the database was migrated by a newer program.
     pub async fn migrate(&self) -> Result<(), Failure> {
-        schema::migrate(&self.checked, schema::PARTITION_SIZE)
-            .await
-            .map_err(|error| Failure::failed("the database cannot be migrated").because(error))
+        schema::migrate(&self.checked, schema::PARTITION_SIZE).await.map_err(not_migrated)
     }
 
     /// Waits until somebody has migrated the database.
@@ -149,6 +148,23 @@ async fn connect(url: &str, patience: Duration, progress: &Progress) -> Result<P
         }
         tokio::time::sleep(Duration::from_millis(500)).await;
     }
+}
+
+fn not_migrated(error: SchemaError) -> Failure {
+    let SchemaError::Migrate(migration) = &error else {
+        return Failure::failed("the database cannot be migrated").because(error);
+    };
+    let remedy = match migration {
+        MigrateError::VersionMissing(_) => {
+            "A newer program has migrated it: use that one, or restore the database from before."
+        }
+        MigrateError::VersionMismatch(_) => {
+            "It was made by an unreleased version. If its data are worth nothing, begin anew: stop, remove \
+             .sillage/postgres and .sillage/nats (or drop and create the database), start."
+        }
+        _ => "`sillage migrate` tries again; what it says comes from Postgres.",
+    };
+    Failure::failed("the database cannot be migrated").because(error).remedy(remedy)
 }
 
 /// Whether waiting can help.

@@ -145,6 +145,14 @@ impl ProjectionChecks {
                 at.unwrap_or_default(),
                 one.error.as_deref().unwrap_or("unknown")
             )),
+            _ if one.parked_streams > 0 => Some(format!(
+                "{} has parked {} of its streams (see `sillage projections parked list`); the first waits at position \
+                 {}: {}",
+                one.name,
+                one.parked_streams,
+                one.parked_position.unwrap_or_default(),
+                one.parked_error.as_deref().unwrap_or("unknown")
+            )),
             _ if one.lag_ms > LAG_MS => Some(format!("{} is behind for more than {} s", one.name, LAG_MS / 1000)),
             _ => None,
         });
