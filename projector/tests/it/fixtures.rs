@@ -60,6 +60,21 @@ impl Event for Boxed {
     }
 }
 
+/// What this build cannot read of boxes: a type that only a newer one knows, and a payload that is damaged.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Unreadable {
+    Dropped {},
+    Taken { amount: String },
+}
+
+impl Event for Unreadable {
+    const CATEGORY: &'static str = Boxed::CATEGORY;
+    fn examples() -> Vec<Self> {
+        vec![Self::Dropped {}]
+    }
+}
+
 /// What nobody listens to.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -370,7 +385,7 @@ pub(crate) async fn record_some(pool: &PgPool, dice: &mut Dice, count: usize, bo
 }
 
 /// One event of one box.
-pub(crate) async fn record_boxed(pool: &PgPool, number: u128, event: Boxed) -> Position {
+pub(crate) async fn record_boxed(pool: &PgPool, number: u128, event: impl Event) -> Position {
     record(pool, 3, vec![(Uuid::from_u128(number), Boxed::CATEGORY, event.encode())]).await
 }
 

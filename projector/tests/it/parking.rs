@@ -1,8 +1,8 @@
 //! Streams that a read model cannot go on with: set aside in order, and brought back.
 
 use crate::fixtures::{
-    BoxId, Boxed, Boxes, Dice, Labels, MendedBoxes, Running, assert_equal_to_log, digest, models, record, record_boxed,
-    record_some, state, until, wait,
+    BoxId, Boxed, Boxes, Dice, Labels, MendedBoxes, Running, Unreadable, assert_equal_to_log, digest, models, record,
+    record_boxed, record_some, state, until, wait,
 };
 use event_store::Log;
 use kernel::{Event, Position};
@@ -17,7 +17,7 @@ use uuid::Uuid;
 
 const BAD: u128 = 0xbad;
 
-async fn record_bad(pool: &PgPool, event: Boxed) -> Position {
+async fn record_bad(pool: &PgPool, event: impl Event) -> Position {
     record_boxed(pool, BAD, event).await
 }
 
@@ -50,8 +50,20 @@ fn request(parked: &ParkedStream, dry_run: bool) -> Request {
     }
 }
 
+/// The stream of these events is parked, and says why once.
+async fn assert_waits(log: &Log, positions: [Position; 3], reason: &str) {
+    let status = boxes_status(log).await;
+    assert_eq!((status.parked_streams, status.parked_position), (1, Some(positions[0])), "{status:?}");
+    let error = status.parked_error.as_deref().unwrap();
+    assert!(!error.contains("position") && error.matches(reason).count() == 1, "{error}");
+    let parked = parked(log.pool(), "test.boxes").await;
+    assert_eq!((parked.len(), parked[0].waiting, parked[0].stream.stream_id), (1, 3, Uuid::from_u128(BAD)));
+    let queue = waiting_events(log.pool(), &parked[0], 10).await.unwrap();
+    assert_eq!(queue.iter().map(|event| event.position).collect::<Vec<_>>(), positions);
+}
+
 /// Scorecard row 15. `live`: the event comes while the projections follow the log; otherwise it is there before they start.
-async fn one_stream_is_parked_and_everybody_goes_on(bad: Boxed, damage: Option<&str>, reason: &str, live: bool) {
+async fn one_stream_is_parked_and_everybody_goes_on(bad: impl Event, reason: &str, live: bool) {
     let (_, pool) = test_support::database().await;
     let log = Log::new(pool.clone());
     let mut dice = Dice::new(15);
@@ -64,21 +76,7 @@ async fn one_stream_is_parked_and_everybody_goes_on(bad: Boxed, damage: Option<&
         running = Some(started);
     }
     record_bad(&pool, put(2)).await;
-    // Nobody folds it before it is damaged.
-    let mut inside = pool.begin().await.unwrap();
-    if live {
-        query("lock table projection.checkpoints").execute(&mut *inside).await.unwrap();
-    }
     let bad = record_bad(&pool, bad).await;
-    if let Some(data) = damage {
-        query("update log.events set data = $2 where position = $1")
-            .bind(bad.0)
-            .bind(data.as_bytes())
-            .execute(&pool)
-            .await
-            .unwrap();
-    }
-    inside.rollback().await.unwrap();
     // Not one that mends the row: what is folded together is written once.
     let waits = record_bad(&pool, Boxed::Taken { amount: 1 }).await;
     let last = record_some(&pool, &mut dice, 700, 50).await;
@@ -92,15 +90,7 @@ async fn one_stream_is_parked_and_everybody_goes_on(bad: Boxed, damage: Option<&
     wait(&pool, "test.boxes", more).await;
     until("it is live", async || state(&log, "test.boxes", 1).await == State::Live).await;
 
-    let status = boxes_status(&log).await;
-    assert_eq!((status.parked_streams, status.parked_position), (1, Some(bad)), "{status:?}");
-    let error = status.parked_error.as_deref().unwrap();
-    assert!(error.contains(reason), "{error}");
-    assert!(!error.contains("position") && error.matches(reason).count() == 1, "said once: {error}");
-    let parked = parked(&pool, "test.boxes").await;
-    assert_eq!((parked.len(), parked[0].waiting, parked[0].stream.stream_id), (1, 3, Uuid::from_u128(BAD)));
-    let queue = waiting_events(&pool, &parked[0], 10).await.unwrap();
-    assert_eq!(queue.iter().map(|event| event.position).collect::<Vec<_>>(), [bad, waits, more]);
+    assert_waits(&log, [bad, waits, more], reason).await;
     // What is not set aside is folded, and nothing else.
     assert!(assert_equal_to_log::<Boxes<1>>(&log, 1).await > 20);
     assert!(assert_equal_to_log::<Labels>(&log, 1).await > 20);
@@ -130,13 +120,13 @@ async fn one_stream_is_parked_and_everybody_goes_on(bad: Boxed, damage: Option<&
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_stream_that_makes_a_read_model_panic_is_parked() {
     let reason = "the read model panicked: a cursed box";
-    one_stream_is_parked_and_everybody_goes_on(Boxed::Cursed {}, None, reason, true).await;
+    one_stream_is_parked_and_everybody_goes_on(Boxed::Cursed {}, reason, true).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_panic_is_found_among_thousands_while_catching_up() {
     let reason = "the read model panicked: a cursed box";
-    one_stream_is_parked_and_everybody_goes_on(Boxed::Cursed {}, None, reason, false).await;
+    one_stream_is_parked_and_everybody_goes_on(Boxed::Cursed {}, reason, false).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -144,19 +134,19 @@ async fn a_row_that_postgres_refuses_parks_its_stream() {
     // Longer than an index entry can be, even compressed.
     let mut dice = Dice::new(4);
     let label = (0..9_000).map(|_| char::from(b'a' + u8::try_from(dice.roll(26)).unwrap())).collect();
-    one_stream_is_parked_and_everybody_goes_on(Boxed::Inked { label }, None, "index row", true).await;
+    one_stream_is_parked_and_everybody_goes_on(Boxed::Inked { label }, "index row", true).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_row_that_cannot_be_stored_is_found_while_catching_up() {
     let bad = Boxed::Inked { label: "a\0b".to_owned() };
-    one_stream_is_parked_and_everybody_goes_on(bad, None, "NUL", false).await;
+    one_stream_is_parked_and_everybody_goes_on(bad, "NUL", false).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_stream_with_a_damaged_event_is_parked() {
     let reason = "reading test.box.taken";
-    one_stream_is_parked_and_everybody_goes_on(Boxed::Taken { amount: 1 }, Some("{"), reason, true).await;
+    one_stream_is_parked_and_everybody_goes_on(Unreadable::Taken { amount: "x".into() }, reason, true).await;
 }
 
 /// A log with a cursed box, folded as far as it goes.
@@ -314,11 +304,7 @@ async fn when_the_last_event_that_waits_is_skipped_the_stream_goes_on() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_unknown_event_in_a_parked_stream_stops_the_read_model() {
     let (pool, log, running, _) = with_a_curse().await;
-    let mut inside = pool.begin().await.unwrap();
-    query("lock table projection.checkpoints").execute(&mut *inside).await.unwrap();
-    let unknown = record_bad(&pool, put(4)).await;
-    query("update log.events set type = 'dropped' where position = $1").bind(unknown.0).execute(&pool).await.unwrap();
-    inside.rollback().await.unwrap();
+    let unknown = record_bad(&pool, Unreadable::Dropped {}).await;
     until("it has stopped", async || state(&log, "test.boxes", 1).await == State::Failed).await;
     let status = boxes_status(&log).await;
     assert_eq!(status.error_position, Some(unknown));
