@@ -10,7 +10,7 @@ use event_store::Log;
 use kernel::Position;
 use projector::Projection;
 use projector::aside::{ParkedStream, parked_streams, waiting_events};
-use projector::operate::{OperateError, Request, skip};
+use projector::parking::{ParkingError, Request, skip};
 use projector::resume::Resumed;
 use serde::Serialize;
 use std::fmt::Write as _;
@@ -280,7 +280,7 @@ fn folded_by_this_program(parked: &ParkedStream) -> Result<Box<dyn Projection>, 
     Err(Failure::failed(sentence).remedy("Run the program of that version, or deploy this one: it builds its own."))
 }
 
-fn undone(parked: &ParkedStream, error: OperateError) -> Failure {
+fn undone(parked: &ParkedStream, error: ParkingError) -> Failure {
     Failure::failed(format!("nothing was done about {}", parked.stream)).because(error)
 }
 

@@ -13,7 +13,7 @@ mod keeper;
 mod lane;
 mod metrics;
 pub mod naive;
-pub mod operate;
+pub mod parking;
 pub mod poison;
 pub mod progress;
 pub mod projection;

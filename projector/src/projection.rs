@@ -3,7 +3,7 @@
 use crate::ddl::Statements;
 use crate::hot_rows::HotRows;
 use crate::naive::{self, CompareError, Comparison};
-use crate::operate::{OperateError, Request};
+use crate::parking::{ParkingError, Request};
 use crate::poison::{Poison, PoisonCause, panic_message};
 use crate::resume::{self, Resumed};
 use crate::row::{Arrays, RowError, read_at};
@@ -108,7 +108,7 @@ pub trait Projection: Send + Sync + 'static {
     /// row.
     fn forget(&mut self, empty: bool);
     /// Folds the events that wait in a parked stream: see [`crate::resume`].
-    fn resume<'a>(&'a self, log: &'a Log, request: &'a Request) -> Boxed<'a, Result<Resumed, OperateError>>;
+    fn resume<'a>(&'a self, log: &'a Log, request: &'a Request) -> Boxed<'a, Result<Resumed, ParkingError>>;
     /// Folds the whole log again, one event at a time, and compares with a generation's table.
     fn compare<'a>(&'a self, log: &'a Log, generation: i32) -> Boxed<'a, Result<Comparison, CompareError>>;
 }
@@ -282,7 +282,7 @@ impl<M: ReadModel> Projection for Typed<M> {
         self.hot.clear(empty);
     }
 
-    fn resume<'a>(&'a self, log: &'a Log, request: &'a Request) -> Boxed<'a, Result<Resumed, OperateError>> {
+    fn resume<'a>(&'a self, log: &'a Log, request: &'a Request) -> Boxed<'a, Result<Resumed, ParkingError>> {
         Box::pin(resume::resume::<M>(log, request))
     }
 

@@ -8,7 +8,7 @@
 
 use crate::aside::{self, Aside, StreamName};
 use crate::ddl::Statements;
-use crate::operate::{OperateError, Request, checkpoint, end_ownership, moved, not_parked, open, record, unpark};
+use crate::parking::{ParkingError, Request, checkpoint, end_ownership, moved, not_parked, open, record, unpark};
 use crate::poison::{PoisonCause, chain, panic_message};
 use crate::projection::{Touching, touching};
 use crate::row::{Arrays, read_at};
@@ -73,7 +73,7 @@ pub struct Change {
 ///
 /// # Errors
 /// It is not parked, the log or the table cannot be read, or the owner was always faster.
-pub(crate) async fn resume<M: ReadModel>(log: &Log, request: &Request) -> Result<Resumed, OperateError> {
+pub(crate) async fn resume<M: ReadModel>(log: &Log, request: &Request) -> Result<Resumed, ParkingError> {
     let mut connection = open(log, M::NAME).await?;
     let work = Work { log, request, statements: Statements::new(M::NAME, request.generation, &M::TABLE) };
     let mut limits = Limits { whole: false, stop: None };
@@ -91,9 +91,9 @@ pub(crate) async fn resume<M: ReadModel>(log: &Log, request: &Request) -> Result
             }
             Attempt::Refused { folded, reason } => match &mut bounds {
                 // Even that which was possible a moment ago is not.
-                Some(_) if !looking => return Err(OperateError::Refused(reason)),
+                Some(_) if !looking => return Err(ParkingError::Refused(reason)),
                 Some((_, bad, _, said)) => (*bad, *said) = (folded.len(), reason),
-                None if folded.is_empty() => return Err(OperateError::Refused(reason)),
+                None if folded.is_empty() => return Err(ParkingError::Refused(reason)),
                 None => bounds = Some((0, folded.len(), folded, reason)),
             },
         }
@@ -102,7 +102,7 @@ pub(crate) async fn resume<M: ReadModel>(log: &Log, request: &Request) -> Result
             limits.stop = Some(Stopped { position: positions[first_left_out], reason: reason.clone() });
         }
     }
-    Err(OperateError::Busy)
+    Err(ParkingError::Busy)
 }
 
 /// How an attempt is bounded.
@@ -138,7 +138,7 @@ impl Work<'_> {
         connection: &mut PgConnection,
         limits: &Limits,
         take_back: bool,
-    ) -> Result<Attempt, OperateError> {
+    ) -> Result<Attempt, ParkingError> {
         let (request, missing) = (self.request, || not_parked(M::NAME, self.request));
         let known = checkpoint(connection, M::NAME, request.generation, false).await?.ok_or_else(missing)?;
         let aside = aside::load(connection, M::NAME, request.generation).await?;
@@ -253,7 +253,7 @@ impl Work<'_> {
         &self,
         connection: &mut PgConnection,
         keys: impl Iterator<Item = &'k (TenantId, M::Key)>,
-    ) -> Result<Rows<M>, OperateError> {
+    ) -> Result<Rows<M>, ParkingError> {
         let keys: Vec<_> = keys.collect();
         let mut arrays = Arrays::of_keys(&M::TABLE);
         for (tenant_id, key) in &keys {
@@ -275,7 +275,7 @@ impl Work<'_> {
         connection: &mut PgConnection,
         queue: &Queue<M>,
         refold: &Refold<M>,
-    ) -> Result<Vec<Change>, OperateError> {
+    ) -> Result<Vec<Change>, ParkingError> {
         let before = self.load::<M>(connection, queue.keys.iter().take(SAMPLE)).await?;
         let print = |row: Option<&(M::Row, Position)>| row.map(|(row, _)| format!("{row:?}"));
         let sample = queue.keys.iter().take(SAMPLE);
@@ -291,7 +291,7 @@ impl Work<'_> {
 }
 
 /// What is wrong with the rows, or with Postgres.
-fn refused(cause: PoisonCause, folded: Vec<Position>) -> Result<Attempt, OperateError> {
+fn refused(cause: PoisonCause, folded: Vec<Position>) -> Result<Attempt, ParkingError> {
     if cause.parks() {
         return Ok(Attempt::Refused { folded, reason: chain(&cause) });
     }
@@ -305,7 +305,7 @@ fn refused(cause: PoisonCause, folded: Vec<Position>) -> Result<Attempt, Operate
         PoisonCause::Refused(error) => Err(error.into()),
         PoisonCause::Row(error) | PoisonCause::Table(error) => Err(error.into()),
         PoisonCause::Decode(_) | PoisonCause::Panic(_) | PoisonCause::TooMany { .. } => {
-            Err(OperateError::Refused(chain(&cause)))
+            Err(ParkingError::Refused(chain(&cause)))
         }
     }
 }
@@ -330,7 +330,7 @@ impl<M: ReadModel> Queue<M> {
     }
 
     /// Reads on, up to a position.
-    async fn read(&mut self, log: &Log, stream: &StreamName, up_to: Position) -> Result<(), OperateError> {
+    async fn read(&mut self, log: &Log, stream: &StreamName, up_to: Position) -> Result<(), ParkingError> {
         let mut after = match self.read {
             Some(version) => version,
             None => log.event_at(self.from).await?.map_or(Version(0), |event| Version(event.version.0 - 1)),
@@ -389,7 +389,7 @@ impl<M: ReadModel> Refold<M> {
         aside: &Aside,
         stream: &StreamName,
         whole: bool,
-    ) -> Result<Fold, OperateError> {
+    ) -> Result<Fold, ParkingError> {
         let mut scan = pin!(log.scan(self.at, up_to, &M::Event::categories()));
         while let Some(events) = scan.next().await {
             for event in events? {
@@ -417,7 +417,7 @@ impl<M: ReadModel> Refold<M> {
                     Err(cause) if waits => {
                         queue.stop = Some(Stopped { position, reason: chain(&cause) });
                     }
-                    Err(cause) => return Err(OperateError::Elsewhere { position, reason: chain(&cause) }),
+                    Err(cause) => return Err(ParkingError::Elsewhere { position, reason: chain(&cause) }),
                 }
             }
         }

@@ -7,7 +7,7 @@ use crate::fixtures::{
 use event_store::Log;
 use kernel::{Event, Position};
 use projector::aside::{ParkedStream, parked_streams, waiting_events};
-use projector::operate::{OperateError, Request, skip};
+use projector::parking::{ParkingError, Request, skip};
 use projector::{Options, Projection, ProjectionStatus, State, projection};
 use sqlx::{PgPool, query, query_scalar};
 use std::sync::Arc;
@@ -245,13 +245,13 @@ async fn a_skip_takes_out_one_event_and_is_recorded() {
     let (pool, log, running, bad) = with_a_curse().await;
     let one = parked(&pool, "test.boxes").await.remove(0);
     let wrong = skip(&log, "test.boxes", &request(&one, false), bad.next()).await;
-    assert!(matches!(wrong, Err(OperateError::NotFirst { first, .. }) if first == bad), "{wrong:?}");
+    assert!(matches!(wrong, Err(ParkingError::NotFirst { first, .. }) if first == bad), "{wrong:?}");
     let tried = skip(&log, "test.boxes", &request(&one, true), bad).await.unwrap();
     assert_eq!(parked(&pool, "test.boxes").await.len(), 1, "a dry run");
     let skipped = skip(&log, "test.boxes", &request(&one, false), bad).await.unwrap();
     assert_eq!((skipped, skipped.next), (tried, Some(bad.next())));
     let twice = skip(&log, "test.boxes", &request(&one, false), bad).await;
-    assert!(matches!(twice, Err(OperateError::NotFirst { .. })), "one event at a time: {twice:?}");
+    assert!(matches!(twice, Err(ParkingError::NotFirst { .. })), "one event at a time: {twice:?}");
     // The rest of the queue can be folded by the code as it is.
     let resumed = projection::<Boxes<1>>().resume(&log, &request(&one, false)).await.unwrap();
     assert_eq!((resumed.folded, resumed.stopped), (2, None));
@@ -293,7 +293,7 @@ async fn when_the_last_event_that_waits_is_skipped_the_stream_goes_on() {
     let one = parked(&pool, "test.boxes").await.remove(0);
     assert_eq!(skip(&log, "test.boxes", &request(&one, false), bad).await.unwrap().next, None);
     let gone = skip(&log, "test.boxes", &request(&one, false), bad).await;
-    assert!(matches!(gone, Err(OperateError::NotParked { .. })), "{gone:?}");
+    assert!(matches!(gone, Err(ParkingError::NotParked { .. })), "{gone:?}");
     let last = record_bad(&pool, put(3)).await;
     wait(&pool, "test.boxes", last).await;
     assert_eq!(assert_equal_to_log::<Boxes<1>>(&log, 1).await, 1);
@@ -371,7 +371,7 @@ async fn each_effect_is_there_exactly_once_however_streams_are_parked_and_resume
             // The owner goes on meanwhile, and may be the faster one each time.
             match projection::<MendedBoxes>().resume(&log, &request(one, false)).await {
                 Ok(done) => resumed += usize::from(done.stopped.is_none()),
-                Err(OperateError::Busy) => {}
+                Err(ParkingError::Busy) => {}
                 Err(error) => panic!("{error:?}"),
             }
         }

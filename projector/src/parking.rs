@@ -28,7 +28,7 @@ pub struct Request {
 
 /// Why nothing was done.
 #[derive(Debug, thiserror::Error)]
-pub enum OperateError {
+pub enum ParkingError {
     /// There is nothing to do.
     #[error("stream {stream} is not parked in generation {generation} of {name}")]
     NotParked {
@@ -83,7 +83,7 @@ pub struct Skipped {
 pub(crate) async fn open(log: &Log, name: &str) -> Result<PgConnection, sqlx::Error> {
     let mut connection = log.pool().connect_options().connect().await?;
     raw_sql(SESSION).execute(&mut connection).await?;
-    query("select pg_advisory_lock(hashtextextended('projection.operate ' || $1, 0))")
+    query("select pg_advisory_lock(hashtextextended('projection.parking ' || $1, 0))")
         .bind(name)
         .execute(&mut connection)
         .await?;
@@ -167,7 +167,7 @@ pub(crate) async fn record(
 ///
 /// # Errors
 /// The stream is not parked, `position` is not its first event, or Postgres does not answer.
-pub async fn skip(log: &Log, name: &str, request: &Request, position: Position) -> Result<Skipped, OperateError> {
+pub async fn skip(log: &Log, name: &str, request: &Request, position: Position) -> Result<Skipped, ParkingError> {
     let mut connection = open(log, name).await?;
     let mut transaction = connection.begin().await?;
     checkpoint(&mut transaction, name, request.generation, true).await?;
@@ -189,7 +189,7 @@ pub async fn skip(log: &Log, name: &str, request: &Request, position: Position) 
     let Some(row) = row else { return Err(not_parked(name, request)) };
     let (first, next) = (Position(row.try_get(0)?), row.try_get::<Option<i64>, _>(1)?.map(Position));
     if first != position {
-        return Err(OperateError::NotFirst { first, asked: position });
+        return Err(ParkingError::NotFirst { first, asked: position });
     }
     query("insert into projection.skipped (name, generation, position) values ($1, $2, $3)")
         .bind(name)
@@ -241,7 +241,7 @@ pub(crate) async fn moved(
     .map(drop)
 }
 
-pub(crate) fn not_parked(name: &str, request: &Request) -> OperateError {
+pub(crate) fn not_parked(name: &str, request: &Request) -> ParkingError {
     let (name, stream) = (name.to_owned(), request.stream.clone());
-    OperateError::NotParked { name, generation: request.generation, stream }
+    ParkingError::NotParked { name, generation: request.generation, stream }
 }
