@@ -3,8 +3,6 @@
 use crate::failure::Failure;
 use crate::keys::LocalKey;
 use chrono::{TimeDelta, Utc};
-use domain::messaging::conversation::MANAGE;
-use domain::support::ticket::WORK;
 use kernel::{ActorId, ActorKind, Scopes, TenantId};
 use platform::auth::Claims;
 use std::collections::BTreeSet;
@@ -93,15 +91,15 @@ impl FromStr for Ttl {
     }
 }
 
-/// Every scope that a command or a query of this build asks for, sorted.
+/// Every scope that a command or a query of this build asks for, or a role permits, sorted.
 pub fn all_scopes() -> Vec<String> {
     let documents = [command_api::openapi(), query_api::openapi()];
     let asked = documents
         .iter()
         .filter_map(|document| serde_json::to_value(document).ok())
         .flat_map(|document| asked_for(&document));
-    // Two are asked for inside decisions and histories, not by a route.
-    let scopes: BTreeSet<String> = asked.chain([WORK, MANAGE].map(|scope| scope.to_string())).collect();
+    let granted = domain::identity::roles::all_scopes().into_iter().map(str::to_owned);
+    let scopes: BTreeSet<String> = asked.chain(granted).collect();
     scopes.into_iter().collect()
 }
 
@@ -120,7 +118,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn all_scopes_are_those_of_the_routes_and_decisions() {
+    fn all_scopes_are_those_of_the_routes_and_roles() {
         let scopes = all_scopes();
         for scope in
             ["support.ticket:open", "support.ticket:work", "field_sales.contract:sign", "field_sales.zone:read"]

@@ -3,8 +3,9 @@
 use cli::keys::LocalKey;
 use cli::tokens::{Audience, Grant, issue};
 use cli::{Listeners, Node, NodeOptions, Trust};
-use event_store::Role;
-use kernel::{ActorId, TenantId};
+use event_store::append::AppenderOptions;
+use event_store::{Append, Appender, Idempotency, Role};
+use kernel::{ActorId, Change, CommandId, CorrelationId, Event, TenantId, Version};
 use platform::auth::Signer;
 use reqwest::header::HeaderMap;
 use reqwest::{Client, Method, RequestBuilder, StatusCode};
@@ -87,6 +88,32 @@ impl TestNode {
             .await
             .expect("Postgres answers");
         event_store::Log::new(pool).head().await.expect("the log answers").position.0
+    }
+
+    /// Records what has happened to a stream that does not exist yet, past all commands: for what no route makes.
+    /// Answers the position of the last event.
+    pub async fn record<E: Event>(&self, actor: &Actor, stream_id: Uuid, events: &[E]) -> i64 {
+        let url = &self.database_url;
+        let pool = event_store::schema::connect(url, "test-record", Role::Engine, 1).await.expect("Postgres answers");
+        let appender = Appender::start(url, pool, &AppenderOptions::default()).expect("a good URL");
+        let events = events.iter().map(Event::encode).collect();
+        let change = Change { category: E::CATEGORY, stream_id, expected: Version::ZERO, events };
+        let key = Uuid::now_v7();
+        let append = Append {
+            tenant_id: actor.tenant,
+            actor: kernel::Actor::user(actor.id),
+            command_id: CommandId(key),
+            correlation_id: CorrelationId(key),
+            causation_id: None,
+            trace: None,
+            occurred_at: chrono::Utc::now(),
+            idempotency: Idempotency { key, request_hash: key },
+            changes: vec![change],
+            reserve: Vec::new(),
+            release: Vec::new(),
+            counter: None,
+        };
+        appender.append(append).await.expect("it is recorded").position.0
     }
 
     /// Stops it.

@@ -1,6 +1,7 @@
 //! Bad bodies, tokens, ids and methods, against things that exist: each has its own code, and nothing changes.
 
 use crate::operations::{Operation, commands};
+use crate::people::PLATFORM;
 use crate::world::{Everything, boss};
 use chrono::Utc;
 use kernel::{ActorKind, TenantId};
@@ -8,10 +9,10 @@ use platform::auth::Claims;
 use reqwest::{Client, RequestBuilder};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
-use tests::node::{Actor, TestNode, send, tenant};
+use tests::node::{Actor, TestNode, send};
 use uuid::Uuid;
 
-/// A node with one of everything, and who made it.
+/// A node with one of everything, and who made it. In the platform's tenant every command has something to do.
 struct Stage {
     node: TestNode,
     tenant: TenantId,
@@ -21,9 +22,9 @@ struct Stage {
 
 impl Stage {
     async fn set() -> Self {
-        let (node, tenant) = (TestNode::start().await, tenant());
+        let (node, tenant) = (TestNode::start().await, PLATFORM);
         let boss = boss(&node, tenant, 1);
-        let things = Everything::make(&boss, "As it was").await;
+        let things = Everything::make(&node, &boss, "As it was").await;
         Self { node, tenant, boss, things }
     }
 

@@ -16,7 +16,7 @@ impl Stage {
     async fn set() -> Self {
         let node = TestNode::start().await;
         let boss = boss(&node, tenant(), 1);
-        let things = Everything::make(&boss, "As it is").await;
+        let things = Everything::make(&node, &boss, "As it is").await;
         // What was made last must be visible, so that a 404 does not hide a 400.
         let contract = format!("/v1/field-sales/contracts/{}", things.contract);
         boss.get_after(&contract, things.position).await;

@@ -1,6 +1,7 @@
 //! One of everything in another tenant, in every route and every filter; and other people in the same tenant.
 
 use crate::operations::{Operation, commands, queries};
+use crate::people::PLATFORM;
 use crate::world::{CUSTOMER, Everything, boss, open};
 use serde_json::{Value, json};
 use tests::node::{Actor, Answer, TestNode, tenant};
@@ -37,9 +38,9 @@ async fn seen_by_its_maker(maker: &Actor, theirs: &Everything, query: &Operation
 #[tokio::test(flavor = "multi_thread")]
 async fn every_query_hides_another_tenants_things() {
     let node = TestNode::start().await;
-    let (mine, theirs) = (tenant(), tenant());
+    let (mine, theirs) = (tenant(), PLATFORM);
     let maker = boss(&node, theirs, 1);
-    let things = Everything::make(&maker, CANARY).await;
+    let things = Everything::make(&node, &maker, CANARY).await;
     // The same actor id in another tenant: a filter by actor alone would let him in.
     let spy = boss(&node, mine, 1);
     for query in queries() {
@@ -81,8 +82,8 @@ async fn filtered(spy: &Actor, query: &Operation, theirs: &Everything) {
 #[tokio::test(flavor = "multi_thread")]
 async fn every_command_finds_nothing_in_another_tenant() {
     let node = TestNode::start().await;
-    let (mine, theirs) = (tenant(), tenant());
-    let things = Everything::make(&boss(&node, theirs, 1), CANARY).await;
+    let (mine, theirs) = (tenant(), PLATFORM);
+    let things = Everything::make(&node, &boss(&node, theirs, 1), CANARY).await;
     let spy = boss(&node, mine, 1);
     let before = node.head().await;
     for command in commands().into_iter().filter(Operation::has_target) {

@@ -10,6 +10,7 @@ mod foreign;
 mod idempotency;
 mod keys;
 mod operations;
+mod people;
 mod refusals;
 mod tenants;
 mod tracing;

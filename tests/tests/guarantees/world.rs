@@ -1,5 +1,6 @@
 //! One of everything in a tenant, with a mark in every text.
 
+use crate::people::People;
 use kernel::TenantId;
 use serde_json::{Value, json};
 use tests::node::{Actor, TestNode};
@@ -36,6 +37,7 @@ pub(crate) struct Everything {
     pub(crate) building: String,
     pub(crate) door: String,
     pub(crate) contract: String,
+    pub(crate) people: People,
     /// Who holds the zone and works the building.
     pub(crate) rep: Uuid,
     /// Shows all of it.
@@ -44,7 +46,7 @@ pub(crate) struct Everything {
 
 impl Everything {
     /// Makes it; every text holds `mark`.
-    pub(crate) async fn make(maker: &Actor, mark: &str) -> Self {
+    pub(crate) async fn make(node: &TestNode, maker: &Actor, mark: &str) -> Self {
         let rep = Uuid::now_v7();
         let body = |command: &str| Self::body(command, mark, maker.id.0, rep);
         let ticket = make(maker, "/v1/support/tickets", body("support.open_ticket")).await;
@@ -61,6 +63,7 @@ impl Everything {
         ] {
             maker.post(&path, body(command)).await.ok();
         }
+        let people = People::make(node, maker, mark, rep).await;
         let sign = json!({ "building_id": building, "door_number": "102" });
         let signed = maker.post("/v1/field-sales/contracts", sign).await;
         let position = signed.position();
@@ -68,7 +71,7 @@ impl Everything {
         let doors = maker.get_after(&format!("/v1/field-sales/buildings/{building}/doors"), position).await;
         // The door that was visited comes first: 101.
         let door = doors["items"][0]["door_id"].as_str().expect("a door").to_owned();
-        Self { ticket, conversation, zone, building, door, contract, rep, position }
+        Self { ticket, conversation, zone, building, door, contract, people, rep, position }
     }
 
     /// The id that a path's parameter stands for.
@@ -80,13 +83,14 @@ impl Everything {
             "building_id" => &self.building,
             "door_id" => &self.door,
             "contract_id" => &self.contract,
-            other => panic!("no test makes a {other} yet"),
+            other => self.people.named(other),
         }
     }
 
     /// All ids.
-    pub(crate) fn ids(&self) -> [&str; 6] {
-        [&self.ticket, &self.conversation, &self.zone, &self.building, &self.door, &self.contract]
+    pub(crate) fn ids(&self) -> Vec<&str> {
+        let business = [&self.ticket, &self.conversation, &self.zone, &self.building, &self.door, &self.contract];
+        business.into_iter().map(String::as_str).chain(self.people.ids()).collect()
     }
 
     /// A body that the command accepts.
@@ -114,7 +118,7 @@ impl Everything {
             }),
             "field_sales.record_visit" => json!({ "door_number": "101", "outcome": "absent", "comment": mark }),
             "field_sales.sign_contract" => json!({ "building_id": Uuid::new_v4(), "door_number": "101" }),
-            other => panic!("no test knows a body for {other} yet"),
+            other => People::body(other, mark, rep),
         }
     }
 }

@@ -1,0 +1,167 @@
+//! One of everything of identity in a tenant, with a mark in every name. Recorded past all commands: most of it is made
+//! behind the sign-in door, and what belongs to the platform is here made in whichever tenant is asked for.
+
+use domain::identity::administrators::{self, Event as ListEvent};
+use domain::identity::api_key::{self, KeyName, KeyScopes};
+use domain::identity::membership::{self, Person, membership_id};
+use domain::identity::session::{self, ClientKind};
+use domain::identity::tenant::{self, Plan, Slug, TenantName};
+use domain::identity::user;
+use domain::identity::{
+    ClientAddress, EmailAddress, Locale, PersonName, Recipient, RequestId, Role, RoleSet, TimeZone, UserId, invitation,
+};
+use kernel::{BlindIndex, TenantId};
+use serde_json::{Value, json};
+use tests::node::{Actor, TestNode};
+use uuid::Uuid;
+
+/// Their ids.
+pub(crate) struct People {
+    tenant: String,
+    user: String,
+    member: String,
+    invitation: String,
+    session: String,
+    api_key: String,
+}
+
+impl People {
+    /// Makes them; `leader` is a member who may lead others.
+    pub(crate) async fn make(node: &TestNode, maker: &Actor, mark: &str, leader: Uuid) -> Self {
+        let (tenant, user, invitation, session, api_key) =
+            (Uuid::now_v7(), Uuid::now_v7(), Uuid::now_v7(), Uuid::now_v7(), Uuid::now_v7());
+        let name = |text: &str| PersonName::parse(text).expect("a name");
+        let email = || EmailAddress::parse(&format!("{}@example.com", mark.replace(' ', "-"))).expect("an address");
+        let roles = |role: Role| RoleSet::new([role]).expect("a role");
+        let index = BlindIndex(Uuid::now_v7());
+        node.record(
+            maker,
+            tenant,
+            &[tenant::Event::Created {
+                slug: Slug::parse(&format!("t{}", tenant.simple())).expect("a slug"),
+                name: TenantName::parse(mark).expect("a name"),
+                plan: Plan::Free,
+                locale: Locale::Fr,
+                time_zone: TimeZone::default(),
+            }],
+        )
+        .await;
+        node.record(
+            maker,
+            user,
+            &[user::Event::Registered {
+                email: email(),
+                email_index: index,
+                given_name: name(mark),
+                family_name: name(mark),
+                phone: None,
+                locale: Locale::Fr,
+            }],
+        )
+        .await;
+        for (user_id, role) in [(UserId(user), Role::SalesRep), (UserId(leader), Role::SalesAdmin)] {
+            let member = membership_id(maker.tenant, user_id).0;
+            node.record(
+                maker,
+                member,
+                &[membership::Event::Granted {
+                    user_id,
+                    person: Person { given_name: name(mark), family_name: name(mark), email: email() },
+                    roles: roles(role),
+                    supervisor_id: None,
+                    invitation_id: None,
+                }],
+            )
+            .await;
+        }
+        let list = administrators::stream_id(maker.tenant);
+        node.record(maker, list, &[ListEvent::Appointed { user_id: UserId(leader) }]).await;
+        node.record(
+            maker,
+            invitation,
+            &[invitation::Event::Invited {
+                request_id: RequestId(Uuid::now_v7()),
+                to: Recipient { email: email(), given_name: None, locale: Locale::Fr },
+                email_index: index,
+                roles: roles(Role::SupportAgent),
+                supervisor_id: None,
+                expires_at: chrono::Utc::now() + chrono::TimeDelta::days(1),
+            }],
+        )
+        .await;
+        node.record(
+            maker,
+            session,
+            &[session::Event::Started {
+                user_id: UserId(user),
+                signed_in_to: Some(maker.tenant),
+                client: ClientKind::App,
+                second_factor: false,
+                client_address: ClientAddress::parse("192.0.2.1").ok(),
+                user_agent: None,
+            }],
+        )
+        .await;
+        node.record(
+            maker,
+            api_key,
+            &[api_key::Event::Issued {
+                name: KeyName::parse(mark).expect("a name"),
+                scopes: KeyScopes::new(["read:queue".to_owned()]).expect("a scope"),
+                expires_at: None,
+            }],
+        )
+        .await;
+        let member = membership_id(maker.tenant, UserId(user)).0;
+        let [tenant, user, member, invitation, session, api_key] =
+            [tenant, user, member, invitation, session, api_key].map(|id| id.to_string());
+        Self { tenant, user, member, invitation, session, api_key }
+    }
+
+    /// The id that a path's parameter stands for.
+    pub(crate) fn named(&self, parameter: &str) -> &str {
+        match parameter {
+            "tenant_id" => &self.tenant,
+            "user_id" => &self.user,
+            "member_id" => &self.member,
+            "invitation_id" => &self.invitation,
+            "session_id" => &self.session,
+            "api_key_id" => &self.api_key,
+            other => panic!("no test makes a {other} yet"),
+        }
+    }
+
+    /// All ids.
+    pub(crate) fn ids(&self) -> impl Iterator<Item = &str> {
+        let ids = [&self.tenant, &self.user, &self.member, &self.invitation, &self.session, &self.api_key];
+        ids.into_iter().map(String::as_str)
+    }
+
+    /// A body that the command accepts.
+    pub(crate) fn body(command: &str, mark: &str, leader: Uuid) -> Value {
+        match command {
+            "identity.create_tenant" => json!({ "slug": format!("t{}", Uuid::now_v7().simple()), "name": mark }),
+            "identity.change_tenant" => json!({ "name": mark, "plan": "starter" }),
+            "identity.suspend_tenant" | "identity.deactivate_user" | "identity.deactivate_member" => {
+                json!({ "reason": mark })
+            }
+            "identity.invite_member" => {
+                json!({ "email": format!("{}@example.com", Uuid::now_v7()), "roles": ["support_agent"] })
+            }
+            "identity.change_roles" => json!({ "roles": ["sales_manager"] }),
+            "identity.set_supervisor" => json!({ "supervisor_id": leader }),
+            "identity.resume_tenant"
+            | "identity.reactivate_user"
+            | "identity.reactivate_member"
+            | "identity.remove_supervisor"
+            | "identity.resend_invitation"
+            | "identity.revoke_invitation"
+            | "identity.revoke_session"
+            | "identity.revoke_api_key" => json!({}),
+            other => panic!("no test knows a body for {other} yet"),
+        }
+    }
+}
+
+/// Where everything is at home that no single company owns.
+pub(crate) const PLATFORM: TenantId = TenantId::PLATFORM;
