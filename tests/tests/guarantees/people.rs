@@ -1,7 +1,7 @@
 //! One of everything of identity in a tenant, with a mark in every name. Recorded past all commands: most of it is made
 //! behind the sign-in door, and what belongs to the platform is here made in whichever tenant is asked for.
 
-use domain::identity::administrators::{self, Event as ListEvent};
+use domain::identity::administrators;
 use domain::identity::api_key::{self, KeyName, KeyScopes};
 use domain::identity::membership::{self, Person, membership_id};
 use domain::identity::session::{self, ClientKind};
@@ -28,91 +28,17 @@ pub(crate) struct People {
 impl People {
     /// Makes them; `leader` is a member who may lead others.
     pub(crate) async fn make(node: &TestNode, maker: &Actor, mark: &str, leader: Uuid) -> Self {
-        let (tenant, user, invitation, session, api_key) =
-            (Uuid::now_v7(), Uuid::now_v7(), Uuid::now_v7(), Uuid::now_v7(), Uuid::now_v7());
-        let name = |text: &str| PersonName::parse(text).expect("a name");
-        let email = || EmailAddress::parse(&format!("{}@example.com", mark.replace(' ', "-"))).expect("an address");
-        let roles = |role: Role| RoleSet::new([role]).expect("a role");
-        let index = BlindIndex(Uuid::now_v7());
-        node.record(
-            maker,
-            tenant,
-            &[tenant::Event::Created {
-                slug: Slug::parse(&format!("t{}", tenant.simple())).expect("a slug"),
-                name: TenantName::parse(mark).expect("a name"),
-                plan: Plan::Free,
-                locale: Locale::Fr,
-                time_zone: TimeZone::default(),
-            }],
-        )
-        .await;
-        node.record(
-            maker,
-            user,
-            &[user::Event::Registered {
-                email: email(),
-                email_index: index,
-                given_name: name(mark),
-                family_name: name(mark),
-                phone: None,
-                locale: Locale::Fr,
-            }],
-        )
-        .await;
-        for (user_id, role) in [(UserId(user), Role::SalesRep), (UserId(leader), Role::SalesAdmin)] {
-            let member = membership_id(maker.tenant, user_id).0;
-            node.record(
-                maker,
-                member,
-                &[membership::Event::Granted {
-                    user_id,
-                    person: Person { given_name: name(mark), family_name: name(mark), email: email() },
-                    roles: roles(role),
-                    supervisor_id: None,
-                    invitation_id: None,
-                }],
-            )
-            .await;
-        }
+        let [tenant, user, invitation, session, api_key] = [(); 5].map(|()| Uuid::now_v7());
+        let [member, led_by] = [user, leader].map(|user| membership_id(maker.tenant, UserId(user)).0);
+        node.record(maker, tenant, &[created(mark, tenant)]).await;
+        node.record(maker, user, &[registered(mark)]).await;
+        node.record(maker, member, &[granted(mark, user, Role::SalesRep)]).await;
+        node.record(maker, led_by, &[granted(mark, leader, Role::SalesAdmin)]).await;
         let list = administrators::stream_id(maker.tenant);
-        node.record(maker, list, &[ListEvent::Appointed { user_id: UserId(leader) }]).await;
-        node.record(
-            maker,
-            invitation,
-            &[invitation::Event::Invited {
-                request_id: RequestId(Uuid::now_v7()),
-                to: Recipient { email: email(), given_name: None, locale: Locale::Fr },
-                email_index: index,
-                roles: roles(Role::SupportAgent),
-                supervisor_id: None,
-                expires_at: chrono::Utc::now() + chrono::TimeDelta::days(1),
-            }],
-        )
-        .await;
-        node.record(
-            maker,
-            session,
-            &[session::Event::Started {
-                user_id: UserId(user),
-                signed_in_to: Some(maker.tenant),
-                client: ClientKind::App,
-                second_factor: false,
-                client_address: ClientAddress::parse("192.0.2.1").ok(),
-                user_agent: None,
-            }],
-        )
-        .await;
-        node.record(
-            maker,
-            api_key,
-            &[api_key::Event::Issued {
-                name: KeyName::parse(mark).expect("a name"),
-                scopes: KeyScopes::new(["read:queue".to_owned()]).expect("a scope"),
-                expires_at: None,
-            }],
-        )
-        .await;
-        let member = membership_id(maker.tenant, UserId(user)).0;
+        node.record(maker, list, &[administrators::Event::Appointed { user_id: UserId(leader) }]).await;
+        node.record(maker, invitation, &[invited(mark)]).await;
+        node.record(maker, session, &[started(user, maker.tenant)]).await;
+        node.record(maker, api_key, &[issued(mark)]).await;
         let [tenant, user, member, invitation, session, api_key] =
             [tenant, user, member, invitation, session, api_key].map(|id| id.to_string());
         Self { tenant, user, member, invitation, session, api_key }
@@ -160,6 +86,75 @@ impl People {
             | "identity.revoke_api_key" => json!({}),
             other => panic!("no test knows a body for {other} yet"),
         }
+    }
+}
+
+fn name(text: &str) -> PersonName {
+    PersonName::parse(text).expect("a name")
+}
+
+fn email(mark: &str) -> EmailAddress {
+    EmailAddress::parse(&format!("{}@example.com", mark.replace(' ', "-"))).expect("an address")
+}
+
+fn created(mark: &str, tenant: Uuid) -> tenant::Event {
+    tenant::Event::Created {
+        slug: Slug::parse(&format!("t{}", tenant.simple())).expect("a slug"),
+        name: TenantName::parse(mark).expect("a name"),
+        plan: Plan::Free,
+        locale: Locale::Fr,
+        time_zone: TimeZone::default(),
+    }
+}
+
+fn registered(mark: &str) -> user::Event {
+    user::Event::Registered {
+        email: email(mark),
+        email_index: BlindIndex(Uuid::now_v7()),
+        given_name: name(mark),
+        family_name: name(mark),
+        phone: None,
+        locale: Locale::Fr,
+    }
+}
+
+fn granted(mark: &str, user: Uuid, role: Role) -> membership::Event {
+    membership::Event::Granted {
+        user_id: UserId(user),
+        person: Person { given_name: name(mark), family_name: name(mark), email: email(mark) },
+        roles: RoleSet::new([role]).expect("a role"),
+        supervisor_id: None,
+        invitation_id: None,
+    }
+}
+
+fn invited(mark: &str) -> invitation::Event {
+    invitation::Event::Invited {
+        request_id: RequestId(Uuid::now_v7()),
+        to: Recipient { email: email(mark), given_name: None, locale: Locale::Fr },
+        email_index: BlindIndex(Uuid::now_v7()),
+        roles: RoleSet::new([Role::SupportAgent]).expect("a role"),
+        supervisor_id: None,
+        expires_at: chrono::Utc::now() + chrono::TimeDelta::days(1),
+    }
+}
+
+fn started(user: Uuid, tenant: TenantId) -> session::Event {
+    session::Event::Started {
+        user_id: UserId(user),
+        signed_in_to: Some(tenant),
+        client: ClientKind::App,
+        second_factor: false,
+        client_address: ClientAddress::parse("192.0.2.1").ok(),
+        user_agent: None,
+    }
+}
+
+fn issued(mark: &str) -> api_key::Event {
+    api_key::Event::Issued {
+        name: KeyName::parse(mark).expect("a name"),
+        scopes: KeyScopes::new(["read:queue".to_owned()]).expect("a scope"),
+        expires_at: None,
     }
 }
 
