@@ -124,8 +124,8 @@ pub fn schema_version(upcasters: &[Upcaster], event_type: &str) -> i16 {
 /// Serializes an event.
 ///
 /// # Panics
-/// If the type is not an enum whose variants are all struct variants: a programming error that the first spec
-/// of an aggregate shows, since every spec encodes its events.
+/// If the type is not an enum whose variants are all struct variants, or holds fresh personal data and nobody seals it: a
+/// programming error that the first spec of an aggregate shows, since every spec encodes its events.
 pub fn encode<E: Serialize>(event: &E, upcasters: &[Upcaster]) -> Encoded {
     let mut bytes = Vec::with_capacity(256);
     serde_json::to_writer(&mut bytes, event).expect("events serialize to memory");

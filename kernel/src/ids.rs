@@ -45,6 +45,8 @@ typed_id! {
     pub struct CommandId;
     /// The story that a command belongs to; handed on from events to the commands they cause.
     pub struct CorrelationId;
+    /// Whom personal data is about: usually a person, by the user's or actor's id; else what stands for the people behind it.
+    pub struct SubjectId;
     /// One log. Positions of different logs never compare.
     pub struct LogId;
 }

@@ -73,8 +73,11 @@ pub enum ColumnKind {
     Timestamp,
     /// `date`; `YYYY-MM-DD`.
     Date,
-    /// `jsonb`; anything.
+    /// `jsonb`; anything but personal data.
     Json,
+    /// [`Personal`](crate::Personal) data. The engine keeps the sealed form that the row has, and beside it, under the column's
+    /// name, the clear text: `text`, null once it is erased.
+    Personal,
 }
 
 /// One column of a read model's table.

@@ -9,14 +9,17 @@ use crate::blind::BlindIndexer;
 use crate::codec::{self, EventData};
 use crate::command::{Command, Context, Decided, Decision, Events};
 use crate::event::{Event, EventSet, Recorded};
-use crate::ids::{ActorId, CommandId, CorrelationId, EventId, TenantId};
+use crate::ids::{ActorId, CommandId, CorrelationId, EventId, SubjectId, TenantId};
+use crate::personal::scope::opening_specs;
+use crate::personal::{SealError, Sealed, Seals, sealing};
 use crate::position::{Epoch, Position, Version};
-use crate::read_model::ReadModel;
+use crate::read_model::{ColumnKind, ReadModel};
 use crate::rejection::Rejection;
 use crate::scope::Scopes;
 use chrono::{DateTime, TimeDelta, Utc};
 use std::collections::HashMap;
 use std::fmt::Debug;
+use std::sync::Arc;
 use uuid::Uuid;
 
 /// The tenant of every spec.
@@ -40,16 +43,45 @@ pub fn context(actor: ActorId, target: Uuid, scopes: &[&str]) -> Context {
     }
 }
 
-/// The state that these events lead to, each of them having gone through the codec and back.
+/// The state that these events lead to, each of them having gone through the codec and back. Also checks that those who
+/// have no key can fold them, and keep what comes of it.
 pub fn state_of<A: Aggregate>(events: impl IntoIterator<Item = A::Event>) -> A {
-    events.into_iter().map(|event| through_the_codec(&event)).fold(A::default(), |state, event| state.evolve(&event))
+    let (state, stored) = events.into_iter().fold((A::default(), A::default()), |(state, stored), event| {
+        (state.evolve(&through_the_codec(&event)), stored.evolve(&as_stored(&event)))
+    });
+    serde_json::to_vec(&stored).expect("a state folded from the log can be kept as a snapshot");
+    state
 }
 
 fn through_the_codec<E: Event>(event: &E) -> E {
-    let stored = EventData::from(&event.encode());
-    let back: E = codec::decode(E::CATEGORY, E::UPCASTERS, &stored).expect("a stored event can be read");
+    let stored = encode(event);
+    let read = || codec::decode(E::CATEGORY, E::UPCASTERS, &stored).expect("a stored event can be read");
+    let back: E = opening_specs(read);
     assert_eq!(&back, event, "an event changed on its way through the codec");
     back
+}
+
+/// The event as the log gives it to those who have no key, which is everybody who folds.
+fn as_stored<E: Event>(event: &E) -> E {
+    codec::decode(E::CATEGORY, E::UPCASTERS, &encode(event)).expect("a stored event can be read without a key")
+}
+
+/// The event as bytes, sealed so that whoever reads the bytes can see through: for specs and examples, never for the log.
+pub fn encode<E: Event>(event: &E) -> EventData {
+    EventData::from(&sealed(|| event.encode()))
+}
+
+/// Runs `work`, in which personal data is written as specs seal it: nothing is hidden.
+pub fn sealed<R>(work: impl FnOnce() -> R) -> R {
+    sealing(Arc::new(SpecSeals), work)
+}
+
+struct SpecSeals;
+
+impl Seals for SpecSeals {
+    fn seal(&self, subject: SubjectId, text: &str) -> Result<Sealed, SealError> {
+        Ok(Sealed::of_spec(subject, text))
+    }
 }
 
 /// Starts a spec of a command on one aggregate: what has happened so far.
@@ -120,13 +152,15 @@ impl<A: Aggregate, C: Command<Streams = A>> Then<C> {
 #[derive(Default)]
 pub struct Story<S> {
     events: Vec<Recorded<S>>,
+    /// The same without keys.
+    stored: Vec<Recorded<S>>,
     versions: HashMap<(String, Uuid), i32>,
 }
 
 impl<S: EventSet + Clone> Story<S> {
     /// An empty story.
     pub fn new() -> Self {
-        Self { events: Vec::new(), versions: HashMap::new() }
+        Self { events: Vec::new(), stored: Vec::new(), versions: HashMap::new() }
     }
 
     /// The next event, by `actor`.
@@ -149,15 +183,16 @@ impl<S: EventSet + Clone> Story<S> {
         let position = i64::try_from(self.events.len()).unwrap_or(i64::MAX) + 1;
         let version = self.versions.entry((E::CATEGORY.to_owned(), stream_id)).or_insert(0);
         *version += 1;
+        let version = Version(*version);
         let at = noon() + TimeDelta::minutes(position);
-        self.events.push(Recorded {
+        let recorded = |event: E| Recorded {
             position: Position(position),
             epoch: Epoch(1),
             event_id: EventId(Uuid::from_u128(position.unsigned_abs().into())),
             tenant_id: TENANT,
             category: E::CATEGORY.to_owned(),
             stream_id,
-            version: Version(*version),
+            version,
             actor: Actor::user(actor),
             command_id: CommandId(Uuid::from_u128(0xc0)),
             correlation_id: CorrelationId(Uuid::from_u128(0xc0)),
@@ -166,8 +201,10 @@ impl<S: EventSet + Clone> Story<S> {
             occurred_at: at,
             recorded_at: at,
             number,
-            event: through_the_codec(&event).into(),
-        });
+            event: event.into(),
+        };
+        self.events.push(recorded(through_the_codec(&event)));
+        self.stored.push(recorded(as_stored(&event)));
         self
     }
 
@@ -177,18 +214,11 @@ impl<S: EventSet + Clone> Story<S> {
     }
 
     /// The rows that a read model shows after the story, by key. Also checks what every read model must keep:
-    /// each row serializes to exactly the columns of its table, and reads back equal.
+    /// each row serializes to exactly the columns of its table, and reads back equal; with keys and without.
     pub fn rows<M: ReadModel<Event = S>>(&self) -> HashMap<M::Key, M::Row> {
-        let mut rows = HashMap::new();
-        for event in &self.events {
-            for key in M::keys(event).as_slice() {
-                let before = rows.remove(key);
-                if let Some(after) = M::apply(before, key, event) {
-                    check_row::<M>(key, &after);
-                    rows.insert(key.clone(), after);
-                }
-            }
-        }
+        let stored = fold::<M>(&self.stored, |key, row| check_row::<M>(key, row, false));
+        let rows = fold::<M>(&self.events, |key, row| check_row::<M>(key, row, true));
+        assert_eq!(rows.len(), stored.len(), "{}: other rows without keys", M::NAME);
         rows
     }
 
@@ -198,9 +228,24 @@ impl<S: EventSet + Clone> Story<S> {
     }
 }
 
-fn check_row<M: ReadModel>(key: &M::Key, row: &M::Row) {
-    let text = serde_json::to_string(row).expect("a row serializes");
-    let back: M::Row = serde_json::from_str(&text).expect("a row reads back");
+fn fold<M: ReadModel>(events: &[Recorded<M::Event>], check: impl Fn(&M::Key, &M::Row)) -> HashMap<M::Key, M::Row> {
+    let mut rows = HashMap::new();
+    for event in events {
+        for key in M::keys(event).as_slice() {
+            let before = rows.remove(key);
+            if let Some(after) = M::apply(before, key, event) {
+                check(key, &after);
+                rows.insert(key.clone(), after);
+            }
+        }
+    }
+    rows
+}
+
+fn check_row<M: ReadModel>(key: &M::Key, row: &M::Row, with_keys: bool) {
+    let text = sealed(|| serde_json::to_string(row)).expect("a row serializes");
+    let read = || serde_json::from_str(&text).expect("a row reads back");
+    let back: M::Row = if with_keys { opening_specs(read) } else { read() };
     assert_eq!(&back, row, "{}: a row changed on its way through serde", M::NAME);
     let value: serde_json::Value = serde_json::from_str(&text).expect("a row is JSON");
     let fields = value.as_object().expect("a row is an object");
@@ -208,6 +253,16 @@ fn check_row<M: ReadModel>(key: &M::Key, row: &M::Row) {
     for column in M::TABLE.columns {
         let field = fields.get(column.name).unwrap_or_else(|| panic!("{}: no field {}", M::NAME, column.name));
         assert!(column.nullable || !field.is_null(), "{}.{} is null", M::NAME, column.name);
+        let personal = column.kind == ColumnKind::Personal;
+        let is_sealed = field.as_str().is_some_and(|text| Sealed::parse(text).is_ok());
+        assert!(!personal || field.is_null() || is_sealed, "{}.{} is not `Personal`", M::NAME, column.name);
+        assert!(
+            personal || !holds_sealed(field),
+            "{}.{} holds personal data: what is shown of it is a column of \
+             `ColumnKind::Personal`",
+            M::NAME,
+            column.name
+        );
     }
     let key_value = serde_json::to_value(key).expect("a key serializes");
     let key_fields: Vec<&serde_json::Value> = match &key_value {
@@ -217,5 +272,15 @@ fn check_row<M: ReadModel>(key: &M::Key, row: &M::Row) {
     assert_eq!(key_fields.len(), M::TABLE.key, "{}: the key has another number of columns", M::NAME);
     for (column, part) in M::TABLE.columns.iter().zip(key_fields) {
         assert_eq!(&fields[column.name], part, "{}.{} is not the row's key", M::NAME, column.name);
+    }
+}
+
+/// Whether there is sealed data anywhere inside.
+fn holds_sealed(value: &serde_json::Value) -> bool {
+    match value {
+        serde_json::Value::String(text) => Sealed::parse(text).is_ok(),
+        serde_json::Value::Array(values) => values.iter().any(holds_sealed),
+        serde_json::Value::Object(fields) => fields.values().any(holds_sealed),
+        serde_json::Value::Null | serde_json::Value::Bool(_) | serde_json::Value::Number(_) => false,
     }
 }

@@ -263,7 +263,7 @@ fn kind<L: List>(column: &str) -> ColumnKind {
 fn sql_type<L: List>(column: &str) -> &'static str {
     match kind::<L>(column) {
         ColumnKind::Uuid => "uuid",
-        ColumnKind::Text => "text",
+        ColumnKind::Text | ColumnKind::Personal => "text",
         ColumnKind::Boolean => "boolean",
         ColumnKind::Integer => "integer",
         ColumnKind::BigInt => "bigint",
@@ -301,7 +301,8 @@ fn stored(kind: ColumnKind, value: &str) -> Option<String> {
             value.parse::<NaiveDate>().ok().filter(|date| YEARS.contains(&date.year())).map(|date| date.to_string())
         }
         ColumnKind::Text => Some(value.to_owned()),
-        ColumnKind::Json => None,
+        // A cursor travels in URLs: nothing is sorted by personal data.
+        ColumnKind::Json | ColumnKind::Personal => None,
     }
 }
 

@@ -39,7 +39,7 @@ pub fn aggregates() -> Vec<Entry> {
 fn entry<A: Aggregate>() -> Entry {
     Entry {
         category: A::CATEGORY,
-        examples: A::Event::examples().iter().map(|event| EventData::from(&event.encode())).collect(),
+        examples: A::Event::examples().iter().map(kernel::specs::encode).collect(),
         shapes: shapes::<A::Event>(),
         read: |stored| {
             let event: A::Event = codec::decode(A::CATEGORY, A::Event::UPCASTERS, stored)?;

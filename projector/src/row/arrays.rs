@@ -109,7 +109,7 @@ pub fn kept<R: Serialize + DeserializeOwned>(table: &Table, row: &R) -> Result<R
 pub(crate) const fn type_name(kind: ColumnKind) -> &'static str {
     match kind {
         ColumnKind::Uuid => "uuid",
-        ColumnKind::Text => "text",
+        ColumnKind::Text | ColumnKind::Personal => "text",
         ColumnKind::Boolean => "boolean",
         ColumnKind::Integer => "integer",
         ColumnKind::BigInt => "bigint",
@@ -160,7 +160,7 @@ impl Array {
     const fn element_oid(&self) -> u32 {
         match self.kind {
             ColumnKind::Uuid => 2950,
-            ColumnKind::Text => 25,
+            ColumnKind::Text | ColumnKind::Personal => 25,
             ColumnKind::Boolean => 16,
             ColumnKind::Integer => 23,
             ColumnKind::BigInt => 20,
@@ -195,7 +195,7 @@ impl Encode<'_, Postgres> for Array {
     fn produces(&self) -> Option<PgTypeInfo> {
         Some(match self.kind {
             ColumnKind::Uuid => <Vec<Uuid> as Type<Postgres>>::type_info(),
-            ColumnKind::Text => <Vec<String> as Type<Postgres>>::type_info(),
+            ColumnKind::Text | ColumnKind::Personal => <Vec<String> as Type<Postgres>>::type_info(),
             ColumnKind::Boolean => <Vec<bool> as Type<Postgres>>::type_info(),
             ColumnKind::Integer => <Vec<i32> as Type<Postgres>>::type_info(),
             ColumnKind::BigInt => <Vec<i64> as Type<Postgres>>::type_info(),

@@ -213,7 +213,7 @@ impl<'de> Deserializer<'de> for Value<'de> {
         let damaged = || RowError::damaged(self.column);
         match self.column.kind {
             ColumnKind::Uuid => visitor.visit_bytes(&self.fixed::<16>(bytes)?),
-            ColumnKind::Text => visitor.visit_borrowed_str(self.text(bytes)?),
+            ColumnKind::Text | ColumnKind::Personal => visitor.visit_borrowed_str(self.text(bytes)?),
             ColumnKind::Boolean => visitor.visit_bool(self.fixed::<1>(bytes)? == [1]),
             ColumnKind::Integer => visitor.visit_i32(i32::from_be_bytes(self.fixed(bytes)?)),
             ColumnKind::BigInt => visitor.visit_i64(i64::from_be_bytes(self.fixed(bytes)?)),
