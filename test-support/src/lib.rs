@@ -6,7 +6,8 @@
 use local_servers::{Options, Servers};
 use sqlx::{AssertSqlSafe, Connection, PgConnection, PgPool};
 use std::path::PathBuf;
-use std::sync::OnceLock;
+use std::sync::{Once, OnceLock};
+use std::time::Duration;
 use tokio::sync::oneshot;
 use uuid::Uuid;
 
@@ -19,6 +20,12 @@ pub struct Shared {
     pub nats_url: String,
 }
 
+/// What folders of tests are called.
+const PREFIX: &str = "sillage-test-";
+/// Where it cannot be seen whether a program still runs, no test runs as long as this.
+const OLD: Duration = Duration::from_hours(24);
+
+static SWEPT: Once = Once::new();
 static SHARED: OnceLock<Shared> = OnceLock::new();
 
 /// The servers of this test program.
@@ -58,15 +65,36 @@ pub async fn start(durable: bool) -> Servers {
     local_servers::start(options, |line| eprintln!("{line}")).await.expect("the servers start")
 }
 
-/// An empty folder that nobody else uses, under the system's folder for temporary files.
+/// An empty folder that nobody else uses, under the system's folder for temporary files. It is left where it is, for
+/// whoever looks into a failure; the next test program removes it.
 ///
 /// # Panics
 /// It cannot be made.
 pub fn scratch(purpose: &str) -> PathBuf {
+    SWEPT.call_once(sweep);
     let folder =
-        std::env::temp_dir().join(format!("sillage-test-{}-{purpose}-{}", std::process::id(), Uuid::now_v7().simple()));
+        std::env::temp_dir().join(format!("{PREFIX}{}-{purpose}-{}", std::process::id(), Uuid::now_v7().simple()));
     std::fs::create_dir_all(&folder).expect("a scratch folder can be made");
     folder
+}
+
+/// Removes what test programs that have ended left behind: half a gigabyte each.
+fn sweep() {
+    for entry in std::fs::read_dir(std::env::temp_dir()).into_iter().flatten().flatten() {
+        let name = entry.file_name();
+        let process = name.to_str().and_then(|name| name.strip_prefix(PREFIX)?.split('-').next());
+        let ended = process.is_some_and(|process| match std::fs::exists(format!("/proc/{process}")) {
+            Ok(running) if cfg!(target_os = "linux") => !running,
+            _ => entry
+                .metadata()
+                .and_then(|data| data.modified())
+                .is_ok_and(|at| at.elapsed().is_ok_and(|age| age > OLD)),
+        });
+        if ended {
+            // Another program may be at it too.
+            let _ = std::fs::remove_dir_all(entry.path());
+        }
+    }
 }
 
 /// Fetched programs are shared by all test programs of this checkout.
