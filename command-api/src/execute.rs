@@ -95,9 +95,10 @@ async fn decide<C: Command>(
 ) -> Result<Answer, Problem> {
     let fresh = asked.target.is_none().then(Uuid::now_v7);
     let context = context(services, asked, idempotency, fresh);
-    let primary = C::Streams::primary_id(command.streams(context.target, &context));
-    // Nobody else can know a fresh id.
-    let _turn = if fresh == Some(primary) { None } else { Some(services.flights.turn(primary).await) };
+    let _turn = match C::Streams::contended(command.streams(context.target, &context), fresh) {
+        Some(stream_id) => Some(services.flights.turn(stream_id).await),
+        None => None,
+    };
     let origin = Origin {
         idempotency,
         correlation_id: asked.log.correlation_id(),

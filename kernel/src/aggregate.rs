@@ -84,8 +84,9 @@ pub trait Streams: 'static {
     /// The states for `decide`.
     fn view(loaded: &Self::Loaded) -> Self::View<'_>;
 
-    /// The primary stream's id, known before anything is read.
-    fn primary_id(ids: Self::Ids) -> Uuid;
+    /// The first stream that others may write at the same time; `None` if all are new. `fresh` is an id that was made just
+    /// now: nobody else can know it.
+    fn contended(ids: Self::Ids, fresh: Option<Uuid>) -> Option<Uuid>;
 
     /// The primary stream's id and version.
     fn primary(loaded: &Self::Loaded) -> (Uuid, Version);
@@ -130,8 +131,8 @@ impl<A: Aggregate> Streams for A {
         &loaded.state
     }
 
-    fn primary_id(ids: Self::Ids) -> Uuid {
-        ids
+    fn contended(id: Uuid, fresh: Option<Uuid>) -> Option<Uuid> {
+        (fresh != Some(id)).then_some(id)
     }
 
     fn primary(loaded: &Loaded<A>) -> (Uuid, Version) {
@@ -164,8 +165,8 @@ macro_rules! streams_of_several {
                 ($(&*loaded.$index.state,)+)
             }
 
-            fn primary_id(ids: Self::Ids) -> Uuid {
-                ids.0
+            fn contended(ids: Self::Ids, fresh: Option<Uuid>) -> Option<Uuid> {
+                [$(ids.$index),+].into_iter().find(|id| fresh != Some(*id))
             }
 
             fn primary(loaded: &Self::Loaded) -> (Uuid, Version) {

@@ -187,3 +187,18 @@ async fn a_contract_for_three_counts_three_and_signs_the_door_in_the_same_append
         .await
         .refused(409, "field_sales.contract_stands");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn sixty_contracts_at_one_door_at_once_are_all_signed() {
+    let world = World::start().await;
+    let rep = world.rep();
+    let building = create_building(&rep, 1, 1).await;
+    let sign = json!({"building_id": building.id, "door_number": "101"});
+    let signed = join_all((0..60).map(|_| rep.post("/v1/field-sales/contracts", sign.clone()))).await;
+    let last = signed.iter().map(tests::node::Answer::position).max().expect("sixty answers");
+    for answer in signed {
+        answer.ok();
+    }
+    let door = door(&rep, &building.id, "101", last).await;
+    assert_eq!(door["number_of_contracts"], 60, "{door}");
+}
