@@ -37,6 +37,9 @@ pub(crate) enum Choice {
     /// The same with 16 connections.
     #[value(name = "get_by_id_16")]
     GetById16,
+    /// One row by its id under row level security with 16 connections against the same without it.
+    #[value(name = "rls_get_by_id")]
+    RlsGetById,
 }
 
 impl Choice {

@@ -13,6 +13,7 @@ mod load;
 mod machine;
 mod notes;
 mod report;
+mod rls_get_by_id;
 mod servers;
 mod sides;
 mod store_append;
@@ -175,6 +176,7 @@ async fn one(bench: &mut Bench, choice: Choice, plan: Plan) -> Result<Line, Fail
         Choice::VisibleLatencyWithoutNats => visible_latency::run(bench, choice, plan, false).await,
         Choice::GetById => get_by_id::run(bench, choice, plan, 64).await,
         Choice::GetById16 => get_by_id::run(bench, choice, plan, 16).await,
+        Choice::RlsGetById => rls_get_by_id::run(bench, choice, plan, 16).await,
     }
 }
 

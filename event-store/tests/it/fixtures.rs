@@ -1,7 +1,7 @@
 //! An aggregate without a business, and requests on it.
 
 use event_store::append::AppenderOptions;
-use event_store::{Append, Appender, Idempotency, Log};
+use event_store::{Append, Appender, Idempotency, Log, Role, schema};
 use kernel::{
     Actor, ActorId, Aggregate, Change, CommandId, CorrelationId, Event, Rejection, RejectionKind, TenantId, Version,
 };
@@ -57,16 +57,26 @@ impl Aggregate for Counter {
 
 pub(crate) struct Store {
     pub(crate) url: String,
+    /// As the owner of everything, who sees through walls.
     pub(crate) pool: PgPool,
     pub(crate) appender: Appender,
+    /// As the engine.
     pub(crate) log: Log,
 }
 
 pub(crate) async fn store() -> Store {
     let (url, pool) = test_support::database().await;
     let options = AppenderOptions { partition_size: 100_000, ..AppenderOptions::default() };
-    let appender = Appender::start(&url, pool.clone(), &options).unwrap();
-    Store { appender, log: Log::new(pool.clone()), url, pool }
+    let engine = schema::connect(&url, "engine", Role::Engine, 10).await.unwrap();
+    let appender = Appender::start(&url, engine.clone(), &options).unwrap();
+    Store { appender, log: Log::new(engine), url, pool }
+}
+
+impl Store {
+    /// Sessions that read for one tenant at a time.
+    pub(crate) async fn for_tenants(&self, connections: u32) -> PgPool {
+        schema::connect(&self.url, "for-tenants", Role::Tenant, connections).await.unwrap()
+    }
 }
 
 pub(crate) fn change(stream_id: Uuid, expected: i32, amounts: &[i64]) -> Change {

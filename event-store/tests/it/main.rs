@@ -7,3 +7,4 @@ mod mirror;
 mod readers;
 mod repository;
 mod settings;
+mod wall;

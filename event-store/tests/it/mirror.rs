@@ -3,7 +3,7 @@
 use crate::fixtures::{Store, append, change, store};
 use event_store::jetstream::{self, MirrorOptions};
 use event_store::relay::RelayState;
-use event_store::{Relay, Tail};
+use event_store::{Log, Relay, Tail};
 use kernel::Position;
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
@@ -155,7 +155,7 @@ async fn an_adopted_log_has_a_mirror_of_its_own() {
     relayed(&mut state, 0).await;
     write(&store, 5).await;
     relayed(&mut state, 5).await;
-    assert_eq!(store.log.adopt("a test").await.unwrap(), kernel::Epoch(2));
+    assert_eq!(Log::new(store.pool.clone()).adopt("a test").await.unwrap(), kernel::Epoch(2));
     write(&store, 5).await;
     relayed(&mut state, 10).await;
     let head = store.log.head().await.unwrap();

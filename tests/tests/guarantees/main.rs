@@ -14,4 +14,5 @@ mod people;
 mod refusals;
 mod tenants;
 mod tracing;
+mod wall;
 mod world;
