@@ -51,6 +51,23 @@ async fn ready(log: &Path) -> String {
     }
 }
 
+fn own_login(process: &str) -> String {
+    format!("test_{}_{}", process.replace('-', "_"), std::process::id())
+}
+
+/// As docs/operations.md says: logins with membership, and nothing else. Only the projector is the owner.
+async fn make_logins(pool: &sqlx::PgPool) {
+    for (process, roles) in [
+        ("command-api", "sillage_engine, sillage_tenant"),
+        ("query-api", "sillage_tenant"),
+        ("relay", "sillage_engine"),
+    ] {
+        let login = own_login(process);
+        let make = format!("create role {login} login; grant {roles} to {login}");
+        sqlx::raw_sql(sqlx::AssertSqlSafe(make)).execute(pool).await.unwrap();
+    }
+}
+
 #[tokio::test]
 async fn each_process_does_its_part() {
     let folder = scratch("cli-separate");
@@ -69,9 +86,17 @@ async fn each_process_does_its_part() {
     let migrated = run(&folder, &[&["migrate"], &on_database[..]].concat());
     assert!(migrated.status.success(), "{}", printed(&migrated));
 
+    make_logins(&pool).await;
     let start = |name: &str, listens: bool| {
         let mut command = sillage(&folder);
-        command.arg(name).args(on_database).args(["--nats-url", &servers().nats_url, "--log-format", "json"]);
+        let login = if name == "projector" { "sillage".to_owned() } else { own_login(name) };
+        let url = url.replacen("//sillage@", &format!("//{login}@"), 1);
+        command.arg(name).args(["--database-url", &url, "--allow-unsafe-postgres"]).args([
+            "--nats-url",
+            &servers().nats_url,
+            "--log-format",
+            "json",
+        ]);
         command.args(["--admin-listen", "127.0.0.1:0"]);
         if listens {
             command.args(["--listen", "127.0.0.1:0"]);
@@ -90,6 +115,12 @@ async fn each_process_does_its_part() {
     let key = LocalKey::open(LocalKey::path_in(&folder.join(".sillage"))).unwrap();
     let token = issue(&key, &Audience::default(), &cli::demo::AGENT.grant(Ttl::days(1))).unwrap();
     opens_a_ticket(&commands, &queries, &token).await;
+    let url_of_queries = url.replacen("//sillage@", &format!("//{}@", own_login("query-api")), 1);
+    let wrong =
+        ["relay", "--admin-listen", "127.0.0.1:0", "--nats-url", &servers().nats_url, "--allow-unsafe-postgres"];
+    let stranger = run(&folder, &[&wrong[..], &["--database-url", &url_of_queries]].concat());
+    assert_eq!(stranger.status.code(), Some(3));
+    assert!(printed(&stranger).contains("grant sillage_engine to"), "{}", printed(&stranger));
 
     for (process, log) in &mut processes {
         process.signal("TERM");

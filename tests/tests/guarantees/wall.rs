@@ -17,8 +17,11 @@ const WITHOUT_A_TENANT: [(&str, &str); 5] = [
 ];
 
 /// What works with its owner's rights, whoever calls it, and why that tells nobody about others.
-const WITH_THE_OWNERS_RIGHTS: [(&str, &str); 2] =
-    [("log.position_at", "a position for a moment"), ("log.recorded_at", "a moment for a position")];
+const WITH_THE_OWNERS_RIGHTS: [(&str, &str); 3] = [
+    ("log.position_at", "a position for a moment"),
+    ("log.recorded_at", "a moment for a position"),
+    ("projection.parking", "how many streams wait; the health of a process tells it"),
+];
 
 /// The only policies that may speak for the two roles.
 const EXPECTED: &str = "tenant_id = (select current_setting('app.tenant')::uuid)";
@@ -144,7 +147,7 @@ async fn without_any_condition_only_the_tenants_own_rows_come_back() {
     let mut position = 0;
     for (tenant_id, canary) in tenants.iter().zip(canaries) {
         let maker = boss(&node, *tenant_id, 1);
-        position = Everything::make(&maker, canary).await.position;
+        position = Everything::make(&node, &maker, canary).await.position;
         maker.get_after("/v1/field-sales/contracts", position).await;
     }
     let (owner, tenants_pool) = (pool(&node, Role::Owner).await, pool(&node, Role::Tenant).await);
@@ -186,7 +189,7 @@ async fn without_any_condition_only_the_tenants_own_rows_come_back() {
 async fn every_query_still_finds_an_index() {
     let node = TestNode::start().await;
     let maker = boss(&node, new_tenant(), 1);
-    let things = Everything::make(&maker, "indexed").await;
+    let things = Everything::make(&node, &maker, "indexed").await;
     maker.get_after("/v1/field-sales/contracts", things.position).await;
     let owner = pool(&node, Role::Owner).await;
     let tables =
