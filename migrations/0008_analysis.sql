@@ -51,3 +51,79 @@ end $$;
 
 revoke execute on function log.cold_up_to from public;
 grant execute on function log.cold_up_to, log.position_at to sillage_engine, sillage_tenant;
+
+-- An index over the log for questions that its own indexes do not answer: which events did this actor cause, which belong
+-- to this story. It is filled behind the appends, which pay nothing for it, and it is a cache: what it has not reached yet
+-- is scanned. See docs/adr/0025-an-index-beside-the-log.md.
+create schema analysis;
+
+-- Category and type as a small number.
+create table analysis.kinds (
+    kind smallint generated always as identity primary key,
+    category text collate "C" not null,
+    type text collate "C" not null,
+    unique (category, type)
+);
+
+-- Every tenant that has an event, for those who may ask about all.
+create table analysis.tenants (tenant_id uuid primary key);
+
+-- A command is found through the ledger, so there is no index by command.
+create table analysis.event_index (
+    position bigint not null,
+    tenant_id uuid not null,
+    event_id uuid not null,
+    correlation_id uuid not null,
+    command_id uuid not null,
+    actor_id uuid not null,
+    kind smallint not null,
+    primary key (tenant_id, position)
+);
+create index on analysis.event_index (tenant_id, event_id);
+create index on analysis.event_index (tenant_id, correlation_id, position);
+create index on analysis.event_index (tenant_id, actor_id, position);
+create index on analysis.event_index (tenant_id, kind, position);
+
+-- How far the index has come.
+create table analysis.progress (
+    only_row boolean primary key default true check (only_row),
+    position bigint not null,
+    updated_at timestamptz not null default now()
+) with (fillfactor = 10);
+insert into analysis.progress (position) values (0);
+
+select log.wall('analysis.event_index', 'select, insert', 'select');
+select log.wall('analysis.tenants', 'select, insert', '');
+grant select, insert on analysis.kinds to sillage_engine;
+grant select, update on analysis.progress to sillage_engine;
+grant select on analysis.kinds, analysis.progress to sillage_tenant;
+
+-- Indexes up to `most` further events and answers how many; null while somebody else is at it. One statement for the
+-- caller, and no event leaves Postgres. The index may be ahead of the disk only where the log is too: both come back from
+-- the same write-ahead log.
+create function analysis.index_events(most integer) returns integer
+language plpgsql as $$
+declare
+    first bigint;
+    last bigint;
+begin
+    select greatest(position, log.cold_up_to()) into first from analysis.progress for update skip locked;
+    if first is null then return null; end if;
+    select least(position, first + most) into last from log.head;
+    if last <= first then return 0; end if;
+    insert into analysis.kinds (category, type)
+    select distinct category, type from log.events where position > first and position <= last
+    on conflict do nothing;
+    insert into analysis.tenants (tenant_id)
+    select distinct tenant_id from log.events where position > first and position <= last
+    on conflict do nothing;
+    insert into analysis.event_index (position, tenant_id, event_id, correlation_id, command_id, actor_id, kind)
+    select position, tenant_id, event_id, correlation_id, command_id, actor_id, kind
+    from log.events join analysis.kinds using (category, type)
+    where position > first and position <= last
+    order by position;
+    update analysis.progress set position = last, updated_at = clock_timestamp();
+    return last - first;
+end $$;
+revoke execute on function analysis.index_events from public;
+grant execute on function analysis.index_events to sillage_engine;

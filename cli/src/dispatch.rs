@@ -137,7 +137,8 @@ fn token(wanted: &TokenIssue) -> Result<(), Failure> {
 
 /// A misspelt scope would only be noticed when a request is refused.
 fn known(scopes: &[String]) -> Result<Vec<String>, Failure> {
-    let all = all_scopes();
+    let mut all = all_scopes();
+    all.push(query_api::analyst::TENANTS.to_string());
     match scopes.iter().find(|scope| !all.contains(scope)) {
         None => Ok(scopes.to_vec()),
         Some(unknown) => Err(Failure::usage(format!("there is no scope {unknown:?}"))

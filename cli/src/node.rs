@@ -112,7 +112,7 @@ impl Node {
         }
         process.command_api(listeners.commands, &trust)?;
         process.project().await?;
-        process.query_api(listeners.queries, &trust)?;
+        process.query_api(listeners.queries, &trust).await?;
         process.watch(true);
         Ok(Self { process, urls, database })
     }

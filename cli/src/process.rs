@@ -7,6 +7,7 @@ use crate::watcher::Watcher;
 use axum::Router;
 use axum::response::Redirect;
 use axum::routing::get;
+use event_store::analysis::Indexer;
 use event_store::jetstream::MirrorOptions;
 use event_store::relay::RelayState;
 use event_store::{Appender, Log, Relay, Role, States, Tail, append::AppenderOptions};
@@ -28,6 +29,8 @@ use tokio_util::sync::CancellationToken;
 const STATES: u64 = 100_000;
 /// For the relay, and for partitions that are made ahead of need.
 const ENGINE_CONNECTIONS: u32 = 2;
+/// For those who follow the log over HTTP.
+const FOLLOW_CONNECTIONS: u32 = 4;
 /// How long the projector and the relay may take to finish what is in hand.
 const WORKERS_STOP: Duration = Duration::from_secs(5);
 
@@ -142,10 +145,14 @@ impl Process {
     /// The read door on `listener`.
     ///
     /// # Errors
-    /// The description cannot be written.
-    pub fn query_api(&mut self, listener: TcpListener, trust: &Trust) -> Result<(), Failure> {
+    /// Postgres does not answer, or the description cannot be written.
+    pub async fn query_api(&mut self, listener: TcpListener, trust: &Trust) -> Result<(), Failure> {
         let pool = self.pool("read", Role::Tenant, self.shared.connections.read);
+        let log = Log::new(self.pool("follow", Role::Engine, FOLLOW_CONNECTIONS));
+        let unreadable = |error| Failure::failed("the log cannot be followed").because(error);
+        let tail = Tail::start(log, self.shared.nats_url.clone(), self.working.clone()).await.map_err(unreadable)?;
         let services = query_api::Services::new(trust.verifier(), pool);
+        let services = services.following_by(tail, self.serving.clone()).await.map_err(unreadable)?;
         self.api(listener, query_api::router(Arc::new(services)), &query_api::openapi())
     }
 
@@ -222,6 +229,8 @@ impl Process {
     pub async fn project(&mut self) -> Result<(), Failure> {
         // It makes tables, so the login's own rights; what it folds it writes as the engine.
         let log = Log::new(self.pool("project", Role::Owner, self.shared.connections.write));
+        let indexer = Indexer::new(Log::new(self.pool("index", Role::Engine, 1)));
+        self.workers.spawn(indexer.run(self.working.clone()));
         let tail = Tail::start(log, self.shared.nats_url.clone(), self.working.clone())
             .await
             .map_err(|error| Failure::failed("the log cannot be followed").because(error))?;

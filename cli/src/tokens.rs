@@ -5,6 +5,7 @@ use crate::keys::LocalKey;
 use chrono::{TimeDelta, Utc};
 use kernel::{ActorId, ActorKind, Scopes, TenantId};
 use platform::auth::Claims;
+use query_api::analyst::PERSONAL;
 use std::collections::BTreeSet;
 use std::str::FromStr;
 use uuid::Uuid;
@@ -91,7 +92,8 @@ impl FromStr for Ttl {
     }
 }
 
-/// Every scope that a command or a query of this build asks for, or a role permits, sorted.
+/// Every scope that a command or a query of this build asks for, or a role permits, sorted. Not
+/// [`query_api::analyst::TENANTS`], which leads out of the tenant and has to be named.
 pub fn all_scopes() -> Vec<String> {
     let documents = [command_api::openapi(), query_api::openapi()];
     let asked = documents
@@ -99,7 +101,8 @@ pub fn all_scopes() -> Vec<String> {
         .filter_map(|document| serde_json::to_value(document).ok())
         .flat_map(|document| asked_for(&document));
     let granted = domain::identity::roles::all_scopes().into_iter().map(str::to_owned);
-    let scopes: BTreeSet<String> = asked.chain(granted).collect();
+    // Asked for inside answers, not by a route.
+    let scopes: BTreeSet<String> = asked.chain(granted).chain([PERSONAL.to_string()]).collect();
     scopes.into_iter().collect()
 }
 

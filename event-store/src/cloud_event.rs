@@ -63,6 +63,9 @@ pub struct CloudEvent<'a> {
     /// The number that a counter gave.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub number: Option<i64>,
+    /// Where a reader goes on after it, where he was told with it.
+    #[serde(default, skip_serializing_if = "Option::is_none", borrow)]
+    pub cursor: Option<Cow<'a, str>>,
     /// The payload.
     #[serde(borrow)]
     pub data: Cow<'a, RawValue>,
@@ -113,6 +116,7 @@ impl<'a> CloudEvent<'a> {
             causationid: event.causation_id,
             traceparent: event.trace,
             number: event.number,
+            cursor: None,
             data: Cow::Borrowed(serde_json::from_slice(&event.event.data)?),
         })
     }

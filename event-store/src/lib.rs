@@ -4,6 +4,7 @@
 //! are gapless and in commit order, one append is one atomic unit, acknowledged means durable, history is never
 //! rewritten, unknown is an error. No business word in here.
 
+pub mod analysis;
 pub mod append;
 pub mod cloud_event;
 mod copy;

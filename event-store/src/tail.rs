@@ -49,6 +49,11 @@ impl Ring {
         ring.back().map(|event| event.position)
     }
 
+    /// Forgets everything: it was another history.
+    fn clear(&self) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clear();
+    }
+
     /// Events after `after`, or `None` if the ring no longer or not yet holds the first of them.
     fn after(&self, after: Position, max: usize) -> Option<Vec<Shared>> {
         let ring = self.0.lock().unwrap_or_else(PoisonError::into_inner);
@@ -90,7 +95,7 @@ impl Tail {
         &self.log
     }
 
-    /// The end of the log as far as this process has heard.
+    /// The end of the log as far as this process has heard. It goes back only where the log has lost its end.
     pub fn head(&self) -> Position {
         *self.head.borrow()
     }
@@ -193,7 +198,10 @@ impl Feeder {
         loop {
             // What the mirror tells is on disk; what Postgres tells may still be on its way there.
             match self.log.read_durable(self.last, PAGE).await {
-                Ok(events) if events.is_empty() => break,
+                Ok(events) if events.is_empty() => {
+                    self.begin_anew_if_lost().await;
+                    break;
+                }
                 Ok(events) => {
                     if let Some(event) = events.last() {
                         self.at.epoch = event.epoch;
@@ -207,6 +215,29 @@ impl Feeder {
             }
         }
         self.last > before
+    }
+
+    /// A standby that was promoted without the tail ends before what was given out. What comes at those positions now are
+    /// other events: nobody may get them as if they followed. Subscribers who are ahead see [`Tail::head`] go back.
+    async fn begin_anew_if_lost(&mut self) {
+        // The head is seen before it is on disk: what ends before what was on disk has lost something.
+        let is_lost = |head: &Head| head.position < self.last;
+        if !self.log.head().await.is_ok_and(|head| is_lost(&head)) {
+            return;
+        }
+        let Ok(head) = self.log.durable_head().await else { return };
+        if !is_lost(&head) {
+            return;
+        }
+        tracing::error!(
+            last = self.last.0,
+            head = head.position.0,
+            "LOG_DIVERGED: the log ends before what was read of it"
+        );
+        self.ring.clear();
+        self.last = head.position;
+        self.at = head;
+        self.head.send_replace(head.position);
     }
 
     fn give(&mut self, events: Vec<Shared>) {

@@ -6,6 +6,7 @@
 pub mod actor;
 pub mod aggregate;
 pub mod blind;
+pub mod catalogue;
 pub mod codec;
 pub mod command;
 pub mod event;
@@ -23,6 +24,7 @@ pub mod trace;
 pub use actor::{Actor, ActorKind};
 pub use aggregate::{Aggregate, Change, Loaded, Source, Streams};
 pub use blind::{BlindIndex, BlindIndexer};
+pub use catalogue::Category;
 pub use codec::{DecodeError, Encoded, EventData, Upcaster};
 pub use command::{Command, Context, Decided, Decision, Events, Ids, View};
 pub use event::{Event, EventSet, Recorded};

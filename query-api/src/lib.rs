@@ -2,6 +2,7 @@
 //!
 //! Every answer says at which position of the log it holds; `min_position` waits until a read model has got that far.
 
+pub mod analyst;
 mod as_of;
 mod cursor;
 mod description;
@@ -31,6 +32,7 @@ pub fn routes() -> QueryRoutes {
         .merge(support::routes())
         .merge(messaging::routes())
         .merge(field_sales::routes())
+        .merge(analyst::routes())
         .merge(labels::routes())
 }
 

@@ -317,7 +317,7 @@ fn cursor_after<L: List>(sort: &'static str, row: &str) -> Result<Cursor, Proble
 }
 
 /// RFC 8288: the same list from the next cursor on.
-fn next_link(uri: &Uri, cursor: &str) -> Option<HeaderValue> {
+pub(crate) fn next_link(uri: &Uri, cursor: &str) -> Option<HeaderValue> {
     let kept: Vec<&str> = uri
         .query()
         .unwrap_or_default()

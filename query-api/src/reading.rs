@@ -1,7 +1,9 @@
 //! What every query does around its own question: authenticate, wait for the read model, time the database.
 
+use crate::analyst::Seats;
 use axum::http::HeaderMap;
-use event_store::Log;
+use event_store::analysis::Finder;
+use event_store::{Head, Log, ReadError, Tail};
 use kernel::{Position, Scope};
 use platform::Problem;
 use platform::auth::{Identity, Verifier};
@@ -9,6 +11,8 @@ use platform::request_log::RequestLog;
 use sqlx::PgPool;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
 
 /// How long a query waits for its read model at most.
 pub(crate) const MAX_WAIT: Duration = Duration::from_secs(3);
@@ -18,17 +22,72 @@ pub(crate) const MAX_WAIT: Duration = Duration::from_secs(3);
 pub(crate) const CHECKPOINT: &str = "(select position from projection.checkpoints join projection.projections \
     using (name, generation) where name = $2 and serving)";
 
+/// How often the log is asked whether it is still the same.
+const LOOK: Duration = Duration::from_secs(1);
+
 /// What every query needs.
 pub struct Services {
     verifier: Verifier,
     pub(crate) pool: PgPool,
     pub(crate) log: Log,
+    finder: Finder,
+    seats: Seats,
+    following: Option<Following>,
+}
+
+/// The live end of the log, for those who follow it.
+#[derive(Clone)]
+pub(crate) struct Following {
+    pub(crate) tail: Tail,
+    /// The log's head as it was a second ago at most, while Postgres answers; told every second.
+    pub(crate) head: watch::Receiver<Head>,
+    /// Cancelled when no new requests are taken: endless answers end.
+    pub(crate) closing: CancellationToken,
 }
 
 impl Services {
     /// Verifies with `verifier`, reads through `pool`, whose sessions work as [`event_store::Role::Tenant`].
     pub fn new(verifier: Verifier, pool: PgPool) -> Self {
-        Self { verifier, log: Log::new(pool.clone()), pool }
+        let log = Log::new(pool.clone());
+        Self {
+            verifier,
+            finder: Finder::new(log.clone(), log.clone()),
+            log,
+            pool,
+            seats: Seats::default(),
+            following: None,
+        }
+    }
+
+    /// Also follows the log, until `closing`. The tail's sessions work as [`event_store::Role::Engine`].
+    ///
+    /// # Errors
+    /// Postgres does not answer.
+    pub async fn following_by(mut self, tail: Tail, closing: CancellationToken) -> Result<Self, ReadError> {
+        let (sender, head) = watch::channel(tail.log().head().await?);
+        let (log, until) = (tail.log().clone(), closing.clone());
+        tokio::spawn(async move {
+            while until.run_until_cancelled(tokio::time::sleep(LOOK)).await.is_some() {
+                if let Ok(now) = log.head().await {
+                    sender.send_replace(now);
+                }
+            }
+        });
+        self.finder = Finder::new(self.log.clone(), tail.log().clone());
+        self.following = Some(Following { tail, head, closing });
+        Ok(self)
+    }
+
+    pub(crate) const fn finder(&self) -> &Finder {
+        &self.finder
+    }
+
+    pub(crate) const fn seats(&self) -> &Seats {
+        &self.seats
+    }
+
+    pub(crate) const fn following(&self) -> Option<&Following> {
+        self.following.as_ref()
     }
 
     /// Who asks, if they may.

@@ -7,9 +7,10 @@ use crate::history;
 use crate::labels;
 use crate::list::{self, List};
 use crate::reading::Services;
+use axum::body::Body;
 use axum::extract::rejection::RawPathParamsRejection;
 use axum::extract::{RawPathParams, State};
-use axum::http::{HeaderMap, Uri};
+use axum::http::{HeaderMap, Response, Uri};
 use axum::response::IntoResponse;
 use axum::routing::{MethodRouter, get};
 use axum::{Json, Router};
@@ -84,6 +85,21 @@ impl QueryRoutes {
         self.add(path, get(|| async { Json(labels::all()).into_response() }), description::labels)
     }
 
+    /// `GET path` answers in a way of its own.
+    pub(crate) fn raw<F, A>(self, path: &str, answer: F, describe: fn(&str) -> Operation) -> Self
+    where
+        F: Fn(Arc<Services>, Asking) -> A + Clone + Send + Sync + 'static,
+        A: Future<Output = Result<Response<Body>, Problem>> + Send + 'static,
+    {
+        let answer = get(
+            |State(services): State<Arc<Services>>, path: Path, headers: HeaderMap, uri: Uri, log: RequestLog| async move {
+                let asking = Asking { headers, uri, log, path };
+                answer(services, asking).await.unwrap_or_else(Problem::into_response)
+            },
+        );
+        self.add(path, answer, describe)
+    }
+
     fn add(mut self, path: &str, handler: MethodRouter<Arc<Services>>, describe: fn(&str) -> Operation) -> Self {
         let path = format!("/v1{}{path}", self.prefix);
         let operation = describe(&path).tag(self.prefix.trim_start_matches('/'));
@@ -107,6 +123,21 @@ impl QueryRoutes {
         let router =
             self.routes.into_iter().fold(Router::new(), |router, route| router.route(&route.path, route.handler));
         router.with_state(services)
+    }
+}
+
+/// A request, for answers of their own way.
+pub(crate) struct Asking {
+    pub(crate) headers: HeaderMap,
+    pub(crate) uri: Uri,
+    pub(crate) log: RequestLog,
+    path: Path,
+}
+
+impl Asking {
+    /// The id in the path.
+    pub(crate) fn id(&self) -> Result<Uuid, Problem> {
+        id(&self.path)
     }
 }
 

@@ -1,5 +1,6 @@
 //! The log against real Postgres and real NATS.
 
+mod analysis;
 mod append;
 mod durability;
 mod fixtures;

@@ -90,6 +90,13 @@ fn every_aggregate_is_in_the_catalogue() {
 }
 
 #[test]
+fn readers_of_all_events_know_every_category() {
+    let known: Vec<&str> = domain::catalogue::categories().iter().map(|category| category.name).collect();
+    let aggregates: Vec<&str> = aggregates().iter().map(|entry| entry.category).collect();
+    assert_eq!(known, aggregates, "the lines of domain/src/catalogue.rs and of tests/src/catalogue.rs");
+}
+
+#[test]
 fn every_event_type_has_one_example() {
     for entry in aggregates() {
         let known: Vec<&str> = entry.shapes.iter().map(|shape| shape.event_type).collect();

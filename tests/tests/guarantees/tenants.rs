@@ -56,7 +56,9 @@ async fn another_tenants_things_are_absent_on_every_query_route() {
     assert!(own.to_string().contains(CANARY));
     let document = serde_json::to_value(query_api::openapi()).unwrap();
     let mut compared = 0;
-    for path in document["paths"].as_object().unwrap().keys() {
+    // A stream of events never ends; who sees what there is in tests/tests/stories/analysis.rs.
+    let ends = |path: &&String| !path.ends_with("/events/stream");
+    for path in document["paths"].as_object().unwrap().keys().filter(ends) {
         let with = |id: &str| {
             path.split('/').map(|part| if part.starts_with('{') { id } else { part }).collect::<Vec<_>>().join("/")
         };

@@ -38,6 +38,9 @@ pub(crate) struct Everything {
     pub(crate) door: String,
     pub(crate) contract: String,
     pub(crate) people: People,
+    /// The last event, and the story that it belongs to.
+    pub(crate) event: String,
+    pub(crate) story: String,
     /// Who holds the zone and works the building.
     pub(crate) rep: Uuid,
     /// Shows all of it.
@@ -71,7 +74,10 @@ impl Everything {
         let doors = maker.get_after(&format!("/v1/field-sales/buildings/{building}/doors"), position).await;
         // The door that was visited comes first: 101.
         let door = doors["items"][0]["door_id"].as_str().expect("a door").to_owned();
-        Self { ticket, conversation, zone, building, door, contract, people, rep, position }
+        let last = maker.get_after(&format!("/v1/events?from_position={position}"), position).await;
+        let of_last = |attribute: &str| last["items"][0][attribute].as_str().expect("the last event").to_owned();
+        let (event, story) = (of_last("id"), of_last("correlationid"));
+        Self { ticket, conversation, zone, building, door, contract, people, event, story, rep, position }
     }
 
     /// The id that a path's parameter stands for.
@@ -83,6 +89,8 @@ impl Everything {
             "building_id" => &self.building,
             "door_id" => &self.door,
             "contract_id" => &self.contract,
+            "event_id" => &self.event,
+            "correlation_id" => &self.story,
             other => self.people.named(other),
         }
     }

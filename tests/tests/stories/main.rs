@@ -1,5 +1,6 @@
 //! The product's stories over HTTP: a whole node, actors with tokens, and what each of them sees.
 
+mod analysis;
 mod field_sales;
 mod messaging;
 mod moments;

@@ -1,0 +1,212 @@
+//! How an event leaves: as a `CloudEvent`, its payload in today's shape, personal data masked.
+
+use domain::catalogue::categories;
+use event_store::Head;
+use event_store::analysis::Cursor;
+use event_store::cloud_event::{CloudEvent, CloudEventError, source_of};
+use kernel::{EventData, Position, Recorded};
+use platform::Problem;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use utoipa::ToSchema;
+
+/// What stands where personal data would.
+const MASK: &str = "[masked]";
+
+/// One event in the JSON format of CloudEvents 1.0.
+#[derive(Serialize, Deserialize, ToSchema)]
+#[schema(as = CloudEvent)]
+#[serde(deny_unknown_fields)]
+pub(super) struct EventDocument {
+    /// `1.0`.
+    specversion: String,
+    /// The event's id.
+    id: String,
+    /// `/logs/<log id>`.
+    source: String,
+    /// `support.ticket.opened`: category and type.
+    #[serde(rename = "type")]
+    event_type: String,
+    /// The stream's id.
+    subject: String,
+    /// When it happened: business or device time.
+    time: String,
+    /// `application/json`.
+    datacontenttype: String,
+    /// Place in the log.
+    position: i64,
+    /// The life of the log in which the position was given.
+    epoch: i32,
+    /// Whose event.
+    tenantid: String,
+    /// The stream's category: `support.ticket`.
+    category: String,
+    /// Place in the stream.
+    streamversion: i32,
+    /// The shape of the payload: today's, unless it is newer than this server.
+    schemaversion: i16,
+    /// When the server recorded it; never decreases with the position.
+    recordedat: String,
+    /// What sort of actor.
+    actorkind: String,
+    /// Who did it.
+    actorid: String,
+    /// For whom.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    onbehalfof: Option<String>,
+    /// By which command.
+    commandid: String,
+    /// In which story.
+    correlationid: String,
+    /// Because of which event.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    causationid: Option<String>,
+    /// In which trace.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    traceparent: Option<String>,
+    /// The number that a counter gave with it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    number: Option<i64>,
+    /// Where to go on after it; in lines of NDJSON only.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cursor: Option<String>,
+    /// The payload.
+    #[schema(value_type = Object)]
+    data: Value,
+}
+
+/// Writes events for one caller.
+pub(super) struct Outgoing {
+    source: String,
+    head: Head,
+    sees_personal: bool,
+}
+
+impl Outgoing {
+    /// For somebody who may or may not see personal data.
+    pub(super) fn new(head: &Head, sees_personal: bool) -> Self {
+        Self { source: source_of(head.log_id), head: *head, sees_personal }
+    }
+
+    /// The cursor for a position, as text.
+    pub(super) fn cursor(&self, position: Position) -> String {
+        Cursor::at(&self.head, position).to_string()
+    }
+
+    /// One event as JSON.
+    pub(super) fn event(&self, event: Recorded<EventData>) -> Result<Vec<u8>, Problem> {
+        self.written(event, None)
+    }
+
+    /// One event as a line of NDJSON, with the cursor to go on after it.
+    pub(super) fn line(&self, event: Recorded<EventData>) -> Result<Vec<u8>, Problem> {
+        let cursor = self.cursor(event.position);
+        let mut line = self.written(event, Some(cursor))?;
+        line.push(b'\n');
+        Ok(line)
+    }
+
+    fn written(&self, event: Recorded<EventData>, cursor: Option<String>) -> Result<Vec<u8>, Problem> {
+        let event = self.shown(event);
+        let mut cloud =
+            CloudEvent::of(&self.source, &event).map_err(|error: CloudEventError| Problem::internal(&error))?;
+        cloud.cursor = cursor.map(Into::into);
+        serde_json::to_vec(&cloud).map_err(|error| Problem::internal(&error))
+    }
+
+    fn shown(&self, event: Recorded<EventData>) -> Recorded<EventData> {
+        let lifted = event.try_map(|category, stored| {
+            let known = categories().iter().find(|known| known.name == category);
+            Ok::<_, std::convert::Infallible>(known.map_or_else(|| stored.clone(), |known| known.lift(stored.clone())))
+        });
+        let mut event = match lifted {
+            Ok(event) => event,
+            Err(never) => match never {},
+        };
+        if !self.sees_personal
+            && let Some(masked) = masked(&event.event.data)
+        {
+            event.event.data = masked;
+        }
+        event
+    }
+}
+
+/// The payload with every sealed text masked; `None` where there is none.
+fn masked(data: &[u8]) -> Option<Vec<u8>> {
+    // Most payloads hold nothing sealed: a look at the bytes spares reading them.
+    data.windows(4).any(|bytes| bytes == b"\"v1:").then_some(())?;
+    let mut value: Value = serde_json::from_slice(data).ok()?;
+    mask(&mut value).then(|| serde_json::to_vec(&value).unwrap_or_default())
+}
+
+fn mask(value: &mut Value) -> bool {
+    match value {
+        Value::String(text) if is_sealed(text) => {
+            MASK.clone_into(text);
+            true
+        }
+        Value::Array(values) => values.iter_mut().map(mask).filter(|masked| *masked).count() > 0,
+        Value::Object(fields) => fields.values_mut().map(mask).filter(|masked| *masked).count() > 0,
+        Value::String(_) | Value::Null | Value::Bool(_) | Value::Number(_) => false,
+    }
+}
+
+/// `v1:<subject>:<key version>:<base64>`.
+fn is_sealed(text: &str) -> bool {
+    let mut parts = text.splitn(4, ':');
+    parts.next() == Some("v1")
+        && parts.next().is_some_and(|subject| uuid::Uuid::try_parse(subject).is_ok())
+        && parts.next().is_some_and(|version| version.parse::<u32>().is_ok())
+        && parts.next().is_some_and(|sealed| !sealed.is_empty())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn the_described_document_is_what_is_written() {
+        let id = uuid::Uuid::from_u128(1);
+        let event = Recorded {
+            position: Position(7),
+            epoch: kernel::Epoch(1),
+            event_id: kernel::EventId(id),
+            tenant_id: kernel::TenantId(id),
+            category: "support.ticket".into(),
+            stream_id: id,
+            version: kernel::Version(1),
+            actor: kernel::Actor {
+                on_behalf_of: Some(kernel::ActorId(id)),
+                ..kernel::Actor::user(kernel::ActorId(id))
+            },
+            command_id: kernel::CommandId(id),
+            correlation_id: kernel::CorrelationId(id),
+            causation_id: Some(kernel::EventId(id)),
+            trace: "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01".parse().ok(),
+            occurred_at: chrono::DateTime::UNIX_EPOCH,
+            recorded_at: chrono::DateTime::UNIX_EPOCH,
+            number: Some(3),
+            event: EventData { event_type: "opened".into(), schema_version: 1, data: b"{\"a\":1}".to_vec() },
+        };
+        let head = Head { log_id: kernel::LogId(id), epoch: kernel::Epoch(1), position: Position(7), event_id: None };
+        let line = Outgoing::new(&head, false).line(event).unwrap();
+        let document: EventDocument = serde_json::from_slice(&line).expect("nothing is undescribed");
+        let again = serde_json::to_value(&document).unwrap();
+        assert_eq!(again, serde_json::from_slice::<Value>(&line).unwrap(), "and nothing described is missing");
+        assert_eq!(again.as_object().unwrap().len(), 24);
+    }
+
+    #[test]
+    fn what_is_sealed_is_masked_wherever_it_stands() {
+        let sealed = "v1:01a1fca4-1244-70ab-9d22-110be592ef91:3:AAECAwQ=";
+        let data = json!({"name": sealed, "v1:": 1, "list": [{"email": sealed, "note": "v1:none"}], "count": 2});
+        let shown = masked(data.to_string().as_bytes()).expect("something is sealed");
+        let shown: Value = serde_json::from_slice(&shown).unwrap();
+        let expected = json!({"name": MASK, "v1:": 1, "list": [{"email": MASK, "note": "v1:none"}], "count": 2});
+        assert_eq!(shown, expected);
+        assert_eq!(masked(br#"{"note":"v1:none"}"#), None);
+        assert_eq!(masked(br#"{"note":"none"}"#), None);
+    }
+}
