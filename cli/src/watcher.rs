@@ -128,7 +128,7 @@ impl ProjectionChecks {
         let unready = serving().find_map(|one| match one.state {
             State::Diverged => Some(format!("LOG_DIVERGED: {} was folded from another history", one.name)),
             State::Building => Some(format!("{} is being built, {} events to go", one.name, one.gap)),
-            State::Live | State::Failed | State::Retired => None,
+            State::Live | State::Failed | State::Cancelled | State::Retired => None,
         });
         let unready = if declared == 0 { Some("no projector has run yet".to_owned()) } else { unready };
         let was_ready = self.ready.swap(unready.is_none(), Ordering::Relaxed);

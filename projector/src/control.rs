@@ -37,15 +37,18 @@ pub struct Generation {
     pub number: i32,
     /// The version of the code that folds it.
     pub version: i32,
-    /// Whether readers are shown it.
-    pub serving: bool,
 }
 
 impl Generation {
     /// The key of the advisory lock that its owner holds.
     pub(crate) fn lock_key(&self) -> i64 {
-        lock_key(&format!("projection {} {}", self.name, self.number))
+        generation_key(self.name, self.number)
     }
+}
+
+/// The key of the advisory lock of a generation's owner.
+pub(crate) fn generation_key(name: &str, generation: i32) -> i64 {
+    lock_key(&format!("projection {name} {generation}"))
 }
 
 /// A number for a name, the same everywhere: FNV-1a.
@@ -181,7 +184,11 @@ pub(crate) async fn advance(
 }
 
 /// Whether the log, as it is now, has this place.
-pub(crate) async fn log_has(pool: &PgPool, log_id: LogId, place: Place) -> Result<bool, sqlx::Error> {
+pub(crate) async fn log_has<'c>(
+    executor: impl sqlx::PgExecutor<'c>,
+    log_id: LogId,
+    place: Place,
+) -> Result<bool, sqlx::Error> {
     query_scalar(
         "select exists (select from log.identity where log_id = $1) \
          and ($2 = 0 or exists (select from log.events where position = $2 and event_id = $3))",
@@ -189,8 +196,22 @@ pub(crate) async fn log_has(pool: &PgPool, log_id: LogId, place: Place) -> Resul
     .bind(log_id.0)
     .bind(place.position.0)
     .bind(place.event_id.map(|id| id.0))
-    .fetch_one(pool)
+    .fetch_one(executor)
     .await
+}
+
+/// How far behind the live generation is that readers see and that is furthest behind, in milliseconds, and the end of the
+/// log. One that nobody folds, because its program is gone, is not helped by waiting for it.
+pub(crate) async fn live_lag(pool: &PgPool) -> Result<(i64, i64), sqlx::Error> {
+    let row = query(
+        "select coalesce(max(extract(epoch from clock_timestamp() - log.recorded_at(c.position + 1)) * 1000), 0)::bigint, \
+         (select position from log.head) \
+         from projection.projections p join projection.checkpoints c using (name, generation) \
+         where p.serving and p.state = 'live' and c.updated_at > clock_timestamp() - interval '3 seconds'",
+    )
+    .fetch_one(pool)
+    .await?;
+    Ok((row.try_get(0)?, row.try_get(1)?))
 }
 
 /// It has reached the end of the log.
@@ -198,7 +219,7 @@ pub(crate) async fn mark_live(pool: &PgPool, generation: &Generation) -> Result<
     query(
         "update projection.projections \
          set state = 'live', live_at = coalesce(live_at, now()), error = null, error_position = null \
-         where name = $1 and generation = $2",
+         where name = $1 and generation = $2 and state not in ('cancelled', 'retired')",
     )
     .bind(generation.name)
     .bind(generation.number)
@@ -217,7 +238,7 @@ pub(crate) async fn mark_stopped(
 ) -> Result<(), sqlx::Error> {
     query(
         "update projection.projections set state = $3, error = $4, error_position = $5 \
-         where name = $1 and generation = $2",
+         where name = $1 and generation = $2 and state not in ('cancelled', 'retired')",
     )
     .bind(generation.name)
     .bind(generation.number)

@@ -47,8 +47,8 @@ pub fn check(model: &str, table: &Table) -> Result<(), DeclarationError> {
         name.starts_with(|c: char| c.is_ascii_lowercase())
             && name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_')
     };
-    // Room for "_g" and six digits.
-    if !model.split('.').all(plain) || model.len() + 8 > LONGEST_NAME {
+    // Room for "_g" and six digits, and "_pkey".
+    if !model.split('.').all(plain) || model.len() + 13 > LONGEST_NAME {
         return fail("the name must be short lower-case words joined by dots".to_owned());
     }
     if table.key == 0 || table.key > table.columns.len() {
@@ -75,39 +75,53 @@ pub fn check(model: &str, table: &Table) -> Result<(), DeclarationError> {
     Ok(())
 }
 
-/// Makes a generation's table, without its indexes.
+/// Makes a generation's table where it is missing: bare, so that many rows can be copied into it at once.
+///
+/// The wall between tenants stands from the first moment on, for everybody but the table's owner: Postgres copies into no
+/// table whose policies hold for whoever copies. [`add_key`] closes that door.
 pub fn create_table(model: &str, version: i32, generation: i32, table: &Table) -> String {
     let name = table_name(model, generation);
-    let mut sql = format!("create table read.\"{name}\" (tenant_id uuid not null");
+    let mut sql = format!("create table if not exists read.\"{name}\" (tenant_id uuid not null");
     for column in table.columns {
         let collation = if column.kind == ColumnKind::Text { " collate \"C\"" } else { "" };
         let null = if column.nullable { "" } else { " not null" };
         // Writing to a String cannot fail, here and below.
         let _ = write!(sql, ", \"{}\" {}{collation}{null}", column.name, type_name(column.kind));
     }
-    let key = column_list(&table.columns[..table.key], "");
     let _ = write!(
         sql,
-        ", at_position bigint not null, primary key (tenant_id, {key})) with (fillfactor = 85); \
-         select log.wall('read.\"{name}\"'); \
+        ", at_position bigint not null) with (fillfactor = 85); \
+         select log.wall('read.\"{name}\"'); alter table read.\"{name}\" no force row level security; \
          comment on table read.\"{name}\" is 'read model {model}, version {version}, generation {generation}'; \
          comment on column read.\"{name}\".at_position is 'the last event that touched the row'"
     );
     sql
 }
 
-/// Makes the declared indexes of a generation's table, one statement each. Their names are left to Postgres.
-pub fn create_indexes(model: &str, generation: i32, table: &Table) -> Vec<String> {
+/// Makes the primary key: from then on rows can be found, changed and deleted. The wall now holds for the owner too.
+pub fn add_key(model: &str, generation: i32, table: &Table) -> String {
     let name = table_name(model, generation);
-    let index = |columns: &[&str]| {
+    let key = column_list(&table.columns[..table.key], "");
+    format!(
+        "alter table read.\"{name}\" force row level security, \
+         add constraint \"{name}_pkey\" primary key (tenant_id, {key})"
+    )
+}
+
+/// Makes the declared indexes of a generation's table: the name and the statement of each.
+pub fn create_indexes(model: &str, generation: i32, table: &Table) -> Vec<(String, String)> {
+    let name = table_name(model, generation);
+    let index = |number: usize, columns: &[&str]| {
         let sorted = columns.iter().fold(String::new(), |mut list, column| {
             let (column, direction) = column.strip_prefix('-').map_or((*column, ""), |column| (column, " desc"));
             let _ = write!(list, ", \"{column}\"{direction}");
             list
         });
-        format!("create index on read.\"{name}\" (tenant_id{sorted})")
+        let index = format!("{name}_i{number}");
+        let statement = format!("create index if not exists \"{index}\" on read.\"{name}\" (tenant_id{sorted})");
+        (index, statement)
     };
-    table.indexes.iter().map(|declared| index(declared.columns)).collect()
+    table.indexes.iter().enumerate().map(|(number, declared)| index(number + 1, declared.columns)).collect()
 }
 
 /// Points the read model's view at a generation's table, in place; possible where the columns of the one before lead.
@@ -211,17 +225,21 @@ mod tests {
         assert_eq!(check("test.things", &TABLE), Ok(()));
         assert_eq!(
             create_table("test.things", 4, 2, &TABLE),
-            "create table read.\"test_things_g2\" (tenant_id uuid not null, \"shelf\" uuid not null, \
-             \"number\" text collate \"C\" not null, \"seen_at\" timestamptz, at_position bigint not null, \
-             primary key (tenant_id, \"shelf\", \"number\")) with (fillfactor = 85); \
-             select log.wall('read.\"test_things_g2\"'); \
+            "create table if not exists read.\"test_things_g2\" (tenant_id uuid not null, \"shelf\" uuid not null, \
+             \"number\" text collate \"C\" not null, \"seen_at\" timestamptz, at_position bigint not null) \
+             with (fillfactor = 85); select log.wall('read.\"test_things_g2\"'); \
+             alter table read.\"test_things_g2\" no force row level security; \
              comment on table read.\"test_things_g2\" is 'read model test.things, version 4, generation 2'; \
              comment on column read.\"test_things_g2\".at_position is 'the last event that touched the row'"
         );
         assert_eq!(
-            create_indexes("test.things", 2, &TABLE),
-            ["create index on read.\"test_things_g2\" (tenant_id, \"shelf\", \"seen_at\" desc)"]
+            add_key("test.things", 2, &TABLE),
+            "alter table read.\"test_things_g2\" force row level security, add constraint \"test_things_g2_pkey\" \
+             primary key (tenant_id, \"shelf\", \"number\")"
         );
+        let index = "create index if not exists \"test_things_g2_i1\" on read.\"test_things_g2\" \
+             (tenant_id, \"shelf\", \"seen_at\" desc)";
+        assert_eq!(create_indexes("test.things", 2, &TABLE), [("test_things_g2_i1".to_owned(), index.to_owned())]);
         let statements = Statements::new("test.things", 2, &TABLE);
         assert_eq!(
             &*statements.upsert,

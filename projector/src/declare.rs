@@ -1,14 +1,12 @@
-//! Generations: declared at the start, switched when a new one has caught up.
+//! Generations: what a start declares.
 
-use crate::control::{ControlError, Generation};
+use crate::control::ControlError;
 use crate::ddl::{self, DeclarationError};
+use crate::operate::insert_checkpoint;
 use crate::projection::Projection;
-use kernel::{Epoch, LogId, Position};
+use crate::tables;
 use sqlx::postgres::PgConnectOptions;
-use sqlx::{AssertSqlSafe, ConnectOptions, PgConnection, Row, query, query_scalar, raw_sql};
-
-/// Longer than this a switch does not make readers wait behind it.
-const SWITCH_LOCK_TIMEOUT: &str = "200ms";
+use sqlx::{ConnectOptions, PgConnection, Row, query, raw_sql};
 
 /// What a read model's code declares, as far as the control tables care.
 #[derive(Clone)]
@@ -18,259 +16,168 @@ struct Declared {
     table: kernel::Table,
 }
 
-/// Finds or makes the generation that this version of each read model folds. A read model that is new is served from its
-/// first, empty, table; a new version of one that exists is built beside the serving generation.
+/// Sees to it that there is a generation of each read model's newest version in this build. A read model that is new is
+/// served from its first, empty, table; a new version of one that exists is built beside the serving generation. Older
+/// versions that the build carries are folded where they have a generation, and never get one.
 ///
-/// Safe to run by several processes at once.
-pub(crate) async fn declare(
-    options: &PgConnectOptions,
-    models: &[Box<dyn Projection>],
-    log_id: LogId,
-    epoch: Epoch,
-) -> Result<Vec<Generation>, ControlError> {
-    let mut generations: Vec<Generation> = Vec::with_capacity(models.len());
-    for model in models {
-        if generations.iter().any(|known| known.name == model.name()) {
-            let (name, problem) = (model.name().to_owned(), "two read models have this name".to_owned());
-            return Err(DeclarationError { name, problem }.into());
+/// A version whose only generations were cancelled stays without one: an operator did not want it. Safe to run by several
+/// processes at once.
+pub(crate) async fn declare(options: &PgConnectOptions, models: &[Box<dyn Projection>]) -> Result<(), ControlError> {
+    for (index, model) in models.iter().enumerate() {
+        let (name, version) = (model.name(), model.version());
+        if models[..index].iter().any(|known| known.name() == name && known.version() == version) {
+            let problem = format!("version {version} is listed twice");
+            return Err(DeclarationError { name: name.to_owned(), problem }.into());
         }
-        let declared = Declared { name: model.name(), version: model.version(), table: model.table() };
+        let declared = Declared { name, version, table: model.table() };
         ddl::check(declared.name, &declared.table)?;
+        if models.iter().any(|other| other.name() == name && other.version() > version) {
+            continue;
+        }
         let options = options.clone();
-        let name = declared.name;
+        // A task of its own: the caller may go away, and must leave no half of it.
         let declaring = tokio::spawn(async move {
             let mut connection = options.connect().await?;
             raw_sql("begin; set local lock_timeout = '10s'").execute(&mut connection).await?;
             // Two processes that start together declare one after the other.
             query("select pg_advisory_xact_lock(hashtext('projection.declare'))").execute(&mut connection).await?;
-            let generation = declare_one(&mut connection, &declared, log_id, epoch).await?;
+            declare_one(&mut connection, &declared).await?;
             raw_sql("commit").execute(&mut connection).await?;
-            Ok(generation)
+            Ok(())
         });
         let declared = declaring.await.unwrap_or_else(|stopped| Err(sqlx::Error::Io(stopped.into())));
-        generations.push(declared.map_err(ControlError::doing(format!("declaring read model {name}")))?);
+        declared.map_err(ControlError::doing(format!("declaring read model {name}")))?;
     }
-    Ok(generations)
+    Ok(())
 }
 
-async fn declare_one(
-    connection: &mut PgConnection,
-    model: &Declared,
-    log_id: LogId,
-    epoch: Epoch,
-) -> Result<Generation, sqlx::Error> {
+async fn declare_one(connection: &mut PgConnection, model: &Declared) -> Result<(), sqlx::Error> {
     let known = query(
-        "select generation, version, serving from projection.projections where name = $1 \
-         order by serving desc, generation desc",
+        "select generation, version, serving, state in ('retired', 'cancelled'), state = 'cancelled' \
+         from projection.projections where name = $1 order by generation",
     )
     .bind(model.name)
     .fetch_all(&mut *connection)
     .await?;
-    let mut last = 0;
+    let (mut last, mut is_served, mut is_cancelled) = (0, false, false);
     for row in &known {
-        let number: i32 = row.try_get(0)?;
+        let (number, version): (i32, i32) = (row.try_get(0)?, row.try_get(1)?);
+        let (serving, gone): (bool, bool) = (row.try_get(2)?, row.try_get(3)?);
+        if version == model.version && !gone {
+            return Ok(());
+        }
         last = last.max(number);
-        if row.try_get::<i32, _>(1)? == model.version {
-            let serving: bool = row.try_get(2)?;
-            if !serving {
-                // One that was retired is taken up again from where it was.
-                query(
-                    "update projection.projections set state = 'building' \
-                     where name = $1 and generation = $2 and state = 'retired'",
-                )
-                .bind(model.name)
-                .bind(number)
-                .execute(&mut *connection)
-                .await?;
-            }
-            return Ok(Generation { name: model.name, number, version: model.version, serving });
+        is_served |= serving;
+        // The last word counts: the rows come in order.
+        if version == model.version {
+            is_cancelled = row.try_get(4)?;
         }
     }
-    let generation =
-        Generation { name: model.name, number: last + 1, version: model.version, serving: known.is_empty() };
-    create(connection, model, &generation, log_id, epoch).await?;
-    Ok(generation)
+    if is_cancelled {
+        return Ok(());
+    }
+    create(connection, model, last + 1, !is_served).await
 }
 
 async fn create(
     connection: &mut PgConnection,
     model: &Declared,
-    generation: &Generation,
-    log_id: LogId,
-    epoch: Epoch,
+    number: i32,
+    serving: bool,
 ) -> Result<(), sqlx::Error> {
-    let mut statements = vec![ddl::create_table(model.name, model.version, generation.number, &model.table)];
-    statements.extend(ddl::create_indexes(model.name, generation.number, &model.table));
-    if generation.serving {
-        statements.push(ddl::replace_view(model.name, generation.number));
-    }
-    for statement in statements {
-        raw_sql(AssertSqlSafe(statement)).execute(&mut *connection).await?;
+    if serving {
+        // The table that is built beside is made by whoever builds it; this one is read from now on.
+        tables::run(connection, ddl::create_table(model.name, model.version, number, &model.table)).await?;
+        tables::run(connection, ddl::replace_view(model.name, number)).await?;
     }
     query(
         "insert into projection.projections (name, generation, version, table_name, state, serving) \
          values ($1, $2, $3, $4, 'building', $5)",
     )
     .bind(model.name)
-    .bind(generation.number)
+    .bind(number)
     .bind(model.version)
-    .bind(ddl::table_name(model.name, generation.number))
-    .bind(generation.serving)
+    .bind(ddl::table_name(model.name, number))
+    .bind(serving)
     .execute(&mut *connection)
     .await?;
-    query("insert into projection.checkpoints (name, generation, log_id, epoch, position) values ($1, $2, $3, $4, 0)")
-        .bind(model.name)
-        .bind(generation.number)
-        .bind(log_id.0)
-        .bind(epoch.0)
-        .execute(&mut *connection)
-        .await?;
-    tracing::info!(
-        projection = model.name,
-        generation = generation.number,
-        version = model.version,
-        "made the table of a read model"
-    );
+    insert_checkpoint(connection, model.name, number).await?;
+    tracing::info!(projection = model.name, generation = number, version = model.version, "declared a read model");
     Ok(())
-}
-
-/// What became of an attempt to show readers a generation.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Switched {
-    /// Readers see it.
-    Done,
-    /// The serving generation is further; soon it will not be.
-    Behind,
-    /// The serving generation is of a newer version and somebody folds it: this process is the older side of a deployment.
-    Older,
-}
-
-/// Shows readers a generation in place of the serving one, in one short transaction. Nobody who waited for a position sees
-/// an earlier one: the new generation must have folded at least as far.
-///
-/// # Errors
-/// Postgres refuses, most often because a reader holds the view for long: try again.
-pub(crate) async fn switch(
-    options: &PgConnectOptions,
-    generation: &Generation,
-    at: Position,
-) -> Result<Switched, sqlx::Error> {
-    let (options, generation) = (options.clone(), generation.clone());
-    let switching = tokio::spawn(async move {
-        let mut connection = options.connect().await?;
-        raw_sql(AssertSqlSafe(format!("begin; set local lock_timeout = '{SWITCH_LOCK_TIMEOUT}'")))
-            .execute(&mut connection)
-            .await?;
-        // Without a commit the server rolls back when the connection goes.
-        let outcome = switch_inside(&mut connection, &generation, at).await?;
-        if outcome == Switched::Done {
-            raw_sql("commit").execute(&mut connection).await?;
-        }
-        Ok(outcome)
-    });
-    switching.await.unwrap_or_else(|stopped| Err(sqlx::Error::Io(stopped.into())))
-}
-
-async fn switch_inside(
-    connection: &mut PgConnection,
-    generation: &Generation,
-    at: Position,
-) -> Result<Switched, sqlx::Error> {
-    // Locking the checkpoint holds the serving generation's owner, if it has one, until the switch is done.
-    let serving = query(
-        "select p.generation, p.version, c.position from projection.projections p \
-         join projection.checkpoints c using (name, generation) where p.name = $1 and p.serving for update",
-    )
-    .bind(generation.name)
-    .fetch_optional(&mut *connection)
-    .await?;
-    if let Some(row) = serving {
-        let (number, version, position): (i32, i32, i64) = (row.try_get(0)?, row.try_get(1)?, row.try_get(2)?);
-        if number == generation.number {
-            return Ok(Switched::Done);
-        }
-        if position > at.0 {
-            return Ok(Switched::Behind);
-        }
-        let before = Generation { number, version, ..generation.clone() };
-        if version > generation.version && !is_unowned(connection, &before).await? {
-            return Ok(Switched::Older);
-        }
-    }
-    show(connection, generation).await?;
-    query(
-        "update projection.projections set serving = false, \
-         state = case when state in ('building', 'live') then 'retired' else state end \
-         where name = $1 and serving",
-    )
-    .bind(generation.name)
-    .execute(&mut *connection)
-    .await?;
-    query("update projection.projections set serving = true, switched_at = now() where name = $1 and generation = $2")
-        .bind(generation.name)
-        .bind(generation.number)
-        .execute(&mut *connection)
-        .await?;
-    Ok(Switched::Done)
-}
-
-/// Whether no process folds the generation; if so, none can begin until the transaction ends.
-async fn is_unowned(connection: &mut PgConnection, generation: &Generation) -> Result<bool, sqlx::Error> {
-    query_scalar("select pg_try_advisory_xact_lock($1)").bind(generation.lock_key()).fetch_one(connection).await
-}
-
-/// Points the view at the generation: in place where the columns allow it, so that views built upon it stay.
-async fn show(connection: &mut PgConnection, generation: &Generation) -> Result<(), sqlx::Error> {
-    raw_sql("savepoint before_view").execute(&mut *connection).await?;
-    let replaced =
-        raw_sql(AssertSqlSafe(ddl::replace_view(generation.name, generation.number))).execute(&mut *connection).await;
-    match replaced {
-        Ok(_) => Ok(()),
-        // The columns differ: 42P16 is "invalid table definition".
-        Err(sqlx::Error::Database(error)) if error.code().as_deref() == Some("42P16") => {
-            let recreate = ddl::recreate_view(generation.name, generation.number);
-            raw_sql(AssertSqlSafe(format!("rollback to savepoint before_view; {recreate}")))
-                .execute(&mut *connection)
-                .await
-                .map(drop)
-        }
-        Err(error) => Err(error),
-    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use kernel::{Column, ColumnKind, Table};
-    use sqlx::PgPool;
-    use uuid::Uuid;
+    use crate::acts::By;
+    use crate::operate::{OperateError, Operator};
+    use crate::switch::{Switched, Wish, switch};
+    use kernel::{Column, ColumnKind, Position, Table};
+    use sqlx::{PgPool, query_scalar};
 
+    const NAME: &str = "test.things";
     const TABLE: Table = Table { key: 1, columns: &[Column::new("id", ColumnKind::Uuid)], indexes: &[] };
 
-    async fn generation(pool: &PgPool, version: i32, position: i64) -> Generation {
+    /// Declares a version, and says that its newest generation is live at a position.
+    async fn generation(pool: &PgPool, version: i32, position: i64) -> i32 {
         let mut connection = pool.acquire().await.unwrap();
-        let model = Declared { name: "test.things", version, table: TABLE };
-        let log_id = LogId(Uuid::from_u128(1));
-        let generation = declare_one(&mut connection, &model, log_id, Epoch(1)).await.unwrap();
-        query("update projection.checkpoints set position = $1, event_id = gen_random_uuid() where generation = $2")
-            .bind(position)
-            .bind(generation.number)
+        let model = Declared { name: NAME, version, table: TABLE };
+        declare_one(&mut connection, &model).await.unwrap();
+        let number: i32 =
+            query_scalar("select generation from projection.projections where version = $1 order by generation desc")
+                .bind(version)
+                .fetch_one(pool)
+                .await
+                .unwrap();
+        let table = ddl::create_table(NAME, version, number, &TABLE);
+        tables::run(&mut connection, table).await.unwrap();
+        query("update projection.projections set state = 'live' where generation = $1")
+            .bind(number)
             .execute(pool)
             .await
             .unwrap();
-        generation
+        at(pool, number, position).await;
+        number
+    }
+
+    async fn at(pool: &PgPool, generation: i32, position: i64) {
+        let id = format!("00000000-0000-7000-8000-{position:012}");
+        query("insert into log.events select $1, now(), now(), null, 1, $1::int, 1, $2::uuid, $2::uuid, $2::uuid, $2::uuid, \
+               $2::uuid, null, $2::uuid, null, 'system', 'test', 'made', null, '' where not exists \
+               (select from log.events where position = $1)")
+            .bind(position)
+            .bind(&id)
+            .execute(pool)
+            .await
+            .unwrap();
+        query("update projection.checkpoints set position = $1, event_id = $2::uuid where generation = $3")
+            .bind(position)
+            .bind(&id)
+            .bind(generation)
+            .execute(pool)
+            .await
+            .unwrap();
+    }
+
+    async fn by_itself(pool: &PgPool, generation: i32) -> Switched {
+        switch(&pool.connect_options(), NAME, generation, Wish::Itself).await.unwrap()
+    }
+
+    fn by() -> By {
+        By::itself("a test")
     }
 
     #[tokio::test]
     async fn declaring_again_finds_what_is_there() {
         let (_, pool) = test_support::database().await;
-        let first = generation(&pool, 1, 1).await;
-        assert_eq!((first.number, first.serving), (1, true));
-        assert_eq!(generation(&pool, 1, 1).await, first);
-        let second = generation(&pool, 2, 1).await;
-        assert_eq!((second.number, second.serving), (2, false));
-        assert_eq!(generation(&pool, 2, 1).await, second);
-        assert_eq!(generation(&pool, 1, 1).await, first);
+        assert_eq!(generation(&pool, 1, 1).await, 1);
+        assert_eq!(generation(&pool, 1, 1).await, 1);
+        assert_eq!(generation(&pool, 2, 1).await, 2);
+        assert_eq!(generation(&pool, 2, 1).await, 2);
+        assert_eq!(generation(&pool, 1, 1).await, 1);
+        let serving: i32 =
+            query_scalar("select generation from projection.projections where serving").fetch_one(&pool).await.unwrap();
+        assert_eq!(serving, 1);
     }
 
     /// Who has waited for position 10 must not be shown a table that is at 9.
@@ -279,10 +186,11 @@ mod tests {
         let (_, pool) = test_support::database().await;
         generation(&pool, 1, 10).await;
         let new = generation(&pool, 2, 9).await;
-        let options = pool.connect_options();
-        assert_eq!(switch(&options, &new, Position(9)).await.unwrap(), Switched::Behind);
-        assert_eq!(switch(&options, &new, Position(10)).await.unwrap(), Switched::Done);
-        assert_eq!(switch(&options, &new, Position(10)).await.unwrap(), Switched::Done);
+        let behind = Switched::Behind { serving: Position(10), at: Position(9) };
+        assert_eq!(by_itself(&pool, new).await, behind);
+        at(&pool, new, 10).await;
+        assert_eq!(by_itself(&pool, new).await, Switched::Done { before: Some(1), position: Position(10) });
+        assert_eq!(by_itself(&pool, new).await, Switched::Already);
     }
 
     #[tokio::test]
@@ -290,11 +198,44 @@ mod tests {
         let (_, pool) = test_support::database().await;
         let new = generation(&pool, 2, 10).await;
         let old = generation(&pool, 1, 10).await;
+        let key = crate::control::generation_key(NAME, new);
         let mut owner = pool.acquire().await.unwrap();
-        query("select pg_advisory_lock($1)").bind(new.lock_key()).execute(&mut *owner).await.unwrap();
-        let options = pool.connect_options();
-        assert_eq!(switch(&options, &old, Position(10)).await.unwrap(), Switched::Older);
-        query("select pg_advisory_unlock($1)").bind(new.lock_key()).execute(&mut *owner).await.unwrap();
-        assert_eq!(switch(&options, &old, Position(10)).await.unwrap(), Switched::Done);
+        query("select pg_advisory_lock($1)").bind(key).execute(&mut *owner).await.unwrap();
+        assert_eq!(by_itself(&pool, old).await, Switched::Older);
+        query("select pg_advisory_unlock($1)").bind(key).execute(&mut *owner).await.unwrap();
+        assert!(matches!(by_itself(&pool, old).await, Switched::Done { .. }));
+    }
+
+    #[tokio::test]
+    async fn who_was_rolled_back_from_does_not_come_again_by_itself() {
+        let (_, pool) = test_support::database().await;
+        let operator = Operator::new(pool.clone());
+        let old = generation(&pool, 1, 10).await;
+        assert!(matches!(operator.rollback(NAME, by()).await, Err(OperateError::Nothing { .. })));
+        let new = generation(&pool, 2, 10).await;
+        assert!(matches!(by_itself(&pool, new).await, Switched::Done { .. }));
+        let (back, done) = operator.rollback(NAME, by()).await.unwrap();
+        assert_eq!((back.generation, done), (old, Switched::Done { before: Some(new), position: Position(10) }));
+        assert_eq!(by_itself(&pool, new).await, Switched::Older);
+        let (forth, _) = operator.switch(NAME, None, by()).await.unwrap();
+        assert_eq!(forth.generation, new, "an operator's word counts");
+        let acts: Vec<String> =
+            query_scalar("select act from projection.acts order by occurred_at").fetch_all(&pool).await.unwrap();
+        assert_eq!(acts, ["switched", "rolled_back", "switched"]);
+    }
+
+    #[tokio::test]
+    async fn a_version_that_was_cancelled_is_not_declared_again_and_one_that_was_retired_is() {
+        let (_, pool) = test_support::database().await;
+        let operator = Operator::new(pool.clone());
+        let first = generation(&pool, 1, 10).await;
+        let cancelled = generation(&pool, 2, 5).await;
+        assert!(matches!(operator.cancel(NAME, Some(first), by()).await, Err(OperateError::Serving { .. })));
+        assert_eq!(operator.cancel(NAME, None, by()).await.unwrap().generation, cancelled);
+        assert_eq!(generation(&pool, 2, 5).await, cancelled, "it is not made again");
+        let third = operator.rebuild(NAME, crate::operate::Plan::default(), by()).await.unwrap();
+        assert_eq!(third.generation, 3);
+        let again = operator.rebuild(NAME, crate::operate::Plan::default(), by()).await;
+        assert!(matches!(again, Err(OperateError::Building { generation: 3, .. })));
     }
 }

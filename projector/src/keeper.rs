@@ -28,18 +28,39 @@ pub(crate) enum News {
     Lost(String),
 }
 
+/// What the keeper is asked.
+#[derive(Clone, Copy)]
+enum Ask {
+    /// To take the lock of a generation as soon as it can be had.
+    Want(usize, i64),
+    /// To give it back, or not to want it any more.
+    Leave(usize),
+}
+
 /// Holds the locks until it is released or dropped.
 pub(crate) struct Keeper {
     news: mpsc::Receiver<News>,
+    asks: mpsc::UnboundedSender<Ask>,
     task: JoinHandle<()>,
 }
 
 impl Keeper {
-    /// Asks for every generation's lock, and goes on asking for those that others hold.
-    pub(crate) fn start(options: PgConnectOptions, generations: &[Generation]) -> Self {
+    /// Holds no lock yet.
+    pub(crate) fn start(options: PgConnectOptions) -> Self {
         let (sender, news) = mpsc::channel(16);
-        let wanted = generations.iter().map(Generation::lock_key).enumerate().collect();
-        Self { news, task: tokio::spawn(hold(options, wanted, sender)) }
+        let (asks, asked) = mpsc::unbounded_channel();
+        Self { news, asks, task: tokio::spawn(hold(options, asked, sender)) }
+    }
+
+    /// Asks for a generation's lock, and goes on asking while another process holds it.
+    pub(crate) fn want(&self, index: usize, generation: &Generation) {
+        // A keeper that has ended tells so itself.
+        let _ = self.asks.send(Ask::Want(index, generation.lock_key()));
+    }
+
+    /// Gives a generation's lock back: nothing of this process will write its table any more.
+    pub(crate) fn leave(&self, index: usize) {
+        let _ = self.asks.send(Ask::Leave(index));
     }
 
     /// The next piece of news; [`News::Lost`] is the last.
@@ -55,19 +76,45 @@ impl Keeper {
     }
 }
 
-async fn hold(options: PgConnectOptions, mut wanted: Vec<(usize, i64)>, news: mpsc::Sender<News>) {
+/// What the keeper's session holds and wants, by index and key.
+#[derive(Default)]
+struct Locks {
+    wanted: Vec<(usize, i64)>,
+    held: Vec<(usize, i64)>,
+    unwanted: Vec<i64>,
+}
+
+impl Locks {
+    fn note(&mut self, ask: Ask) {
+        match ask {
+            Ask::Want(index, key) => self.wanted.push((index, key)),
+            Ask::Leave(index) => {
+                self.wanted.retain(|(wanted, _)| *wanted != index);
+                self.unwanted.extend(self.held.iter().filter(|(held, _)| *held == index).map(|(_, key)| *key));
+                self.held.retain(|(held, _)| *held != index);
+            }
+        }
+    }
+}
+
+async fn hold(options: PgConnectOptions, mut asks: mpsc::UnboundedReceiver<Ask>, news: mpsc::Sender<News>) {
     let mut connection = match within(open(&options)).await {
         Ok(connection) => connection,
         Err(reason) => return tell(&news, News::Lost(reason)).await,
     };
+    let mut locks = Locks::default();
     while !news.is_closed() {
-        match within(pulse(&mut connection, &mut wanted)).await {
+        while let Ok(ask) = asks.try_recv() {
+            locks.note(ask);
+        }
+        match within(pulse(&mut connection, &mut locks)).await {
             Ok(gained) if gained.is_empty() => {}
             Ok(gained) => tell(&news, News::Gained(gained)).await,
             Err(reason) => return tell(&news, News::Lost(reason)).await,
         }
         tokio::select! {
             () = tokio::time::sleep(PULSE) => {}
+            Some(ask) = asks.recv() => locks.note(ask),
             () = news.closed() => {}
         }
     }
@@ -95,15 +142,23 @@ async fn open(options: &PgConnectOptions) -> Result<PgConnection, sqlx::Error> {
     Ok(connection)
 }
 
-/// Shows the server that this process lives, and takes what can be had of `wanted`.
-async fn pulse(connection: &mut PgConnection, wanted: &mut Vec<(usize, i64)>) -> Result<Vec<usize>, sqlx::Error> {
-    let keys: Vec<i64> = wanted.iter().map(|(_, key)| *key).collect();
+/// Shows the server that this process lives, gives back what is not wanted any more and takes what can be had of what is.
+async fn pulse(connection: &mut PgConnection, locks: &mut Locks) -> Result<Vec<usize>, sqlx::Error> {
+    if !locks.unwanted.is_empty() {
+        query("select pg_advisory_unlock(key) from unnest($1::bigint[]) as key")
+            .bind(&locks.unwanted)
+            .execute(&mut *connection)
+            .await?;
+        locks.unwanted.clear();
+    }
+    let keys: Vec<i64> = locks.wanted.iter().map(|(_, key)| *key).collect();
     let rows = query("select key from unnest($1::bigint[]) as key where pg_try_advisory_lock(key)")
         .bind(&keys)
         .fetch_all(connection)
         .await?;
     let taken = rows.iter().map(|row| row.try_get::<i64, _>(0)).collect::<Result<Vec<i64>, _>>()?;
-    let gained = wanted.iter().filter(|(_, key)| taken.contains(key)).map(|(index, _)| *index).collect();
-    wanted.retain(|(_, key)| !taken.contains(key));
-    Ok(gained)
+    let (gained, wanted) = locks.wanted.drain(..).partition(|(_, key)| taken.contains(key));
+    locks.wanted = wanted;
+    locks.held.extend(&gained);
+    Ok(gained.into_iter().map(|(index, _)| index).collect())
 }

@@ -7,8 +7,11 @@
 use crate::aside::{self, Aside};
 use crate::control::Place;
 use crate::metrics;
+use crate::pace::Pace;
 use crate::poison::{Poison, PoisonCause};
 use crate::projection::{Decoded, Decoder};
+use crate::report::{Held, Phase, Report};
+use crate::roster::Orders;
 use crate::runner::Shared;
 use crate::writer::{Member, WriteError, Writer};
 use event_store::{Log, ReadError};
@@ -17,7 +20,7 @@ use kernel::{EventData, Position, Recorded};
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
 /// One scan of the log covers at most so many positions: it stays far below the statement timeout, and pins no old
@@ -43,32 +46,19 @@ pub(crate) enum LaneEnd {
     Failed(Member, Poison),
     /// The lane was told to stop.
     Stopped(Member),
+    /// The generation is not wanted any more.
+    Gone(Member),
     /// The checkpoint was refused: another owner, or another history.
     Fenced(Member),
     /// Postgres is away.
     Away(Member, String),
 }
 
-/// Folds until the member is close to the end of the log.
+/// Folds until the member is close to the end of the log; what is missing of its table is made on the way.
 pub(crate) async fn catch_up(member: Member, shared: Arc<Shared>, stop: CancellationToken) -> LaneEnd {
-    let permit = tokio::select! {
-        permit = shared.lanes.acquire() => permit,
-        () = stop.cancelled() => return LaneEnd::Stopped(member),
-    };
-    let mut member = member;
-    member.projection.bound(shared.options.catch_up_rows);
-    let (name, from, began) = (member.projection.name(), member.at.position, Instant::now());
-    let mut lane = Lane {
-        shared: Arc::clone(&shared),
-        writer: Writer::new(shared.fold.clone()),
-        member: Some(member),
-        size: shared.options.catch_up_batch.max(1),
-        rows: shared.options.catch_up_rows.min(CHUNK),
-        pause: FIRST_PAUSE,
-        waiting: Waiting::nothing(),
-    };
-    let end = lane.run(&stop).await;
-    drop(permit);
+    let (name, from, began) = (member.generation.name, member.at.position, Instant::now());
+    let mut lane = Lane::new(member, Arc::clone(&shared));
+    let end = lane.catch_up(&stop).await;
     if let LaneEnd::Reached(member) = &end {
         let events = member.at.position.0 - from.0;
         if events > 0 {
@@ -79,10 +69,18 @@ pub(crate) async fn catch_up(member: Member, shared: Arc<Shared>, stop: Cancella
     end
 }
 
-struct Lane {
-    shared: Arc<Shared>,
+pub(crate) struct Lane {
+    pub(crate) shared: Arc<Shared>,
     writer: Writer,
     member: Option<Member>,
+    pub(crate) orders: watch::Receiver<Orders>,
+    /// Where the generation is being built: how that goes.
+    pub(crate) report: Option<Report>,
+    pub(crate) pace: Pace,
+    /// Events to go, when that was last looked at.
+    pub(crate) gap: i64,
+    /// What held it up when it last paused.
+    pub(crate) held: Option<Held>,
     /// Most events per transaction; fewer after a failure.
     size: usize,
     /// Most rows that wait; follows from how large they are.
@@ -92,7 +90,7 @@ struct Lane {
 }
 
 /// What is folded in memory and not yet written.
-struct Waiting {
+pub(crate) struct Waiting {
     events: usize,
     rows: usize,
     to: Option<Place>,
@@ -117,7 +115,7 @@ struct Chunk {
 }
 
 /// What to do next.
-enum After {
+pub(crate) enum After {
     Continue,
     /// Read again from the checkpoint.
     Again,
@@ -125,17 +123,60 @@ enum After {
 }
 
 impl After {
-    fn end(end: LaneEnd) -> Self {
+    pub(crate) fn end(end: LaneEnd) -> Self {
         Self::End(Box::new(end))
     }
 }
 
 impl Lane {
-    async fn run(&mut self, stop: &CancellationToken) -> LaneEnd {
+    fn new(mut member: Member, shared: Arc<Shared>) -> Self {
+        member.projection.bound(shared.options.catch_up_rows);
+        Self {
+            writer: Writer::new(shared.fold.clone()),
+            orders: member.orders.clone(),
+            member: Some(member),
+            report: None,
+            pace: Pace::new(),
+            gap: 0,
+            held: None,
+            size: shared.options.catch_up_batch.max(1),
+            rows: shared.options.catch_up_rows.min(CHUNK),
+            pause: FIRST_PAUSE,
+            waiting: Waiting::nothing(),
+            shared,
+        }
+    }
+
+    async fn catch_up(&mut self, stop: &CancellationToken) -> LaneEnd {
+        let made = match self.look().await {
+            Ok(made) => made,
+            Err(end) => return end,
+        };
+        let shared = Arc::clone(&self.shared);
+        let table = self.member().projection.table();
+        let whole = made.is_whole(&self.member().generation, &table);
+        let turn = if whole { &shared.lanes } else { &shared.builds };
+        if !whole {
+            self.begin_report();
+            self.tell(Phase::Waiting, None).await;
+        }
+        let _permit = tokio::select! {
+            permit = turn.acquire() => permit,
+            () = stop.cancelled() => return LaneEnd::Stopped(self.release()),
+            () = gone(&mut self.orders) => return LaneEnd::Gone(self.release()),
+        };
+        if whole { self.run(stop).await } else { self.build(made, stop).await }
+    }
+
+    /// Folds until the member is close to the end of the log.
+    pub(crate) async fn run(&mut self, stop: &CancellationToken) -> LaneEnd {
         // A member that was put here by an event which the group could not fold is close to the end already: it must get
         // past what was the end when it came before it may go back.
         let mut must_reach = None;
         loop {
+            if let Some(end) = self.obey(stop).await {
+                return end;
+            }
             // Nobody folds an event that a crash could still take back.
             let head = match self.shared.log().durable_head().await {
                 Ok(head) => head.position,
@@ -143,6 +184,7 @@ impl Lane {
             };
             let must = *must_reach.get_or_insert(head);
             let at = self.reached();
+            self.gap = head.0 - at.position.0;
             let near = at.position >= must && head.0 - at.position.0 <= self.shared.near();
             let after = if near { self.flush().await } else { self.window(at, head, stop).await };
             match after {
@@ -154,25 +196,51 @@ impl Lane {
             if let Some(member) = &self.member {
                 metrics::gap(member.generation.name, head.0 - member.at.position.0);
             }
+            self.tell(Phase::CatchingUp, Some(head)).await;
         }
     }
 
-    fn member(&mut self) -> &mut Member {
+    /// Waits while an operator wants it to; the end if the generation is not wanted any more.
+    pub(crate) async fn obey(&mut self, stop: &CancellationToken) -> Option<LaneEnd> {
+        let orders = self.orders.borrow_and_update().clone();
+        if orders.gone {
+            return Some(LaneEnd::Gone(self.release()));
+        }
+        if !orders.paused {
+            return None;
+        }
+        let flushed = self.flush().await;
+        self.pace.go_on();
+        if let After::End(end) = flushed {
+            return Some(*end);
+        }
+        self.tell_held(Held::Pause).await;
+        tokio::select! {
+            () = stop.cancelled() => Some(LaneEnd::Stopped(self.release())),
+            gone = resumed(&mut self.orders) => gone.then(|| LaneEnd::Gone(self.release())),
+        }
+    }
+
+    pub(crate) fn member(&mut self) -> &mut Member {
         match &mut self.member {
             Some(member) => member,
             None => unreachable!("a lane has its member until it ends"),
         }
     }
 
-    fn release(&mut self) -> Member {
+    pub(crate) fn release(&mut self) -> Member {
         match self.member.take() {
             Some(member) => member,
             None => unreachable!("a lane has its member until it ends"),
         }
     }
 
+    pub(crate) fn put_back(&mut self, member: Member) {
+        self.member = Some(member);
+    }
+
     /// The place up to which events are folded, be it only in memory.
-    fn reached(&mut self) -> Place {
+    pub(crate) fn reached(&mut self) -> Place {
         self.waiting.to.unwrap_or_else(|| self.member().at)
     }
 
@@ -195,7 +263,10 @@ impl Lane {
         let (categories, decoder) = (projection.categories().to_vec(), projection.decoder());
         let reading = Reading { categories, decoder, aside: Arc::clone(&self.member().aside) };
         let log = self.shared.log().clone();
-        let size = self.size.min(CHUNK);
+        // A small budget is spent in small pieces.
+        let budget = self.orders.borrow().budget.events_per_second.filter(|_| self.report.is_some());
+        let affordable = budget.and_then(|rate| usize::try_from(rate / 8).ok()).unwrap_or(CHUNK).max(1);
+        let size = self.size.min(CHUNK).min(affordable);
         let mut folded = false;
         tokio::spawn(read_ahead(log, reading, (at.position, up_to), size, sender));
         loop {
@@ -212,11 +283,21 @@ impl Lane {
                 // A scan that a slow projection holds up runs into the statement timeout: the rest is another scan.
                 Some(Err(_)) if folded => return After::Again,
                 Some(Err(error)) => return After::end(LaneEnd::Away(self.release(), error.to_string())),
-                Some(Ok(chunk)) => match self.fold(chunk).await {
-                    After::Continue => folded = true,
-                    other => return other,
-                },
+                Some(Ok(chunk)) => {
+                    let events = chunk.decoded.len;
+                    match self.fold(chunk).await {
+                        After::Continue => folded = true,
+                        other => return other,
+                    }
+                    self.yield_to_others(events, stop).await;
+                }
             }
+            if self.orders.has_changed().unwrap_or(false)
+                && let Some(end) = self.obey(stop).await
+            {
+                return After::end(end);
+            }
+            self.tell(Phase::CatchingUp, Some(head)).await;
         }
     }
 
@@ -285,13 +366,15 @@ impl Lane {
         Arc::make_mut(&mut member.aside).park(&event);
         metrics::parked(member.generation.name, member.aside.parked());
         member.at = Place::of(&event);
-        let generation = member.generation.clone();
-        self.shared.progress.tell(&generation, event.position);
+        if member.orders.borrow().serving {
+            let name = member.generation.name;
+            self.shared.progress.tell(name, event.position);
+        }
         After::Again
     }
 
     /// Writes what waits, with the checkpoint, in one transaction.
-    async fn flush(&mut self) -> After {
+    pub(crate) async fn flush(&mut self) -> After {
         let Some(to) = self.waiting.to else { return After::Continue };
         let began = Instant::now();
         let member = self.release();
@@ -309,8 +392,10 @@ impl Lane {
                 let member = self.member();
                 member.projection.bound(rows);
                 metrics::batch(member.generation.name, events, began.elapsed(), written);
-                let generation = member.generation.clone();
-                self.shared.progress.tell(&generation, to.position);
+                if member.orders.borrow().serving {
+                    let name = member.generation.name;
+                    self.shared.progress.tell(name, to.position);
+                }
                 After::Continue
             }
             Err(error) => self.failed(error).await,
@@ -337,6 +422,24 @@ impl Lane {
         }
         self.size = (self.size.min(events) / 2).max(1);
         After::Again
+    }
+}
+
+/// Resolves when the generation is not wanted any more.
+pub(crate) async fn gone(orders: &mut watch::Receiver<Orders>) {
+    let told = orders.wait_for(|orders| orders.gone).await.is_ok();
+    if !told {
+        // The tenure that told so has ended, and stops its lanes itself.
+        std::future::pending::<()>().await;
+    }
+}
+
+/// Resolves when the generation is no longer paused. Answers whether it is not wanted any more.
+async fn resumed(orders: &mut watch::Receiver<Orders>) -> bool {
+    let gone = orders.wait_for(|orders| orders.gone || !orders.paused).await.map(|orders| orders.gone);
+    match gone {
+        Ok(gone) => gone,
+        Err(_) => std::future::pending().await,
     }
 }
 

@@ -4,7 +4,9 @@
 //! events are folded in memory and written, with the checkpoints, in one transaction: effects are exactly once because a
 //! position is folded if and only if its rows are there. Start reading at [`Projector`].
 
+pub mod acts;
 pub mod aside;
+mod build;
 pub mod control;
 pub mod ddl;
 mod declare;
@@ -13,18 +15,26 @@ mod keeper;
 mod lane;
 mod metrics;
 pub mod naive;
+pub mod operate;
+mod pace;
 pub mod parking;
 pub mod poison;
 pub mod progress;
 pub mod projection;
+mod report;
 pub mod resume;
+pub mod roster;
 pub mod row;
 mod runner;
 pub mod status;
+pub mod switch;
+mod tables;
 mod tenure;
 mod writer;
 
+pub use operate::Operator;
 pub use progress::{Progress, WaitError, wait_for};
 pub use projection::{Projection, projection};
+pub use roster::{Budget, SwitchMode};
 pub use runner::{Options, Projector, RunError};
-pub use status::{ProjectionStatus, State, status};
+pub use status::{BuildStatus, ProjectionStatus, State, status};

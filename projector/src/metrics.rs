@@ -38,3 +38,10 @@ pub(crate) fn parked(name: &'static str, streams: usize) {
 pub(crate) fn fenced() {
     metrics::counter!("projection_fenced").increment(1);
 }
+
+/// How far a build has come.
+#[expect(clippy::cast_precision_loss, reason = "a log beyond 2^52 events has other problems")]
+pub(crate) fn build(name: &'static str, position: kernel::Position, head: kernel::Position) {
+    metrics::gauge!("projection_build_position", "projection" => name).set(position.0 as f64);
+    metrics::gauge!("projection_build_gap", "projection" => name).set((head.0 - position.0).max(0) as f64);
+}

@@ -1,6 +1,5 @@
 //! Waiting until a read model has folded a position: how a reader sees its own writes.
 
-use crate::control::Generation;
 use kernel::Position;
 use sqlx::{PgPool, Row, query};
 use std::collections::HashMap;
@@ -80,9 +79,12 @@ async fn wait(
             return Err(WaitError::TimedOut { name: name(), at });
         }
         match &mut hint {
-            // A hint that is wrong for ever, because another process folds, costs one look every 20 ms.
-            Some(committed) => drop(timeout(left.min(LONGEST_PAUSE), committed.wait_for(|at| *at >= position)).await),
-            None => sleep(left.min(pause)).await,
+            // A hint that is too low for ever, because another process folds, costs one look every 20 ms; one that is too
+            // high, because readers were switched a moment ago, is as good as none.
+            Some(committed) if *committed.borrow() < position => {
+                drop(timeout(left.min(LONGEST_PAUSE), committed.wait_for(|at| *at >= position)).await);
+            }
+            _ => sleep(left.min(pause)).await,
         }
         pause = (pause * 3 / 2).min(LONGEST_PAUSE);
     }
@@ -132,10 +134,9 @@ impl Progress {
         wait(pool, name, position, at_most, self.committed(name)).await
     }
 
-    pub(crate) fn tell(&self, generation: &Generation, position: Position) {
-        if generation.serving
-            && let Some(committed) = self.committed.get(generation.name)
-        {
+    /// A read model's serving generation has committed a position.
+    pub(crate) fn tell(&self, name: &str, position: Position) {
+        if let Some(committed) = self.committed.get(name) {
             committed.send_replace(position);
         }
     }

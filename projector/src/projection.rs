@@ -74,6 +74,8 @@ pub enum FoldError {
 
 /// A read model without its types, for the machinery that runs many. Made by [`projection`].
 pub trait Projection: Send + Sync + 'static {
+    /// Another one of the same read model, with nothing in memory.
+    fn fresh(&self) -> Box<dyn Projection>;
     /// `support.tickets`.
     fn name(&self) -> &'static str;
     /// The version that the code declares.
@@ -196,6 +198,10 @@ struct Typed<M: ReadModel> {
 }
 
 impl<M: ReadModel> Projection for Typed<M> {
+    fn fresh(&self) -> Box<dyn Projection> {
+        projection::<M>()
+    }
+
     fn name(&self) -> &'static str {
         M::NAME
     }

@@ -4,6 +4,7 @@ use crate::control::ControlError;
 use crate::declare::declare;
 use crate::keeper::Keeper;
 use crate::metrics;
+use crate::pace::Live;
 use crate::poison::chain;
 use crate::progress::Progress;
 use crate::projection::Projection;
@@ -34,6 +35,10 @@ pub struct Options {
     pub lanes: usize,
     /// Streams that a generation may park. With one more it stops: what is wrong is no longer about single streams.
     pub parked_streams: usize,
+    /// Generations that are built at the same time.
+    pub builds: usize,
+    /// The most that builds take of the time while commands come in, in percent.
+    pub percent_under_load: u32,
 }
 
 impl Default for Options {
@@ -45,6 +50,8 @@ impl Default for Options {
             hot_rows: 10_000,
             lanes: 2,
             parked_streams: 1_000,
+            builds: 2,
+            percent_under_load: 60,
         }
     }
 }
@@ -92,6 +99,11 @@ pub(crate) struct Shared {
     pub(crate) options: Options,
     pub(crate) progress: Progress,
     pub(crate) lanes: Semaphore,
+    pub(crate) builds: Semaphore,
+    /// What live traffic leaves to builds.
+    pub(crate) live: Live,
+    /// What this process can fold: from each, as many as there are generations are made.
+    pub(crate) models: Vec<Box<dyn Projection>>,
 }
 
 impl Shared {
@@ -108,10 +120,10 @@ impl Shared {
 /// Folds the log into read models until it is told to stop.
 ///
 /// Several processes may run the same read models: for each one of them folds and the others wait to take over. Processes
-/// of different versions may run side by side: each folds the generation of its own version.
+/// of different versions may run side by side: each folds the generations of its own versions. A process may also carry
+/// several versions of a read model: the newest is built, the older ones are followed where they exist.
 pub struct Projector {
     shared: std::sync::Arc<Shared>,
-    models: Vec<Box<dyn Projection>>,
 }
 
 impl Projector {
@@ -121,8 +133,11 @@ impl Projector {
         let connect = (*tail.log().pool().connect_options()).clone().statement_cache_capacity(1_000);
         let progress = Progress::new(models.iter().map(|model| model.name()));
         let lanes = Semaphore::new(options.lanes.max(1));
+        let builds = Semaphore::new(options.builds.max(1));
+        let live = Live::new(options.percent_under_load);
         let fold = Role::Engine.assume(connect.clone());
-        Self { shared: std::sync::Arc::new(Shared { tail, connect, fold, options, progress, lanes }), models }
+        let shared = Shared { tail, connect, fold, options, progress, lanes, builds, live, models };
+        Self { shared: std::sync::Arc::new(shared) }
     }
 
     /// How far its projections are, for readers in the same process.
@@ -138,15 +153,15 @@ impl Projector {
     /// # Errors
     /// Folding on would be wrong: see [`RunError`].
     pub async fn run(self, shutdown: CancellationToken) -> Result<(), RunError> {
-        let Self { shared, models } = self;
-        let Some(generations) = prepare(&shared, &models, &shutdown).await? else { return Ok(()) };
-        let mut idle: Vec<_> = models.into_iter().zip(generations).collect();
+        let Self { shared } = self;
+        if !prepare(&shared, &shutdown).await? {
+            return Ok(());
+        }
         loop {
-            let generations: Vec<_> = idle.iter().map(|(_, generation)| generation.clone()).collect();
-            let mut keeper = Keeper::start(shared.fold.clone(), &generations);
-            let mut tenure = Tenure::new(std::sync::Arc::clone(&shared), idle);
+            let mut keeper = Keeper::start(shared.fold.clone());
+            let mut tenure = Tenure::new(std::sync::Arc::clone(&shared));
             let end = tenure.run(&mut keeper, &shutdown).await;
-            idle = tenure.close().await;
+            tenure.close().await;
             keeper.release().await;
             match end {
                 End::Shutdown => return Ok(()),
@@ -170,19 +185,11 @@ impl Projector {
     }
 }
 
-/// Declares the read models, waiting for Postgres if it is away; `None` if told to stop meanwhile.
-async fn prepare(
-    shared: &Shared,
-    models: &[Box<dyn Projection>],
-    shutdown: &CancellationToken,
-) -> Result<Option<Vec<crate::control::Generation>>, RunError> {
+/// Declares the read models, waiting for Postgres if it is away; `false` if told to stop meanwhile.
+async fn prepare(shared: &Shared, shutdown: &CancellationToken) -> Result<bool, RunError> {
     loop {
-        let declared = async {
-            let head = shared.log().head().await?;
-            declare(&shared.connect, models, head.log_id, head.epoch).await
-        };
-        match declared.await {
-            Ok(generations) => return Ok(Some(generations)),
+        match declare(&shared.connect, &shared.models).await {
+            Ok(()) => return Ok(true),
             Err(error) if error.passes() => {
                 tracing::warn!(error = chain(&error), "the projector waits for Postgres");
             }
@@ -190,7 +197,7 @@ async fn prepare(
         }
         tokio::select! {
             () = tokio::time::sleep(PAUSE) => {}
-            () = shutdown.cancelled() => return Ok(None),
+            () = shutdown.cancelled() => return Ok(false),
         }
     }
 }

@@ -1,7 +1,9 @@
 //! How every projection is doing, from the database: the same answer in every process.
 
+use crate::roster::SwitchMode;
 use kernel::Position;
 use serde::Serialize;
+use sqlx::postgres::PgRow;
 use sqlx::{PgPool, Row, query};
 
 /// What a generation of a read model is doing.
@@ -10,27 +12,66 @@ use sqlx::{PgPool, Row, query};
 pub enum State {
     /// Not yet at the end of the log for the first time.
     Building,
-    /// Follows the log.
+    /// Follows the log, whether readers see it or not.
     Live,
     /// Stopped before an event that it cannot fold.
     Failed,
     /// Folded from another history than the log now tells.
     Diverged,
-    /// Replaced by a newer generation, and kept.
+    /// Given up before readers ever saw it; its table is dropped.
+    Cancelled,
+    /// No longer needed; its table is dropped.
     Retired,
 }
 
 impl State {
-    fn parse(name: &str) -> Option<Self> {
-        match name {
-            "building" => Some(Self::Building),
-            "live" => Some(Self::Live),
-            "failed" => Some(Self::Failed),
-            "diverged" => Some(Self::Diverged),
-            "retired" => Some(Self::Retired),
-            _ => None,
+    const ALL: [Self; 6] = [Self::Building, Self::Live, Self::Failed, Self::Diverged, Self::Cancelled, Self::Retired];
+
+    /// The stored name.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Building => "building",
+            Self::Live => "live",
+            Self::Failed => "failed",
+            Self::Diverged => "diverged",
+            Self::Cancelled => "cancelled",
+            Self::Retired => "retired",
         }
     }
+
+    /// Whether there is, or soon will be, no table any more.
+    pub const fn is_gone(self) -> bool {
+        matches!(self, Self::Cancelled | Self::Retired)
+    }
+
+    pub(crate) fn parse(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|state| state.as_str() == name)
+    }
+}
+
+/// What a build is doing, as its owner last told.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct BuildStatus {
+    /// `waiting`, `loading`, `writing`, `indexing`, `catching_up` or `following`.
+    pub phase: String,
+    /// The last position that is folded, be it only in memory.
+    pub position: Position,
+    /// The end of the log then.
+    pub head: Position,
+    /// Rows so far.
+    pub rows: i64,
+    /// How fast it goes.
+    pub events_per_second: i64,
+    /// Seconds that are left at that pace; `None` where there is none.
+    pub eta_s: Option<i64>,
+    /// How often rows were written early because memory was full.
+    pub spills: i32,
+    /// What holds it up besides its own work: `pause`, `budget` or `live`.
+    pub held_by: Option<String>,
+    /// For how long it has been going on, in seconds.
+    pub elapsed_s: i64,
+    /// How long ago its owner told this, in milliseconds.
+    pub told_ms: i64,
 }
 
 /// One generation of a read model.
@@ -46,6 +87,12 @@ pub struct ProjectionStatus {
     pub state: State,
     /// Whether readers are shown it.
     pub serving: bool,
+    /// Whether readers were shown it before another.
+    pub kept: bool,
+    /// Whether an operator has stopped it for the time being.
+    pub paused: bool,
+    /// What happens when it has caught up.
+    pub switch: SwitchMode,
     /// The last position that it has folded.
     pub position: Position,
     /// Events of the log that it has not folded.
@@ -62,9 +109,13 @@ pub struct ProjectionStatus {
     pub parked_position: Option<Position>,
     /// Why that one waits.
     pub parked_error: Option<String>,
+    /// Why readers could not be switched to it, or its table not be dropped, when that was last tried.
+    pub trouble: Option<String>,
+    /// How its build goes, until it follows the log.
+    pub build: Option<BuildStatus>,
 }
 
-/// Every generation of every read model, by name and generation.
+/// Every generation of every read model that is not gone, by name and generation.
 ///
 /// # Errors
 /// Postgres does not answer.
@@ -73,32 +124,59 @@ pub async fn status(pool: &PgPool) -> Result<Vec<ProjectionStatus>, sqlx::Error>
         "select p.name, p.version, p.generation, p.state, p.serving, c.position, \
          greatest(h.position - c.position, 0), \
          coalesce((extract(epoch from clock_timestamp() - log.recorded_at(c.position + 1)) * 1000)::bigint, 0), \
-         p.error, p.error_position, k.streams, k.position, k.error \
+         p.error, p.error_position, p.replaced_at is not null and not p.serving, p.paused, p.switch, p.trouble, \
+         b.phase, b.position, b.head, b.rows, b.events_per_second, b.spills, b.held_by, \
+         extract(epoch from b.updated_at - b.began_at)::bigint, \
+         (extract(epoch from clock_timestamp() - b.updated_at) * 1000)::bigint, k.streams, k.position, k.error \
          from log.head h cross join projection.projections p join projection.checkpoints c using (name, generation) \
          cross join lateral projection.parking(p.name, p.generation) k \
+         left join projection.builds b on b.name = p.name and b.generation = p.generation and b.phase <> 'following' \
+         where p.state not in ('cancelled', 'retired') \
          order by p.name, p.generation",
     )
     .fetch_all(pool)
     .await?;
-    rows.iter()
-        .map(|row| {
-            let state: &str = row.try_get(3)?;
-            Ok(ProjectionStatus {
-                name: row.try_get(0)?,
-                version: row.try_get(1)?,
-                generation: row.try_get(2)?,
-                state: State::parse(state)
-                    .ok_or_else(|| sqlx::Error::Decode(format!("unknown state {state}").into()))?,
-                serving: row.try_get(4)?,
-                position: Position(row.try_get(5)?),
-                gap: row.try_get(6)?,
-                lag_ms: row.try_get::<i64, _>(7)?.max(0),
-                error: row.try_get(8)?,
-                error_position: row.try_get::<Option<i64>, _>(9)?.map(Position),
-                parked_streams: row.try_get(10)?,
-                parked_position: row.try_get::<Option<i64>, _>(11)?.map(Position),
-                parked_error: row.try_get(12)?,
-            })
-        })
-        .collect()
+    rows.iter().map(one).collect()
+}
+
+fn one(row: &PgRow) -> Result<ProjectionStatus, sqlx::Error> {
+    let (state, switch): (&str, &str) = (row.try_get(3)?, row.try_get(12)?);
+    let unknown = |what: &str| sqlx::Error::Decode(format!("unknown {what}").into());
+    Ok(ProjectionStatus {
+        name: row.try_get(0)?,
+        version: row.try_get(1)?,
+        generation: row.try_get(2)?,
+        state: State::parse(state).ok_or_else(|| unknown(state))?,
+        serving: row.try_get(4)?,
+        kept: row.try_get(10)?,
+        paused: row.try_get(11)?,
+        switch: SwitchMode::parse(switch).ok_or_else(|| unknown(switch))?,
+        position: Position(row.try_get(5)?),
+        gap: row.try_get(6)?,
+        lag_ms: row.try_get::<i64, _>(7)?.max(0),
+        error: row.try_get(8)?,
+        error_position: row.try_get::<Option<i64>, _>(9)?.map(Position),
+        parked_streams: row.try_get(23)?,
+        parked_position: row.try_get::<Option<i64>, _>(24)?.map(Position),
+        parked_error: row.try_get(25)?,
+        trouble: row.try_get(13)?,
+        build: build(row)?,
+    })
+}
+
+fn build(row: &PgRow) -> Result<Option<BuildStatus>, sqlx::Error> {
+    let Some(phase) = row.try_get::<Option<String>, _>(14)? else { return Ok(None) };
+    let (position, head, rate): (i64, i64, i64) = (row.try_get(15)?, row.try_get(16)?, row.try_get(18)?);
+    Ok(Some(BuildStatus {
+        phase,
+        position: Position(position),
+        head: Position(head),
+        rows: row.try_get(17)?,
+        events_per_second: rate,
+        eta_s: (rate > 0).then(|| (head - position).max(0) / rate),
+        spills: row.try_get(19)?,
+        held_by: row.try_get(20)?,
+        elapsed_s: row.try_get(21)?,
+        told_ms: row.try_get::<i64, _>(22)?.max(0),
+    }))
 }

@@ -1,5 +1,8 @@
 //! One stretch of ownership: from getting the first lock to losing them, or being told to stop.
 //!
+//! Once a second the roster is read: new generations are asked for, those that are gone are let go, and what operators
+//! want is passed on.
+//!
 //! Projections that stand at the same place form the *group*: they fold every batch together, in one transaction. Those
 //! that are behind catch up in *lanes* and then join. Any doubt (a checkpoint that does not move, Postgres gone) ends the
 //! tenure: everything in memory is dropped and the next one starts from what the database says.
@@ -7,18 +10,22 @@
 use crate::aside::{self, Aside};
 use crate::control::{self, Checkpoint, Generation, Place};
 use crate::ddl::Statements;
-use crate::declare::{Switched, switch};
 use crate::keeper::{Keeper, News};
 use crate::lane::{LaneEnd, catch_up};
 use crate::metrics;
-use crate::poison::{Poison, panic_message};
+use crate::poison::{Poison, chain, panic_message};
 use crate::projection::{Decoded, Projection};
+use crate::roster::{self, Orders};
 use crate::runner::{RunError, Shared};
+use crate::status::State;
+use crate::switch::{self, SwitchError, Switched, Wish, switch};
+use crate::tables;
 use crate::writer::{Member, WriteError, Writer};
 use event_store::TailError;
 use kernel::{EventData, Position, Recorded};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
+use tokio::sync::watch;
 use tokio::task::{JoinError, JoinSet};
 use tokio_util::sync::CancellationToken;
 
@@ -26,7 +33,6 @@ use tokio_util::sync::CancellationToken;
 const TICK: Duration = Duration::from_secs(1);
 
 type Event = Arc<Recorded<EventData>>;
-type Idle = (Box<dyn Projection>, Generation);
 
 /// Why a tenure ended.
 pub(crate) enum End {
@@ -39,16 +45,26 @@ pub(crate) enum End {
     Failed(RunError),
 }
 
+/// A generation that this process can fold.
+struct Slot {
+    generation: Generation,
+    /// What the control tables said when they were last read.
+    state: State,
+    orders: watch::Sender<Orders>,
+}
+
 pub(crate) struct Tenure {
     shared: Arc<Shared>,
-    /// Not owned, by the index that the keeper knows them by.
-    idle: Vec<Option<Idle>>,
+    /// What there is to fold, by the index that the keeper knows it by.
+    slots: Vec<Slot>,
     /// All at the same place.
     group: Vec<Member>,
     /// Further than the group: it catches up with them.
     ahead: Vec<Member>,
     /// Stopped before an event that they cannot fold. A later issue gives them a way on; today it is a restart.
     failed: Vec<Member>,
+    /// Live, and standing still by an operator's word.
+    paused: Vec<Member>,
     lanes: JoinSet<LaneEnd>,
     stop_lanes: CancellationToken,
     writer: Writer,
@@ -57,14 +73,15 @@ pub(crate) struct Tenure {
 }
 
 impl Tenure {
-    pub(crate) fn new(shared: Arc<Shared>, idle: Vec<Idle>) -> Self {
+    pub(crate) fn new(shared: Arc<Shared>) -> Self {
         Self {
             writer: Writer::new(shared.fold.clone()),
             shared,
-            idle: idle.into_iter().map(Some).collect(),
+            slots: Vec::new(),
             group: Vec::new(),
             ahead: Vec::new(),
             failed: Vec::new(),
+            paused: Vec::new(),
             lanes: JoinSet::new(),
             stop_lanes: CancellationToken::new(),
             last_recorded: None,
@@ -85,8 +102,8 @@ impl Tenure {
                     News::Gained(indexes) => self.gain(indexes).await,
                     News::Lost(reason) => Err(End::Lost(reason)),
                 },
-                Some(ended) = self.lanes.join_next() => self.lane_ended(ended).await,
-                _ = tick.tick() => self.tick().await,
+                Some(ended) = self.lanes.join_next() => self.lane_ended(ended, keeper).await,
+                _ = tick.tick() => self.tick(keeper).await,
                 events = tail.next(at, most), if !self.group.is_empty() => match events {
                     Ok(events) => self.step(events).await,
                     Err(TailError::Read(error)) => Err(End::Lost(error.to_string())),
@@ -102,27 +119,14 @@ impl Tenure {
         }
     }
 
-    /// Stops the lanes after the batch in hand and gives all projections back.
-    pub(crate) async fn close(mut self) -> Vec<Idle> {
+    /// Stops the lanes after the batch in hand. Everything in memory is dropped.
+    pub(crate) async fn close(mut self) {
         self.stop_lanes.cancel();
-        let mut members: Vec<Member> = self.group.drain(..).chain(self.ahead).chain(self.failed).collect();
         while let Some(ended) = self.lanes.join_next().await {
-            match ended {
-                Ok(
-                    LaneEnd::Reached(member)
-                    | LaneEnd::Failed(member, _)
-                    | LaneEnd::Stopped(member)
-                    | LaneEnd::Fenced(member)
-                    | LaneEnd::Away(member, _),
-                ) => members.push(member),
-                Err(error) => tracing::error!(error = %error, "a projection's task panicked"),
+            if let Err(error) = ended {
+                tracing::error!(error = %error, "a projection's task panicked");
             }
         }
-        let owned = members.into_iter().map(|mut member| {
-            member.projection.forget(false);
-            (member.projection, member.generation)
-        });
-        owned.chain(self.idle.into_iter().flatten()).collect()
     }
 
     /// The group's place, and how many events the next batch may have so that it ends where somebody waits.
@@ -133,47 +137,102 @@ impl Tenure {
         (at, most.min(self.shared.options.batch).max(1))
     }
 
-    /// Takes over generations whose locks were got, and lets them catch up.
-    async fn gain(&mut self, indexes: Vec<usize>) -> Result<(), End> {
-        for index in indexes {
-            let Some((projection, generation)) = self.idle.get_mut(index).and_then(Option::take) else { continue };
-            let pool = self.shared.log().pool();
-            let taken = control::take_over(pool, &generation).await;
-            let Checkpoint { log_id, at, owner_epoch } = match taken {
-                Ok(checkpoint) => checkpoint,
-                Err(error) => {
-                    self.idle[index] = Some((projection, generation));
-                    return Err(End::Lost(error.to_string()));
+    /// Asks for what is new in the roster, and passes on what is wanted of each.
+    async fn read_roster(&mut self, keeper: &Keeper) -> Result<(), End> {
+        let pool = self.shared.log().pool();
+        let entries = roster::read(pool, &self.shared.models).await.map_err(|error| End::Lost(error.to_string()))?;
+        for roster::Entry { generation, state, orders } in entries {
+            match self.slots.iter_mut().find(|slot| slot.generation == generation) {
+                Some(slot) => {
+                    slot.state = state;
+                    slot.orders.send_if_modified(|known| {
+                        let changed = *known != orders;
+                        *known = orders;
+                        changed
+                    });
                 }
-            };
-            tracing::info!(
-                projection = generation.name,
-                generation = generation.number,
-                version = generation.version,
-                position = at.position.0,
-                owner_epoch,
-                "folding a read model"
-            );
-            let aside = match self.aside(&generation).await {
-                Ok(aside) => Arc::new(aside),
-                Err(error) => {
-                    self.idle[index] = Some((projection, generation));
-                    return Err(End::Lost(error.to_string()));
+                None if orders.gone => {}
+                None => {
+                    keeper.want(self.slots.len(), &generation);
+                    self.slots.push(Slot { generation, state, orders: watch::Sender::new(orders) });
                 }
-            };
-            let mut member = Member { projection, generation, log_id, at, owner_epoch, aside, live: false };
-            let statements =
-                Statements::new(member.generation.name, member.generation.number, &member.projection.table());
-            member.projection.open(statements, self.shared.options.catch_up_rows, at.position == Position::ZERO);
-            metrics::stopped(member.generation.name, false);
-            let verified = self.verify(&member).await;
-            if verified.is_err() {
-                self.failed.push(member);
-                return verified;
             }
-            self.send_to_lane(member);
         }
         Ok(())
+    }
+
+    /// Lets go of members that are gone, and moves those that operators paused or resumed.
+    fn obey(&mut self, keeper: &Keeper) {
+        for members in [&mut self.group, &mut self.ahead, &mut self.failed, &mut self.paused] {
+            for gone in members.extract_if(.., |member| member.orders.borrow().gone) {
+                keeper.leave(gone.slot);
+                metrics::stopped(gone.generation.name, false);
+            }
+        }
+        // Those in a lane see for themselves.
+        for members in [&mut self.group, &mut self.ahead] {
+            self.paused.extend(members.extract_if(.., |member| member.orders.borrow().paused));
+        }
+        let resumed: Vec<Member> = self.paused.extract_if(.., |member| !member.orders.borrow().paused).collect();
+        for member in resumed {
+            self.send_to_lane(member);
+        }
+    }
+
+    /// Takes over generations whose locks were got, and lets them catch up.
+    async fn gain(&mut self, indexes: Vec<usize>) -> Result<(), End> {
+        let mut diverged = None;
+        for index in indexes {
+            let member = self.take_over(index).await?;
+            let pool = self.shared.log().pool();
+            let place = control::log_has(pool, member.log_id, member.at).await;
+            match place {
+                Ok(true) => self.send_to_lane(member),
+                Ok(false) => {
+                    let error = self.diverged(&member.generation, member.at.position).await;
+                    // What was known to have diverged waits for an operator; it keeps nobody else from going on.
+                    if self.slots[index].state == State::Diverged {
+                        tracing::error!(error = %error, "a read model has to be built again");
+                    } else {
+                        diverged.get_or_insert(error);
+                    }
+                    self.failed.push(member);
+                }
+                Err(error) => {
+                    self.failed.push(member);
+                    return Err(End::Lost(error.to_string()));
+                }
+            }
+        }
+        diverged.map_or(Ok(()), |error| Err(End::Failed(error)))
+    }
+
+    async fn take_over(&self, index: usize) -> Result<Member, End> {
+        let Slot { generation, orders, .. } = &self.slots[index];
+        let model = self
+            .shared
+            .models
+            .iter()
+            .find(|model| model.name() == generation.name && model.version() == generation.version);
+        let Some(model) = model else { unreachable!("the roster lists what this process has models for") };
+        let pool = self.shared.log().pool();
+        let taken = control::take_over(pool, generation).await;
+        let Checkpoint { log_id, at, owner_epoch } = taken.map_err(|error| End::Lost(error.to_string()))?;
+        tracing::info!(
+            projection = generation.name,
+            generation = generation.number,
+            version = generation.version,
+            position = at.position.0,
+            owner_epoch,
+            "folding a read model"
+        );
+        let mut projection = model.fresh();
+        let statements = Statements::new(generation.name, generation.number, &projection.table());
+        projection.open(statements, self.shared.options.catch_up_rows, at.position == Position::ZERO);
+        metrics::stopped(generation.name, false);
+        let aside = self.aside(generation).await.map_err(|error| End::Lost(error.to_string()))?;
+        let (generation, orders, aside) = (generation.clone(), orders.subscribe(), Arc::new(aside));
+        Ok(Member { projection, generation, slot: index, orders, log_id, at, owner_epoch, aside, live: false })
     }
 
     /// What the generation has set aside. Nobody but its owner adds to it, and who takes from it ends the ownership.
@@ -186,30 +245,39 @@ impl Tenure {
         self.lanes.spawn(catch_up(member, Arc::clone(&self.shared), self.stop_lanes.clone()));
     }
 
-    /// Compares a member's place with the log as it is now.
-    async fn verify(&self, member: &Member) -> Result<(), End> {
+    /// Compares the group's place with the log as it is now.
+    async fn verify_group(&self) -> Result<(), End> {
+        let Some(first) = self.group.first() else { return Ok(()) };
         let pool = self.shared.log().pool();
-        match control::log_has(pool, member.log_id, member.at).await {
-            Ok(true) => Ok(()),
-            Ok(false) => Err(self.diverged(&member.generation, member.at.position).await),
-            Err(error) => Err(End::Lost(error.to_string())),
+        let is_there = control::log_has(pool, first.log_id, first.at).await;
+        if is_there.map_err(|error| End::Lost(error.to_string()))? {
+            return Ok(());
         }
+        let mut error = self.diverged(&first.generation, first.at.position).await;
+        for member in &self.group[1..] {
+            error = self.diverged(&member.generation, member.at.position).await;
+        }
+        Err(End::Failed(error))
     }
 
     /// Records, for everybody to see, that the log tells another history.
-    async fn diverged(&self, generation: &Generation, position: Position) -> End {
+    async fn diverged(&self, generation: &Generation, position: Position) -> RunError {
         let error = RunError::Diverged { name: generation.name, generation: generation.number, position };
         let pool = self.shared.log().pool();
         let text = error.to_string();
         if let Err(error) = control::mark_stopped(pool, generation, "diverged", &text, position).await {
             tracing::error!(error = %error, "the divergence could not be recorded");
         }
-        End::Failed(error)
+        error
     }
 
-    async fn lane_ended(&mut self, ended: Result<LaneEnd, JoinError>) -> Result<(), End> {
+    async fn lane_ended(&mut self, ended: Result<LaneEnd, JoinError>, keeper: &Keeper) -> Result<(), End> {
         let (member, end) = match ended {
             Ok(LaneEnd::Reached(member)) => return self.admit(member).await,
+            Ok(LaneEnd::Gone(member)) => {
+                keeper.leave(member.slot);
+                return Ok(());
+            }
             Ok(LaneEnd::Failed(member, poison)) => {
                 self.fail(member, &poison).await;
                 return Ok(());
@@ -284,7 +352,7 @@ impl Tenure {
             }
             member.live = true;
         }
-        self.shared.progress.tell(&member.generation, member.at.position);
+        self.tell(&member);
         self.group.push(member);
         self.try_switches().await;
         Ok(())
@@ -298,7 +366,7 @@ impl Tenure {
             return Err(End::Failed(error));
         }
         if first.epoch != member.at.epoch {
-            self.verify(member).await?;
+            self.verify_group().await?;
         }
         // A batch is of one life of the log.
         let epoch = first.epoch;
@@ -347,7 +415,7 @@ impl Tenure {
                 Ok(written) => {
                     for ((member, size), written) in members.iter().zip(sizes).zip(written) {
                         metrics::batch(member.generation.name, size, began.elapsed(), written);
-                        self.shared.progress.tell(&member.generation, member.at.position);
+                        self.tell(member);
                     }
                     return Ok(members);
                 }
@@ -370,10 +438,28 @@ impl Tenure {
         }
     }
 
-    /// Once a second: is the log still the one that was folded, how far is everybody, is anything to be switched?
-    async fn tick(&mut self) -> Result<(), End> {
+    /// Readers in this process hear of a commit at once.
+    fn tell(&self, member: &Member) {
+        if member.orders.borrow().serving {
+            self.shared.progress.tell(member.generation.name, member.at.position);
+        }
+    }
+
+    /// Once a second: what is wanted, is the log still the one that was folded, how far is everybody, is anything to be
+    /// switched?
+    async fn tick(&mut self, keeper: &Keeper) -> Result<(), End> {
+        self.read_roster(keeper).await?;
+        self.obey(keeper);
+        if let Err(error) = tables::drop_gone(self.shared.log().pool()).await {
+            tracing::warn!(error = %error, "tables that are no longer needed could not be dropped; trying again");
+        }
+        if self.slots.iter().any(|slot| slot.state == State::Building)
+            && let Ok((lag_ms, head)) = control::live_lag(self.shared.log().pool()).await
+        {
+            self.shared.live.look(lag_ms, head);
+        }
+        self.verify_group().await?;
         let Some(first) = self.group.first() else { return Ok(()) };
-        self.verify(first).await?;
         let head = self.shared.log().head().await.map_err(|error| End::Lost(error.to_string()))?;
         let gap = head.position.0 - first.at.position.0;
         let lag = self
@@ -381,7 +467,7 @@ impl Tenure {
             .filter(|_| gap > 0)
             .and_then(|recorded| (chrono::Utc::now() - recorded).to_std().ok())
             .unwrap_or_default();
-        for member in &self.group {
+        for member in self.group.iter().filter(|member| member.orders.borrow().serving) {
             metrics::gap(member.generation.name, gap);
             metrics::lag(member.generation.name, lag);
             metrics::parked(member.generation.name, member.aside.parked());
@@ -395,10 +481,10 @@ impl Tenure {
 
     /// Shows readers the generations that have caught up and are not yet shown.
     async fn try_switches(&mut self) {
-        for member in self.group.iter_mut().filter(|member| !member.generation.serving) {
+        for member in self.group.iter().filter(|member| member.orders.borrow().comes_next) {
             let generation = &member.generation;
-            match switch(&self.shared.connect, generation, member.at.position).await {
-                Ok(Switched::Done) => {
+            match switch(&self.shared.connect, generation.name, generation.number, Wish::Itself).await {
+                Ok(Switched::Done { before, .. }) => {
                     tracing::info!(
                         projection = generation.name,
                         generation = generation.number,
@@ -406,16 +492,31 @@ impl Tenure {
                         position = member.at.position.0,
                         "readers now see a new generation"
                     );
-                    member.generation.serving = true;
-                    self.shared.progress.tell(&member.generation, member.at.position);
+                    for slot in self.slots.iter().filter(|slot| slot.generation.name == generation.name) {
+                        let number = slot.generation.number;
+                        slot.orders.send_modify(|orders| {
+                            orders.serving = number == generation.number;
+                            orders.comes_next &= number != generation.number && Some(number) != before;
+                        });
+                    }
+                    self.tell(member);
                 }
-                Ok(Switched::Behind | Switched::Older) => {}
-                Err(error) => tracing::warn!(
-                    projection = generation.name,
-                    generation = generation.number,
-                    error = %error,
-                    "readers could not be switched to a new generation; trying again"
-                ),
+                // Not yet, or the roster is a moment old.
+                Ok(Switched::Already | Switched::Behind { .. } | Switched::Older)
+                | Err(SwitchError::Gone { .. } | SwitchError::NotLive { .. } | SwitchError::Never { .. }) => {}
+                Err(error) => {
+                    let trouble = chain(&error);
+                    tracing::warn!(
+                        projection = generation.name,
+                        generation = generation.number,
+                        error = trouble,
+                        "readers could not be switched to a new generation; trying again"
+                    );
+                    let noted = switch::note_trouble(self.shared.log().pool(), generation, &trouble).await;
+                    if let Err(error) = noted {
+                        tracing::warn!(error = %error, "that could not be noted either");
+                    }
+                }
             }
         }
     }

@@ -4,10 +4,12 @@ use crate::aside::Aside;
 use crate::control::{self, Generation, Owned, Place};
 use crate::poison::{Poison, PoisonCause};
 use crate::projection::{Decoded, FoldError, Projection, Written};
+use crate::roster::Orders;
 use kernel::{LogId, Position};
 use sqlx::postgres::PgConnectOptions;
 use sqlx::{ConnectOptions, PgConnection, raw_sql};
 use std::sync::Arc;
+use tokio::sync::watch;
 
 /// What every session that folds is set to.
 ///
@@ -24,6 +26,10 @@ const SESSION: &str = "set synchronous_commit = off; set jit = off; set plan_cac
 pub(crate) struct Member {
     pub(crate) projection: Box<dyn Projection>,
     pub(crate) generation: Generation,
+    /// The index that the keeper knows it by.
+    pub(crate) slot: usize,
+    /// What operators want of it.
+    pub(crate) orders: watch::Receiver<Orders>,
     pub(crate) log_id: LogId,
     pub(crate) at: Place,
     pub(crate) owner_epoch: i64,

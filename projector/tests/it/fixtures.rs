@@ -9,6 +9,8 @@ use kernel::{
 use projector::{Options, Progress, Projection, Projector, RunError, State, projection};
 use serde::{Deserialize, Serialize};
 use sqlx::{PgPool, query, query_scalar};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -382,6 +384,20 @@ pub(crate) async fn record_some(pool: &PgPool, dice: &mut Dice, count: usize, bo
         left -= part;
     }
     at
+}
+
+/// Events recorded until told to stop; the last position.
+pub(crate) fn keep_recording(pool: PgPool, seed: u64, stop: Arc<AtomicBool>) -> JoinHandle<Position> {
+    tokio::spawn(async move {
+        let mut dice = Dice::new(seed);
+        let mut last = Position::ZERO;
+        while !stop.load(Ordering::SeqCst) {
+            let events = (0..=dice.roll(40)).map(|_| dice.event(50)).collect();
+            last = record(&pool, 3, events).await;
+            tokio::time::sleep(Duration::from_millis(2)).await;
+        }
+        last
+    })
 }
 
 /// One event of one box.

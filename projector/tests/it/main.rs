@@ -5,6 +5,7 @@ mod crashes;
 mod fixtures;
 mod folding;
 mod lifecycle;
+mod operating;
 mod parking;
 mod poison;
 mod speed;

@@ -152,10 +152,9 @@ async fn owner(pool: &PgPool) -> Option<usize> {
     .fetch_all(pool)
     .await
     .expect("Postgres tells who holds locks");
-    let generations: i64 = sqlx::query_scalar("select count(*) from projection.projections where state <> 'retired'")
-        .fetch_one(pool)
-        .await
-        .expect("Postgres tells which projections there are");
+    let generations = "select count(*) from projection.projections where state not in ('cancelled', 'retired')";
+    let generations: i64 =
+        sqlx::query_scalar(generations).fetch_one(pool).await.expect("Postgres tells which projections there are");
     let held = |row: &sqlx::postgres::PgRow| generations > 0 && row.get::<i64, _>(1) == generations;
     let name: String = rows.iter().find(|row| held(row))?.get(0);
     PROJECTORS.iter().position(|projector| *projector == name)

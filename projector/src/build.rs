@@ -1,0 +1,174 @@
+//! Building a generation: its table is made, filled, indexed and brought to the end of the log.
+//!
+//! Every step leaves something that can be seen in the database (a table, a checkpoint, a key, an index), and what is
+//! there is not made again: a build that ends anywhere is taken up by whoever owns the generation next.
+
+use crate::control;
+use crate::lane::{Lane, LaneEnd, gone};
+use crate::pace::Pace;
+use crate::poison::{Poison, PoisonCause};
+use crate::report::{Held, Phase, Progress, Report};
+use crate::tables::{self, Made};
+use kernel::Position;
+use sqlx::PgConnection;
+use std::time::Duration;
+use tokio_util::sync::CancellationToken;
+
+/// Pause before something that Postgres would not do is tried again.
+const PAUSE: Duration = Duration::from_secs(1);
+
+/// With so many events to go, a build does not yield to live traffic any more.
+const NEARLY: i64 = 50_000;
+
+/// A piece of a table that is to be made.
+#[derive(Clone, Copy, Debug)]
+enum Piece {
+    Table,
+    Key,
+    Indexes,
+}
+
+impl Lane {
+    /// What there is of the generation's table.
+    pub(crate) async fn look(&mut self) -> Result<Made, LaneEnd> {
+        let generation = self.member().generation.clone();
+        let looked = async {
+            let mut connection = tables::open(&self.shared.connect).await?;
+            tables::look(&mut connection, &generation).await
+        };
+        match looked.await {
+            Ok(made) => Ok(made),
+            Err(error) => Err(LaneEnd::Away(self.release(), error.to_string())),
+        }
+    }
+
+    /// Makes and folds what is missing, until the member is close to the end of the log.
+    pub(crate) async fn build(&mut self, made: Made, stop: &CancellationToken) -> LaneEnd {
+        if let Err(end) = self.fill(&made, stop).await {
+            return end;
+        }
+        // What happens while the indexes are made is folded after that.
+        for piece in [Some(Piece::Indexes), None] {
+            match self.run(stop).await {
+                LaneEnd::Reached(member) => self.put_back(member),
+                other => return other,
+            }
+            if let Some(piece) = piece
+                && let Err(end) = self.piece(piece, stop).await
+            {
+                return end;
+            }
+        }
+        self.tell(Phase::Following, None).await;
+        LaneEnd::Reached(self.release())
+    }
+
+    /// Brings the table to where rows can be found in it by their keys.
+    async fn fill(&mut self, made: &Made, stop: &CancellationToken) -> Result<(), LaneEnd> {
+        if !made.table {
+            self.piece(Piece::Table, stop).await?;
+        }
+        if !made.key {
+            self.piece(Piece::Key, stop).await?;
+        }
+        Ok(())
+    }
+
+    /// Makes a piece of the table, however long that takes.
+    async fn piece(&mut self, piece: Piece, stop: &CancellationToken) -> Result<(), LaneEnd> {
+        if let Some(end) = self.obey(stop).await {
+            return Err(end);
+        }
+        self.tell(Phase::Indexing, None).await;
+        loop {
+            let (generation, table) = (self.member().generation.clone(), self.member().projection.table());
+            let connect = self.shared.connect.clone();
+            let making = async {
+                let mut connection = tables::open(&connect).await?;
+                let made = tables::look(&mut connection, &generation).await?;
+                let connection: &mut PgConnection = &mut connection;
+                match piece {
+                    Piece::Table => tables::make(connection, &generation, &table).await,
+                    Piece::Key => tables::add_key(connection, &generation, &table, &made).await,
+                    Piece::Indexes => tables::add_indexes(connection, &generation, &table, &made).await,
+                }
+            };
+            // Whoever goes away in the middle leaves a session whose server notices.
+            let error = tokio::select! {
+                made = making => match made {
+                    Ok(()) => return Ok(()),
+                    Err(error) => error,
+                },
+                () = stop.cancelled() => return Err(LaneEnd::Stopped(self.release())),
+                () = gone(&mut self.orders) => return Err(LaneEnd::Gone(self.release())),
+            };
+            match &error {
+                sqlx::Error::Database(refused) if control::passes(&error) => {
+                    tracing::warn!(projection = generation.name, error = %refused, "a table has to wait");
+                    tokio::time::sleep(PAUSE).await;
+                }
+                sqlx::Error::Database(_) => {
+                    let at = self.member().at;
+                    let cause = PoisonCause::Refused(error);
+                    let poison = Poison { position: at.position, event_id: at.event_id, cause };
+                    return Err(LaneEnd::Failed(self.release(), poison));
+                }
+                _ => return Err(LaneEnd::Away(self.release(), error.to_string())),
+            }
+        }
+    }
+
+    /// After so many events: pauses as long as the budget and live traffic want. Only builds do.
+    pub(crate) async fn yield_to_others(&mut self, events: usize, stop: &CancellationToken) {
+        if self.report.is_none() {
+            return;
+        }
+        let budget = self.orders.borrow().budget;
+        // What is nearly done is done soonest at full speed; behind a fast log it would else never be.
+        let left = if self.gap <= NEARLY { 100 } else { self.shared.live.left() };
+        let Some((mut pause, held)) = self.pace.pause(events, budget, left) else {
+            self.pace.go_on();
+            return;
+        };
+        self.held = Some(held);
+        while !pause.is_zero() && !stop.is_cancelled() && !self.orders.has_changed().unwrap_or(true) {
+            let (part, rest) = Pace::part(pause);
+            tokio::time::sleep(part).await;
+            pause = rest;
+        }
+        self.pace.go_on();
+    }
+
+    /// Tells how the build goes, now and then.
+    pub(crate) async fn tell(&mut self, phase: Phase, head: Option<Position>) {
+        let position = self.reached().position;
+        let head = head.unwrap_or(position);
+        self.tell_that(Progress { phase, position, head, rows: 0, held: self.held }).await;
+    }
+
+    /// Tells what holds the build up.
+    pub(crate) async fn tell_held(&mut self, held: Held) {
+        let position = self.reached().position;
+        let phase = Phase::CatchingUp;
+        self.tell_that(Progress { phase, position, head: position, rows: 0, held: Some(held) }).await;
+    }
+
+    async fn tell_that(&mut self, mut progress: Progress) {
+        if !self.report.as_ref().is_some_and(|report| report.is_due(progress.phase, progress.held)) {
+            return;
+        }
+        // A head of before is better than none.
+        if let Ok(head) = self.shared.log().head().await {
+            progress.head = progress.head.max(head.position);
+        }
+        if let Some(report) = &mut self.report {
+            report.tell(progress).await;
+        }
+    }
+
+    /// From now on it is told how the build goes.
+    pub(crate) fn begin_report(&mut self) {
+        let generation = self.member().generation.clone();
+        self.report = Some(Report::new(self.shared.log().pool().clone(), generation));
+    }
+}

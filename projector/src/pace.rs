@@ -1,0 +1,153 @@
+//! How fast a build may go: its own budget, and what live traffic leaves.
+//!
+//! A build works a little and pauses a little, so that whoever shares the disk and the cores waits for a few milliseconds
+//! and not for minutes. Live traffic comes first: while readers see old rows the build yields, by half each second, and
+//! comes back by degrees.
+
+use crate::report::Held;
+use crate::roster::Budget;
+use std::sync::atomic::{AtomicI64, AtomicU32, Ordering};
+use std::time::{Duration, Instant};
+
+/// Serving read models that are so far behind are in need. Without NATS half a second is usual.
+const LATE_MS: i64 = 1_000;
+/// The least that live traffic leaves to builds, in percent of the time: they must end some day.
+const LEAST: u32 = 20;
+/// What is given back per second when all is well.
+const BACK: u32 = 10;
+/// So many events that are appended per second are live traffic.
+const TRAFFIC: i64 = 20;
+/// A pause is at most so long at a time, so that orders are heard.
+const LONGEST: Duration = Duration::from_millis(250);
+/// What was not used is not saved up for longer than this.
+const SAVED: Duration = Duration::from_millis(100);
+
+/// What live traffic leaves to all builds of a process; looked at once a second.
+#[derive(Debug)]
+pub(crate) struct Live {
+    /// Percent of the time.
+    left: AtomicU32,
+    head: AtomicI64,
+    /// The most that is left while commands come in.
+    under_load: u32,
+}
+
+impl Live {
+    pub(crate) const fn new(under_load: u32) -> Self {
+        Self { left: AtomicU32::new(100), head: AtomicI64::new(-1), under_load }
+    }
+
+    /// A second has passed: so far behind is the serving read model that is furthest behind, and there is the end of the log.
+    pub(crate) fn look(&self, lag_ms: i64, head: i64) {
+        let before = self.head.swap(head, Ordering::Relaxed);
+        let busy = before >= 0 && head - before > TRAFFIC;
+        let most = if busy { self.under_load } else { 100 };
+        let left = self.left.load(Ordering::Relaxed);
+        let left = if lag_ms > LATE_MS { left / 2 } else { left + BACK };
+        self.left.store(left.clamp(LEAST, most.max(LEAST)), Ordering::Relaxed);
+    }
+
+    /// Percent of the time.
+    pub(crate) fn left(&self) -> u32 {
+        self.left.load(Ordering::Relaxed)
+    }
+}
+
+/// The pace of one build.
+#[derive(Debug)]
+pub(crate) struct Pace {
+    /// When the events that were folded so far are paid for.
+    paid_at: Instant,
+    /// Since when it has been working.
+    since: Instant,
+}
+
+impl Pace {
+    pub(crate) fn new() -> Self {
+        let now = Instant::now();
+        Self { paid_at: now, since: now }
+    }
+
+    /// So many events were folded since the last call, or since [`Pace::go_on`]: how long to pause, and because of what.
+    pub(crate) fn pause(&mut self, events: usize, budget: Budget, live: u32) -> Option<(Duration, Held)> {
+        let now = Instant::now();
+        self.paid_at = self.paid_at.max(now.checked_sub(SAVED).unwrap_or(now));
+        let mut longest = (Duration::ZERO, Held::Budget);
+        if let Some(rate) = budget.events_per_second {
+            self.paid_at += Duration::from_secs(1).mul_f64(count(events) / f64::from(rate.max(1)));
+            longest.0 = self.paid_at.saturating_duration_since(now);
+        }
+        let worked = now.duration_since(self.since);
+        let own = u32::from(budget.percent.unwrap_or(100)).clamp(1, 100);
+        let share = own.min(live).max(1);
+        let held = if share < own { Held::Live } else { Held::Budget };
+        let rest = worked.mul_f64(f64::from(100 - share) / f64::from(share));
+        if rest > longest.0 {
+            longest = (rest, held);
+        }
+        (!longest.0.is_zero()).then_some(longest)
+    }
+
+    /// The pause is over, or there was none: work begins.
+    pub(crate) fn go_on(&mut self) {
+        self.since = Instant::now();
+    }
+
+    /// The next part of a pause, and what is left of it then.
+    pub(crate) fn part(pause: Duration) -> (Duration, Duration) {
+        let part = pause.min(LONGEST);
+        (part, pause.saturating_sub(part))
+    }
+}
+
+#[expect(clippy::cast_precision_loss, reason = "a chunk has some thousand events")]
+const fn count(events: usize) -> f64 {
+    events as f64
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn events_are_paid_for_one_after_the_other() {
+        let budget = Budget { events_per_second: Some(1_000), percent: None };
+        let mut pace = Pace::new();
+        let (first, held) = pace.pause(500, budget, 100).unwrap();
+        assert!(first > Duration::from_millis(300) && first <= Duration::from_millis(500), "{first:?}");
+        assert_eq!(held, Held::Budget);
+        let (second, _) = pace.pause(500, budget, 100).unwrap();
+        assert!(second > first + Duration::from_millis(450), "what is not yet paid for adds up: {second:?}");
+    }
+
+    #[test]
+    fn a_share_of_the_time_is_a_pause_in_proportion() {
+        let mut pace = Pace::new();
+        pace.since = Instant::now().checked_sub(Duration::from_millis(100)).unwrap();
+        let (pause, held) = pace.pause(1, Budget { events_per_second: None, percent: Some(25) }, 100).unwrap();
+        assert!(pause >= Duration::from_millis(300) && pause < Duration::from_millis(400), "{pause:?}");
+        assert_eq!(held, Held::Budget);
+        let (_, held) = pace.pause(1, Budget::default(), 50).unwrap();
+        assert_eq!(held, Held::Live);
+        assert_eq!(pace.pause(1, Budget::default(), 100), None);
+    }
+
+    #[test]
+    fn live_traffic_comes_first_and_gives_back_by_degrees() {
+        let live = Live::new(60);
+        live.look(0, 1_000);
+        assert_eq!(live.left(), 100);
+        live.look(2_000, 1_001);
+        assert_eq!(live.left(), 50);
+        for _ in 0..10 {
+            live.look(2_000, 1_001);
+        }
+        assert_eq!(live.left(), LEAST);
+        live.look(0, 1_002);
+        assert_eq!(live.left(), LEAST + BACK);
+        for head in 0..20 {
+            live.look(0, 2_000 + head * 100);
+        }
+        assert_eq!(live.left(), 60, "while commands come in, a part is kept for them");
+    }
+}
