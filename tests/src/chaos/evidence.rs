@@ -89,7 +89,7 @@ create table chaos.steps (
     owner_before bigint not null, owner_after bigint not null,
     position_before bigint not null, position_after bigint not null
 );
-create function chaos.record_step() returns trigger language plpgsql as $$
+create function chaos.record_step() returns trigger language plpgsql security definer as $$
 begin
     insert into chaos.steps (projection, owner_before, owner_after, position_before, position_after)
     values (new.name || ' ' || new.generation, old.owner_epoch, new.owner_epoch, old.position, new.position);
