@@ -2,6 +2,7 @@
 
 use projector::{Projection, projection};
 use read_models::field_sales::{Buildings, Contracts, CurrentZones, DoorVisits, Doors, ZoneAssignments, Zones};
+use read_models::identity::{ApiKeys, AuditEntries, Invitations, Members, Sessions, Tenants, UserMemberships, Users};
 use read_models::messaging::{Conversations, Messages};
 use read_models::support::{TicketMessages, TicketNotes, Tickets};
 
@@ -20,6 +21,14 @@ pub fn projections() -> Vec<Box<dyn Projection>> {
         projection::<Doors>(),
         projection::<DoorVisits>(),
         projection::<Contracts>(),
+        projection::<Tenants>(),
+        projection::<Users>(),
+        projection::<Members>(),
+        projection::<UserMemberships>(),
+        projection::<Invitations>(),
+        projection::<ApiKeys>(),
+        projection::<Sessions>(),
+        projection::<AuditEntries>(),
     ]
 }
 

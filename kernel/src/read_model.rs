@@ -1,6 +1,7 @@
 //! What is shown: rows folded from events.
 
 use crate::event::{EventSet, Recorded};
+use crate::ids::TenantId;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::fmt::Debug;
@@ -24,6 +25,12 @@ pub trait ReadModel: Send + Sync + 'static {
     const VERSION: i32;
     /// The columns.
     const TABLE: Table;
+
+    /// Whose rows the events of a tenant make: its own, as nearly always. A read model over all tenants answers
+    /// [`TenantId::PLATFORM`] for every tenant, and says in its key whose event it was.
+    fn home(tenant_id: TenantId) -> TenantId {
+        tenant_id
+    }
 
     /// The rows that the event touches. Any number; an event may touch none.
     fn keys(event: &Recorded<Self::Event>) -> Keys<Self::Key>;

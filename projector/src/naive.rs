@@ -97,7 +97,7 @@ impl<M: ReadModel> Fold<M> {
                 }
                 let event = event.decode().map_err(|source| CompareError::Decode { position, source })?;
                 for key in M::keys(&event).as_slice() {
-                    let place = (event.tenant_id, key.clone());
+                    let place = (M::home(event.tenant_id), key.clone());
                     let before = self.rows.remove(&place).map(|(row, _)| row);
                     if let Some(after) = M::apply(before, key, &event) {
                         self.rows.insert(place, (after, position));

@@ -304,20 +304,19 @@ impl<M: ReadModel> Typed<M> {
         self.batch.missing.clear();
         self.keys.clear();
         for Touching { event, keys } in events {
+            let tenant_id = M::home(event.tenant_id);
             for key in keys.as_slice() {
                 let slots = &mut self.batch.slots;
-                let index = match self.batch.index.entry((event.tenant_id, key.clone())) {
+                let index = match self.batch.index.entry((tenant_id, key.clone())) {
                     Entry::Occupied(known) => *known.get(),
                     Entry::Vacant(new) => {
                         let row = self.hot.take(new.key());
                         let stored = row.is_some();
                         if !stored && !self.hot.is_whole() {
-                            self.keys.push_key(event.tenant_id, key).map_err(|error| poison(event, error))?;
+                            self.keys.push_key(tenant_id, key).map_err(|error| poison(event, error))?;
                             self.batch.missing.push(slots.len());
                         }
-                        let slot =
-                            Slot { tenant_id: event.tenant_id, key: key.clone(), row, stored, exact: true, at: 0 };
-                        slots.push(slot);
+                        slots.push(Slot { tenant_id, key: key.clone(), row, stored, exact: true, at: 0 });
                         *new.insert(slots.len() - 1)
                     }
                 };

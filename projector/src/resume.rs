@@ -356,7 +356,7 @@ impl<M: ReadModel> Queue<M> {
         }
         match touching::<M>(event) {
             Ok(Touching { event, keys }) => {
-                self.keys.extend(keys.as_slice().iter().map(|key| (event.tenant_id, key.clone())));
+                self.keys.extend(keys.as_slice().iter().map(|key| (M::home(event.tenant_id), key.clone())));
             }
             Err(cause) => {
                 self.stop = Some(Stopped { position, reason: chain(&cause) });
@@ -402,7 +402,7 @@ impl<M: ReadModel> Refold<M> {
                     continue;
                 }
                 let folded = touching::<M>(event).and_then(|Touching { event, keys }| {
-                    let places = keys.as_slice().iter().map(|key| (event.tenant_id, key.clone()));
+                    let places = keys.as_slice().iter().map(|key| (M::home(event.tenant_id), key.clone()));
                     let places: Vec<_> = places.filter(|place| queue.keys.contains(place)).collect();
                     if !waits && !whole && !places.is_empty() {
                         return Ok(Fold::Shared);

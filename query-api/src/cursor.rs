@@ -8,6 +8,9 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Cursor {
+    /// The list that it is of.
+    #[serde(rename = "l")]
+    pub(crate) list: String,
     /// The sort, as in the request.
     #[serde(rename = "s")]
     pub(crate) sort: String,
@@ -27,7 +30,7 @@ impl Cursor {
     }
 
     /// Reads what a caller sends back.
-    pub(crate) fn decode(text: &str, sort: &str, values: usize) -> Result<Self, Problem> {
+    pub(crate) fn decode(text: &str, list: &str, sort: &str, values: usize) -> Result<Self, Problem> {
         let wrong = || {
             invalid("cursor")
                 .detail("it is not the next_cursor of a page")
@@ -39,6 +42,9 @@ impl Cursor {
             .map(|pair| u8::from_str_radix(std::str::from_utf8(pair).ok().filter(|pair| pair.len() == 2)?, 16).ok())
             .collect();
         let cursor: Self = serde_json::from_slice(&bytes.ok_or_else(wrong)?).map_err(|_| wrong())?;
+        if cursor.list != list {
+            return Err(wrong());
+        }
         if cursor.sort != sort {
             return Err(invalid("cursor")
                 .detail(format!("it belongs to a list sorted by {}", cursor.sort))
@@ -57,11 +63,15 @@ mod tests {
 
     #[test]
     fn a_cursor_comes_back_and_a_made_up_one_does_not() {
-        let cursor = Cursor { sort: "-created_at".into(), values: vec!["2026-01-01".into(), "é".into()] };
-        assert_eq!(Cursor::decode(&cursor.encode(), "-created_at", 2).unwrap(), cursor);
-        assert!(Cursor::decode(&cursor.encode(), "created_at", 2).is_err());
+        let cursor =
+            Cursor {
+                list: "a.list".into(), sort: "-created_at".into(), values: vec!["2026-01-01".into(), "é".into()]
+            };
+        assert_eq!(Cursor::decode(&cursor.encode(), "a.list", "-created_at", 2).unwrap(), cursor);
+        assert!(Cursor::decode(&cursor.encode(), "a.list", "created_at", 2).is_err());
+        assert!(Cursor::decode(&cursor.encode(), "another.list", "-created_at", 2).is_err());
         for wrong in ["", "zz", "7b", "é", &cursor.encode()[1..]] {
-            assert!(Cursor::decode(wrong, "-created_at", 2).is_err(), "{wrong}");
+            assert!(Cursor::decode(wrong, "a.list", "-created_at", 2).is_err(), "{wrong}");
         }
     }
 }

@@ -35,8 +35,13 @@ pub(crate) fn all() -> Vec<Enumeration> {
     use domain::field_sales::UserType;
     use domain::field_sales::door::DoorStatus;
     use domain::field_sales::zone_assignment::ClosingReason;
+    use domain::identity::invitation::InvitationStatus;
+    use domain::identity::session::{ClientKind, EndReason};
+    use domain::identity::tenant::Plan;
+    use domain::identity::{Locale, Role};
     use domain::messaging::conversation::MessageKind;
     use domain::support::ticket::{TicketCategory, TicketMessageType, TicketPriority, TicketStatus};
+    use read_models::identity::audit_entries::Act;
     vec![
         enumeration::<TicketStatus>(),
         enumeration::<TicketPriority>(),
@@ -46,6 +51,13 @@ pub(crate) fn all() -> Vec<Enumeration> {
         enumeration::<ClosingReason>(),
         enumeration::<MessageKind>(),
         enumeration::<TicketMessageType>(),
+        enumeration::<Role>(),
+        enumeration::<Plan>(),
+        enumeration::<Locale>(),
+        enumeration::<InvitationStatus>(),
+        enumeration::<ClientKind>(),
+        enumeration::<EndReason>(),
+        enumeration::<Act>(),
     ]
 }
 

@@ -10,6 +10,7 @@ mod detail;
 mod diff;
 mod field_sales;
 mod history;
+mod identity;
 mod labels;
 mod list;
 mod messaging;
@@ -33,6 +34,7 @@ pub fn routes() -> QueryRoutes {
         .merge(messaging::routes())
         .merge(field_sales::routes())
         .merge(analyst::routes())
+        .merge(identity::routes())
         .merge(labels::routes())
 }
 

@@ -20,6 +20,7 @@ use platform::request_log::RequestLog;
 use sqlx::Row;
 use std::fmt::Write as _;
 use std::ops::RangeInclusive;
+use std::str::FromStr;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
@@ -47,6 +48,16 @@ impl Filter {
     /// By whole number.
     pub(crate) const fn number(column: &'static str) -> Self {
         Self { column, expected: "whole numbers", read: |text| text.parse::<i64>().ok().map(|n| n.to_string()) }
+    }
+
+    /// By yes or no.
+    pub(crate) const fn boolean(column: &'static str) -> Self {
+        Self { column, expected: "true or false", read: |text| text.parse::<bool>().ok().map(|yes| yes.to_string()) }
+    }
+
+    /// By a value with a form of its own, in any spelling that commands accept.
+    pub(crate) const fn parsed<T: FromStr + ToString>(column: &'static str, expected: &'static str) -> Self {
+        Self { column, expected, read: |text| text.parse::<T>().ok().map(|value| value.to_string()) }
     }
 
     /// By an enumerated value, in any spelling that commands accept.
@@ -119,7 +130,7 @@ fn asked<L: List>(query: Option<&str>) -> Result<Asked, Problem> {
     };
     let cursor = match parameters.take("cursor") {
         None => None,
-        Some(text) => Some(Cursor::decode(&text, sort, order::<L>(sort).0.len())?),
+        Some(text) => Some(Cursor::decode(&text, L::NAME, sort, order::<L>(sort).0.len())?),
     };
     let mut filters = Vec::new();
     for filter in L::FILTERS {
@@ -313,7 +324,7 @@ fn cursor_after<L: List>(sort: &'static str, row: &str) -> Result<Cursor, Proble
         .into_iter()
         .map(|column| row[column].as_str().map_or_else(|| row[column].to_string(), ToOwned::to_owned))
         .collect();
-    Ok(Cursor { sort: sort.to_owned(), values })
+    Ok(Cursor { list: L::NAME.to_owned(), sort: sort.to_owned(), values })
 }
 
 /// RFC 8288: the same list from the next cursor on.

@@ -1,5 +1,6 @@
 //! The engine against real Postgres.
 
+mod across;
 mod codec;
 mod crashes;
 mod fixtures;
