@@ -9,10 +9,7 @@ use event_store::{Appender, Log, Relay, Role, States, Tail, schema};
 use platform::auth::{KeySet, Verifier};
 use platform::http::Settings;
 use platform::telemetry::{self, LogFormat};
-use projector::{Options, Projection, Projector, projection};
-use read_models::field_sales::{Buildings, Contracts, CurrentZones, DoorVisits, Doors, ZoneAssignments, Zones};
-use read_models::messaging::{Conversations, Messages};
-use read_models::support::{TicketMessages, TicketNotes, Tickets};
+use projector::{Options, Projector};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 use tokio::net::TcpListener;
@@ -32,24 +29,6 @@ pub(crate) struct Setup {
     pub(crate) nats_url: Option<String>,
     /// Whether read models are folded and queries answered too.
     pub(crate) reads: bool,
-}
-
-/// Every read model of this build.
-pub(crate) fn projections() -> Vec<Box<dyn Projection>> {
-    vec![
-        projection::<Tickets>(),
-        projection::<TicketMessages>(),
-        projection::<TicketNotes>(),
-        projection::<Conversations>(),
-        projection::<Messages>(),
-        projection::<Zones>(),
-        projection::<ZoneAssignments>(),
-        projection::<CurrentZones>(),
-        projection::<Buildings>(),
-        projection::<Doors>(),
-        projection::<DoorVisits>(),
-        projection::<Contracts>(),
-    ]
 }
 
 /// Serves until told to stop.
@@ -87,31 +66,7 @@ pub(crate) async fn serve(
 async fn reads(setup: &Setup, verifier: Verifier, shutdown: &CancellationToken) -> Result<Router, Failure> {
     let log = Log::new(schema::connect(&setup.database_url, "sillage-project", Role::Owner, 8).await?);
     let tail = Tail::start(log, setup.nats_url.clone(), shutdown.clone()).await?;
-    tokio::spawn(Projector::new(tail, projections(), Options::default()).run(shutdown.clone()));
+    tokio::spawn(Projector::new(tail, cli::projections(), Options::default()).run(shutdown.clone()));
     let pool = schema::connect(&setup.database_url, "sillage-read", Role::Tenant, 16).await?;
     Ok(query_api::router(Arc::new(query_api::Services::new(verifier, pool))))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use std::path::Path;
-
-    #[test]
-    fn no_read_model_is_left_out() {
-        let written = count(&Path::new(env!("CARGO_MANIFEST_DIR")).join("../read-models/src"));
-        assert_eq!(projections().len(), written, "a benchmark with fewer read models measures something easier");
-    }
-
-    fn count(folder: &Path) -> usize {
-        let entries = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
-        let counts = entries.map(|path| {
-            if path.is_dir() {
-                return count(&path);
-            }
-            let source = std::fs::read_to_string(path).unwrap();
-            source.lines().filter(|line| line.starts_with("impl ReadModel for ")).count()
-        });
-        counts.sum()
-    }
 }
