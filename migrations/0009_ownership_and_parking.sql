@@ -56,3 +56,18 @@ $$;
 
 revoke execute on function projection.parking from public;
 grant execute on function projection.parking to sillage_engine, sillage_tenant;
+
+-- How far the continuous verification is, by part: the log, the mirror, each read model.
+create table log.verifications (
+    part text collate "C" primary key,
+    -- What was found well up to here; a pass that is complete begins again.
+    "position" bigint not null check ("position" >= 0),
+    -- Passes that were completed.
+    passes bigint not null default 0,
+    pass_began_at timestamptz not null default clock_timestamp(),
+    verified_at timestamptz not null default clock_timestamp(),
+    -- The first thing that is not what it must be.
+    divergence jsonb
+);
+
+grant select, insert, update on log.verifications to sillage_engine;

@@ -19,7 +19,11 @@ const HEADER: usize = 19;
 /// Microseconds from the Unix epoch to Postgres' own, 2000-01-01.
 const POSTGRES_EPOCH_US: i64 = 946_684_800_000_000;
 
-struct Scan {
+/// How one row of a copy is read.
+type Parse<T> = fn(Fields<'_>) -> Result<T, ReadError>;
+
+struct Scan<T> {
+    parse: Parse<T>,
     source: mpsc::Receiver<Result<BytesMut, sqlx::Error>>,
     buffer: BytesMut,
     header_seen: bool,
@@ -32,14 +36,59 @@ pub(crate) fn scan(
     up_to: Position,
     categories: &[&str],
 ) -> impl Stream<Item = Result<Vec<Recorded<EventData>>, ReadError>> + Send + 'static {
-    let statement = statement(after, up_to, categories);
+    rows(pool, statement(after, up_to, categories), parse)
+}
+
+/// The envelopes of the events after `after` up to `up_to`, as far as they follow from each other.
+pub(crate) fn links(
+    pool: PgPool,
+    after: Position,
+    up_to: Position,
+) -> impl Stream<Item = Result<Vec<Link>, ReadError>> + Send + 'static {
+    let statement = format!(
+        "copy (select position, recorded_at, epoch, version, event_id, tenant_id, stream_id, category from log.events \
+         where position > {after} and position <= {up_to} order by position) to stdout (format binary)"
+    );
+    rows(pool, statement, link)
+}
+
+/// What an event has to do with the others.
+pub(crate) struct Link {
+    pub(crate) position: i64,
+    pub(crate) recorded_at: DateTime<Utc>,
+    pub(crate) epoch: i32,
+    pub(crate) version: i32,
+    pub(crate) event_id: Uuid,
+    pub(crate) tenant_id: Uuid,
+    pub(crate) stream_id: Uuid,
+    pub(crate) category: Box<str>,
+}
+
+fn link(mut row: Fields<'_>) -> Result<Link, ReadError> {
+    Ok(Link {
+        position: row.long()?,
+        recorded_at: row.time()?,
+        epoch: row.integer()?,
+        version: row.integer()?,
+        event_id: row.uuid()?,
+        tenant_id: row.uuid()?,
+        stream_id: row.uuid()?,
+        category: row.text()?.into(),
+    })
+}
+
+fn rows<T: Send + 'static>(
+    pool: PgPool,
+    statement: String,
+    parse: Parse<T>,
+) -> impl Stream<Item = Result<Vec<T>, ReadError>> + Send + 'static {
     stream::once(async move {
         // A connection of its own: a scan that is dropped half way must not leave the rest of its answer to the next
         // user of a pooled one.
         let connection = pool.acquire().await?.detach();
         let (blocks, source) = mpsc::channel(READ_AHEAD);
         tokio::spawn(receive(connection, statement, blocks));
-        Ok::<_, ReadError>(Scan { source, buffer: BytesMut::new(), header_seen: false, done: false })
+        Ok::<_, ReadError>(Scan { parse, source, buffer: BytesMut::new(), header_seen: false, done: false })
     })
     .flat_map(|opened| match opened {
         Ok(scan) => stream::unfold(scan, next_chunk).boxed(),
@@ -85,7 +134,7 @@ fn statement(after: Position, up_to: Position, categories: &[&str]) -> String {
     )
 }
 
-async fn next_chunk(mut scan: Scan) -> Option<(Result<Vec<Recorded<EventData>>, ReadError>, Scan)> {
+async fn next_chunk<T>(mut scan: Scan<T>) -> Option<(Result<Vec<T>, ReadError>, Scan<T>)> {
     let mut events = Vec::with_capacity(CHUNK);
     while events.len() < CHUNK && !scan.done {
         match read_row(&mut scan) {
@@ -103,13 +152,13 @@ async fn next_chunk(mut scan: Scan) -> Option<(Result<Vec<Recorded<EventData>>, 
     if events.is_empty() { None } else { Some((Ok(events), scan)) }
 }
 
-fn fail(mut scan: Scan, error: ReadError) -> (Result<Vec<Recorded<EventData>>, ReadError>, Scan) {
+fn fail<T>(mut scan: Scan<T>, error: ReadError) -> (Result<Vec<T>, ReadError>, Scan<T>) {
     scan.done = true;
     (Err(error), scan)
 }
 
 /// One row from the buffer; `None` if it is not all there yet, or at the end.
-fn read_row(scan: &mut Scan) -> Result<Option<Recorded<EventData>>, ReadError> {
+fn read_row<T>(scan: &mut Scan<T>) -> Result<Option<T>, ReadError> {
     if !scan.header_seen {
         if scan.buffer.len() < HEADER {
             return Ok(None);
@@ -123,7 +172,7 @@ fn read_row(scan: &mut Scan) -> Result<Option<Recorded<EventData>>, ReadError> {
         return Ok(None);
     }
     let row = scan.buffer.split_to(length);
-    parse(Fields { rest: &row[2..] }).map(Some)
+    (scan.parse)(Fields { rest: &row[2..] }).map(Some)
 }
 
 /// The bytes of the first row: a field count, then length and bytes of each; 2 for the end marker.

@@ -18,6 +18,7 @@ pub mod schema;
 mod snapshots;
 pub mod tail;
 pub mod tenant;
+pub mod verify;
 
 pub use append::{Answer, Append, AppendError, Appender, Idempotency};
 pub use decisions::{Decisions, Expected, Origin, Refused};

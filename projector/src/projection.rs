@@ -2,12 +2,13 @@
 
 use crate::ddl::Statements;
 use crate::hot_rows::HotRows;
-use crate::naive::{self, CompareError, Comparison};
+use crate::naive::{self, CompareError, Comparison, Limits};
 use crate::parking::{ParkingError, Request};
 use crate::poison::{Poison, PoisonCause, panic_message};
 use crate::resume::{self, Resumed};
 use crate::row::{Arrays, RowError, read_at};
 use event_store::Log;
+use event_store::verify::Pace;
 use kernel::{EventData, EventSet, Keys, Position, ReadModel, Recorded, Table, TenantId};
 use sqlx::{PgConnection, Row, query};
 use std::any::Any;
@@ -112,7 +113,13 @@ pub trait Projection: Send + Sync + 'static {
     /// Folds the events that wait in a parked stream: see [`crate::resume`].
     fn resume<'a>(&'a self, log: &'a Log, request: &'a Request) -> Boxed<'a, Result<Resumed, ParkingError>>;
     /// Folds the whole log again, one event at a time, and compares with a generation's table.
-    fn compare<'a>(&'a self, log: &'a Log, generation: i32) -> Boxed<'a, Result<Comparison, CompareError>>;
+    fn compare<'a>(
+        &'a self,
+        log: &'a Log,
+        generation: i32,
+        limits: Limits,
+        pace: &'a mut Pace,
+    ) -> Boxed<'a, Result<Comparison, CompareError>>;
 }
 
 /// The projection of a read model.
@@ -292,8 +299,14 @@ impl<M: ReadModel> Projection for Typed<M> {
         Box::pin(resume::resume::<M>(log, request))
     }
 
-    fn compare<'a>(&'a self, log: &'a Log, generation: i32) -> Boxed<'a, Result<Comparison, CompareError>> {
-        Box::pin(naive::compare::<M>(log, generation))
+    fn compare<'a>(
+        &'a self,
+        log: &'a Log,
+        generation: i32,
+        limits: Limits,
+        pace: &'a mut Pace,
+    ) -> Boxed<'a, Result<Comparison, CompareError>> {
+        Box::pin(naive::compare::<M>(log, generation, limits, pace))
     }
 }
 

@@ -8,4 +8,5 @@ mod mirror;
 mod readers;
 mod repository;
 mod settings;
+mod verify;
 mod wall;

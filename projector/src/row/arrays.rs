@@ -1,6 +1,7 @@
 //! Many rows as one Postgres array per column.
 
 use super::error::RowError;
+use super::time::{date_text, instant_text};
 use super::{decode, encode};
 use kernel::{Column, ColumnKind, Table, TenantId};
 use serde::Serialize;
@@ -105,6 +106,34 @@ pub fn kept<R: Serialize + DeserializeOwned>(table: &Table, row: &R) -> Result<R
     decode::values(table.columns, |index| Ok(arrays.values[index].first()))
 }
 
+/// A column in which two rows differ, with what each has there.
+pub struct Differing {
+    /// The column.
+    pub column: &'static str,
+    /// What the one has.
+    pub one: String,
+    /// What the other has.
+    pub other: String,
+}
+
+/// The first column in which two rows differ as the table keeps them. Of personal data only a hash is told.
+///
+/// # Errors
+/// A row does not fit the table.
+pub fn differing<R: Serialize>(table: &Table, one: &R, other: &R) -> Result<Option<Differing>, RowError> {
+    let arrays = |row: &R| {
+        let mut arrays = Arrays::of_rows(table);
+        arrays.push_row(TenantId(Uuid::nil()), row, 0).map(|_| arrays)
+    };
+    let (one, other) = (arrays(one)?, arrays(other)?);
+    let differs = one.values.iter().zip(&other.values).position(|(one, other)| one.bytes != other.bytes);
+    Ok(differs.map(|index| Differing {
+        column: table.columns[index].name,
+        one: one.values[index].text(),
+        other: other.values[index].text(),
+    }))
+}
+
 /// The Postgres type of a column.
 pub(crate) const fn type_name(kind: ColumnKind) -> &'static str {
     match kind {
@@ -143,6 +172,33 @@ impl Array {
     fn first(&self) -> Option<&[u8]> {
         let (length, rest) = self.bytes.split_first_chunk::<4>()?;
         rest.get(..usize::try_from(i32::from_be_bytes(*length)).ok()?)
+    }
+
+    /// The first element, for people.
+    fn text(&self) -> String {
+        let Some(bytes) = self.first() else { return "null".to_owned() };
+        let number = || bytes.try_into().map(i64::from_be_bytes);
+        let text = match self.kind {
+            ColumnKind::Uuid => Uuid::from_slice(bytes).ok().map(|id| id.to_string()),
+            ColumnKind::Text => std::str::from_utf8(bytes).ok().map(|text| format!("{text:?}")),
+            ColumnKind::Boolean => bytes.first().map(|byte| (*byte != 0).to_string()),
+            ColumnKind::Integer => bytes.try_into().ok().map(|bytes| i32::from_be_bytes(bytes).to_string()),
+            ColumnKind::BigInt => number().ok().map(|number| number.to_string()),
+            ColumnKind::Double => bytes.try_into().ok().map(|bytes| f64::from_be_bytes(bytes).to_string()),
+            ColumnKind::Timestamp => number().ok().and_then(instant_text).map(|text| text.as_str().to_owned()),
+            ColumnKind::Date => {
+                let days = bytes.try_into().map(i32::from_be_bytes);
+                days.ok().and_then(date_text).map(|text| text.as_str().to_owned())
+            }
+            // After one byte that says which form of jsonb it is.
+            ColumnKind::Json => bytes.get(1..).map(|text| String::from_utf8_lossy(text).into_owned()),
+            ColumnKind::Personal => {
+                let mut hasher = std::hash::DefaultHasher::new();
+                std::hash::Hasher::write(&mut hasher, bytes);
+                Some(format!("a text with hash {:016x}", std::hash::Hasher::finish(&hasher)))
+            }
+        };
+        text.unwrap_or_else(|| format!("{} bytes", bytes.len()))
     }
 
     fn push(&mut self, value: &[u8]) {

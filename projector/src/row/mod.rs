@@ -11,7 +11,7 @@ mod error;
 mod time;
 mod value;
 
-pub use arrays::{Arrays, kept};
+pub use arrays::{Arrays, Differing, differing, kept};
 pub(crate) use decode::read_at;
 pub use decode::{column_list, read};
 pub use error::RowError;

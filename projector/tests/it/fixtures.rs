@@ -1,11 +1,13 @@
 //! Events and read models without a business, a log full of them, and a projector to fold it.
 
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
+use event_store::verify::Pace;
 use event_store::{Log, Tail};
 use kernel::{
     Column, ColumnKind, Encoded, Event, Index, Keys, Position, ReadModel, Recorded, Table, TenantId, event_set,
     typed_id,
 };
+use projector::naive::{Limits, compare};
 use projector::{Options, Progress, Projection, Projector, RunError, State, projection};
 use serde::{Deserialize, Serialize};
 use sqlx::{PgPool, query, query_scalar};
@@ -452,8 +454,8 @@ pub(crate) async fn wait(pool: &PgPool, name: &str, position: Position) {
 
 /// The read model's generation is what the log tells.
 pub(crate) async fn assert_equal_to_log<M: ReadModel>(log: &Log, generation: i32) -> usize {
-    let comparison = projector::naive::compare::<M>(log, generation).await.unwrap();
-    assert_eq!(comparison.difference, None, "{} at {}", M::NAME, comparison.position);
+    let comparison = compare::<M>(log, generation, Limits::default(), &mut Pace::new(None)).await.unwrap();
+    assert_eq!(comparison.divergence, None, "{} at {}", M::NAME, comparison.position);
     comparison.rows
 }
 

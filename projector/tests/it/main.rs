@@ -10,3 +10,4 @@ mod operating;
 mod parking;
 mod poison;
 mod speed;
+mod verify;

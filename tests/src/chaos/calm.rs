@@ -4,8 +4,10 @@ use super::checks::{Violation, mirror_is_the_log, one_owner_per_step};
 use super::evidence::{LogEvent, read_steps};
 use async_nats::jetstream;
 use event_store::cloud_event::CloudEvent;
+use event_store::verify::Pace;
 use event_store::{Log, jetstream as mirror};
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
+use projector::naive::Limits;
 use projector::{ProjectionStatus, State};
 use sqlx::PgPool;
 use std::time::{Duration, Instant};
@@ -45,9 +47,10 @@ pub async fn check_read_models(pool: &PgPool) -> Result<Vec<Violation>, Box<dyn 
             violations.push(Violation::new("C8", format!("{} is not served", model.name())));
             continue;
         };
-        let compared = model.compare(&log, serving.generation).await?;
-        if let Some(difference) = compared.difference {
-            violations.push(Violation::new("C8", format!("{}: {difference:?}", model.name())));
+        let (limits, mut pace) = (Limits::default(), Pace::new(None));
+        let compared = model.compare(&log, serving.generation, limits, &mut pace).await?;
+        if let Some(divergence) = compared.divergence {
+            violations.push(Violation::new("C8", divergence.to_string()));
         }
     }
     violations.extend(one_owner_per_step(&read_steps(pool).await?));
