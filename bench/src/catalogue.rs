@@ -25,6 +25,9 @@ pub(crate) enum Choice {
     /// Log, fold, rows by the projector's catch-up against COPY BINARY of the payloads.
     #[value(name = "fold_rows")]
     FoldRows,
+    /// The proof that the log is whole against COPY BINARY of the columns it looks at.
+    #[value(name = "verify_log")]
+    VerifyLog,
     /// From the answer to a command until every read model shows it, at 500 commands per second.
     #[value(name = "visible_latency")]
     VisibleLatency,
@@ -76,6 +79,7 @@ mod tests {
             "store_append_64",
             "http_command_64",
             "fold_rows",
+            "verify_log",
             "visible_latency",
             "visible_latency_without_nats",
             "get_by_id",

@@ -17,6 +17,7 @@ mod rls_get_by_id;
 mod servers;
 mod sides;
 mod store_append;
+mod verify_log;
 mod visible_latency;
 
 use catalogue::Choice;
@@ -172,6 +173,7 @@ async fn one(bench: &mut Bench, choice: Choice, plan: Plan) -> Result<Line, Fail
         Choice::HttpCommand64 => http_command::run(bench, choice, plan, false).await,
         Choice::HttpCommand64Relayed => http_command::run(bench, choice, plan, true).await,
         Choice::FoldRows => fold_rows::run(bench, choice, plan).await,
+        Choice::VerifyLog => verify_log::run(bench, choice, plan).await,
         Choice::VisibleLatency => visible_latency::run(bench, choice, plan, true).await,
         Choice::VisibleLatencyWithoutNats => visible_latency::run(bench, choice, plan, false).await,
         Choice::GetById => get_by_id::run(bench, choice, plan, 64).await,

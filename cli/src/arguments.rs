@@ -2,6 +2,7 @@
 
 use crate::failure::EXIT_CODES;
 use crate::parked::ParkedCommand;
+use crate::proving::VerifyArgs;
 use crate::tokens::Ttl;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use platform::config::{AuthArgs, DatabaseArgs, LimitArgs, ListenArgs, LogArgs, NatsArgs};
@@ -148,6 +149,8 @@ pub(crate) struct Up {
     pub(crate) log: LogArgs,
     #[command(flatten)]
     pub(crate) limits: LimitArgs,
+    #[command(flatten)]
+    pub(crate) verify: VerifyArgs,
 }
 
 impl Up {
@@ -212,6 +215,8 @@ pub(crate) struct ProjectorProcess {
     /// Address for operators: liveness, readiness, metrics. Not authenticated, so keep it private.
     #[arg(long, env = "SILLAGE_ADMIN_LISTEN", value_name = "ADDRESS", default_value = "127.0.0.1:9092")]
     pub(crate) admin_listen: SocketAddr,
+    #[command(flatten)]
+    pub(crate) verify: VerifyArgs,
     #[command(flatten)]
     pub(crate) common: Common,
 }
@@ -335,6 +340,17 @@ pub(crate) enum LogCommand {
 
 #[derive(Args, Debug)]
 pub(crate) struct Verify {
+    /// Only these parts: log, mirror, or the name of a read model.
+    #[arg(long, value_name = "PART", value_delimiter = ',')]
+    pub(crate) only: Vec<String>,
+    /// Go on for ever, within a budget, from where the last one was; prints what it finds. Ctrl-C ends it.
+    #[arg(long, conflicts_with = "only")]
+    pub(crate) continuous: bool,
+    /// At most so many events per second; all that the machine gives, or 5,000 with --continuous.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) events_per_second: Option<u32>,
+    #[command(flatten)]
+    pub(crate) nats: NatsArgs,
     #[command(flatten)]
     pub(crate) on: OnDatabase,
 }

@@ -76,7 +76,7 @@ async fn run(task: Task, matches: &ArgMatches) -> Result<ExitCode, Failure> {
         Task::Projections(ProjectionsCommand::Status { json, on }) => done(operator::status(&on, json).await),
         Task::Projections(ProjectionsCommand::Parked(command)) => parked::run(&command).await,
         Task::Log(LogCommand::Adopt { reason, on }) => done(operator::adopt(&on, &reason).await),
-        Task::Verify(arguments) => verify::run(&arguments.on).await,
+        Task::Verify(arguments) => Box::pin(verify::run(&arguments)).await,
         Task::Openapi { api } => done(openapi(api)),
         Task::Version => {
             terminal::print(concat!("sillage ", env!("CARGO_PKG_VERSION")));

@@ -51,6 +51,8 @@ pub struct NodeOptions {
     pub allow_unsafe_postgres: bool,
     /// How long Postgres may take to answer for the first time.
     pub patience: Duration,
+    /// Events per second that are verified in the background; 0 is none.
+    pub verify_events_per_second: u32,
     /// Who hears what is going on.
     pub progress: Progress,
 }
@@ -67,6 +69,7 @@ impl NodeOptions {
             connections: Connections::default(),
             allow_unsafe_postgres: false,
             patience: Duration::from_mins(1),
+            verify_events_per_second: 0,
             progress: Progress::new(true),
         }
     }
@@ -113,6 +116,7 @@ impl Node {
         process.command_api(listeners.commands, &trust)?;
         process.project().await?;
         process.query_api(listeners.queries, &trust).await?;
+        process.verify(options.verify_events_per_second);
         process.watch(true);
         Ok(Self { process, urls, database })
     }

@@ -37,6 +37,11 @@ impl Opened {
         Log::new(self.database.pool("sillage-operator", Role::Engine, 4, Connections::default().wait))
     }
 
+    /// NATS of the `sillage up` that runs the database, if one does.
+    pub(crate) fn nats_url(&self) -> Option<String> {
+        self.attached.nats_url.clone()
+    }
+
     /// Lets everything go.
     pub(crate) async fn close(self) {
         self.database.probe().close().await;

@@ -3,6 +3,7 @@
 use crate::failure::Failure;
 use crate::models::projections;
 use crate::postgres::{Connections, Database};
+use crate::proving::{Proving, Told};
 use crate::watcher::Watcher;
 use axum::Router;
 use axum::response::Redirect;
@@ -14,7 +15,7 @@ use event_store::{Appender, Log, Relay, Role, States, Tail, append::AppenderOpti
 use kernel::Position;
 use platform::admin::{self, Check, Needed, Readiness};
 use platform::auth::{KeySet, Verifier};
-use platform::http::{Rates, Settings};
+use platform::http::Settings;
 use platform::telemetry::Metrics;
 use projector::{Projector, RunError};
 use sqlx::PgPool;
@@ -166,7 +167,7 @@ impl Process {
             .map_err(|error| Failure::failed("the API's description cannot be written").because(error))?;
         let start = Router::new().route("/", get(|| async { Redirect::temporary("/docs/") }));
         let router = router.merge(description).merge(start);
-        let (settings, serving) = (self.shared.settings.clone(), self.serving.clone());
+        let (settings, serving) = (self.shared.settings, self.serving.clone());
         self.servers.spawn(async move {
             let drained = platform::http::serve(listener, router, settings, serving).await;
             if drained.cut_off > 0 {
@@ -179,9 +180,7 @@ impl Process {
     /// The operators' door, open until the very end.
     pub fn admin(&mut self, listener: TcpListener, metrics: Metrics) {
         let router = admin::router(self.readiness.clone(), metrics);
-        // Scrapers and probes are not counted, and no page of any origin has business here.
-        let settings = Settings { rates: Rates::default(), origins: Arc::new([]), ..self.shared.settings.clone() };
-        let (settings, working) = (settings, self.working.clone());
+        let (settings, working) = (self.shared.settings, self.working.clone());
         self.workers.spawn(async move {
             platform::http::serve(listener, router, settings, working).await;
         });
@@ -240,6 +239,19 @@ impl Process {
         check.ok();
         self.workers.spawn(project(tail, check, self.failed.clone(), self.working.clone()));
         Ok(())
+    }
+
+    /// Proves log, mirror and read models over and over, beside everything else.
+    pub(crate) fn verify(&mut self, events_per_second: u32) {
+        if events_per_second == 0 {
+            return;
+        }
+        let check = self.readiness.check("verify", Needed::Optional);
+        check.ok();
+        let log = Log::new(self.pool("verify", Role::Engine, 3));
+        let nats_url = self.shared.nats_url.clone();
+        let proving = Proving { log, nats_url, events_per_second, told: Told::Check(check) };
+        self.workers.spawn(proving.run(self.working.clone()));
     }
 
     /// Everything has been started: looks after Postgres, the pools and (where asked) the projections from now on.

@@ -37,7 +37,14 @@ pub(crate) async fn query_api(arguments: &QueryApi) -> Result<(), Failure> {
 
 pub(crate) async fn projector(arguments: &ProjectorProcess) -> Result<(), Failure> {
     let begun = Begun::begin(&arguments.common, Vec::new(), arguments.admin_listen, &[Role::Engine]).await?;
-    begun.run(true, "the projector", async |process| process.project().await).await
+    let verify = arguments.verify.verify_events_per_second;
+    begun
+        .run(true, "the projector", async |process| {
+            process.project().await?;
+            process.verify(verify);
+            Ok(())
+        })
+        .await
 }
 
 pub(crate) async fn relay(arguments: &RelayProcess) -> Result<(), Failure> {

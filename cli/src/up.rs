@@ -127,6 +127,7 @@ async fn with_servers(
         connections: (&up.database).into(),
         allow_unsafe_postgres: up.start.allow_unsafe_postgres,
         patience: up.start.patience(),
+        verify_events_per_second: up.verify.verify_events_per_second,
         progress: progress.clone(),
     };
     progress.say("starting the APIs and the projector");

@@ -62,7 +62,7 @@ async fn dead_servers_come_back_and_everything_goes_on() {
 #[tokio::test]
 async fn verify_finds_what_was_altered() {
     let folder = scratch("cli-verify");
-    let up = Up::start_with(&folder, &["--no-nats"]).await;
+    let up = Up::start_with(&folder, &["--no-nats", "--verify-events-per-second", "100000"]).await;
     let url = up.run.database_url.clone().unwrap();
     let alter = async |statement: &str| {
         let mut connection = PgConnection::connect(&url).await.unwrap();
@@ -74,12 +74,22 @@ async fn verify_finds_what_was_altered() {
         let said = printed(&verified);
         assert!(verified.status.code() == Some(1) && said.contains("DIVERGED") && said.contains(what), "{said}");
     };
+    let admin = up.run.admin_url.clone().unwrap();
+    let ask = async |path: &str| reqwest::get(format!("{admin}{path}")).await.unwrap().text().await.unwrap();
     alter("update read.support_tickets_g1 set subject = 'Altered' where number = 2").await;
-    finds("support.tickets (generation 1)");
+    finds("subject: expected ");
+    // What is proved in the background finds it too, and says so to whoever looks after the process.
+    let began = Instant::now();
+    while !ask("/readyz").await.contains("subject: expected ") {
+        assert!(began.elapsed() < Duration::from_mins(1), "not found: {}", ask("/readyz").await);
+        tokio::time::sleep(Duration::from_millis(200)).await;
+    }
+    assert!(ask("/readyz").await.contains("\"ready\":true"), "it is shown, and that is all");
+    assert!(ask("/metrics").await.contains("verify_divergences 1"), "{}", ask("/metrics").await);
     alter("update log.streams set version = version + 1 where category = 'field_sales.building'").await;
     finds("field_sales.building");
     alter("delete from log.events where position = 7").await;
-    finds("after position 6 comes position 8");
+    finds("log, position 7, position: expected 7, found the next event is at 8");
     up.stops_on("TERM");
     std::fs::remove_dir_all(folder).unwrap();
 }

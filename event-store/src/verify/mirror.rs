@@ -5,6 +5,7 @@ use crate::cloud_event::{CloudEvent, source_of};
 use crate::jetstream::{self as mirror};
 use crate::log::{Head, Log, ReadError};
 use async_nats::HeaderMap;
+use async_nats::jetstream::Context;
 use async_nats::jetstream::Message;
 use async_nats::jetstream::consumer::{DeliverPolicy, pull};
 use async_nats::jetstream::stream::Info;
@@ -79,15 +80,7 @@ pub async fn verify_mirror(
     if at >= last {
         return Ok(verified);
     }
-    let stream =
-        context.get_stream_no_info(&info.config.name).await.map_err(|error| MirrorError::Nats(error.to_string()))?;
-    let config = pull::OrderedConfig {
-        deliver_policy: DeliverPolicy::ByStartSequence { start_sequence: at.0.unsigned_abs() + 1 },
-        ..pull::OrderedConfig::default()
-    };
-    let failed = |error: String| MirrorError::Nats(error);
-    let consumer = stream.create_consumer(config).await.map_err(|error| failed(error.to_string()))?;
-    let mut messages = consumer.messages().await.map_err(|error| failed(error.to_string()))?;
+    let mut messages = subscribe(&context, &info.config.name, at).await?;
     let comparing = Comparing { head, source: source_of(head.log_id) };
     let mut waiting: Option<Message> = None;
     while at < last {
@@ -125,6 +118,18 @@ pub async fn verify_mirror(
         pace.spend(events.len()).await;
     }
     Ok(verified)
+}
+
+/// The messages after a position.
+async fn subscribe(context: &Context, name: &str, after: Position) -> Result<pull::Ordered, MirrorError> {
+    let failed = |error: String| MirrorError::Nats(error);
+    let stream = context.get_stream_no_info(name).await.map_err(|error| failed(error.to_string()))?;
+    let config = pull::OrderedConfig {
+        deliver_policy: DeliverPolicy::ByStartSequence { start_sequence: after.0.unsigned_abs() + 1 },
+        ..pull::OrderedConfig::default()
+    };
+    let consumer = stream.create_consumer(config).await.map_err(|error| failed(error.to_string()))?;
+    consumer.messages().await.map_err(|error| failed(error.to_string()))
 }
 
 fn window(info: &Info) -> (Position, Position) {

@@ -20,31 +20,28 @@ use tokio::task::JoinHandle;
 
 const TRACE: &str = "traceparent: 00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01\r\n";
 
-pub(super) struct Running {
+struct Running {
     address: SocketAddr,
     shutdown: CancellationToken,
     server: JoinHandle<Drained>,
 }
 
 async fn start(router: Router, limits: Limits) -> Running {
-    Running::start(router, Settings { limits, ..Settings::default() }).await
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let shutdown = CancellationToken::new();
+    let settings = Settings { limits, ..Settings::default() };
+    let server = tokio::spawn(serve(listener, router, settings, shutdown.clone()));
+    Running { address, shutdown, server }
 }
 
 impl Running {
-    pub(super) async fn start(router: Router, settings: Settings) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let address = listener.local_addr().unwrap();
-        let shutdown = CancellationToken::new();
-        let server = tokio::spawn(serve(listener, router, settings, shutdown.clone()));
-        Self { address, shutdown, server }
-    }
-
     async fn connect(&self) -> TcpStream {
         TcpStream::connect(self.address).await.unwrap()
     }
 
     /// Sends one request on a connection of its own and reads until the server closes.
-    pub(super) async fn send(&self, head: &str, body: &str) -> Answer {
+    async fn send(&self, head: &str, body: &str) -> Answer {
         let mut stream = self.connect().await;
         let (line, headers) = head.split_once("\r\n").unwrap_or((head, ""));
         let request = format!("{line} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n{headers}\r\n{body}");
@@ -52,17 +49,17 @@ impl Running {
         Answer::read(&mut stream).await
     }
 
-    pub(super) async fn stop(self) -> Drained {
+    async fn stop(self) -> Drained {
         self.shutdown.cancel();
         self.server.await.unwrap()
     }
 }
 
 #[derive(Debug)]
-pub(super) struct Answer {
-    pub(super) status: u16,
-    pub(super) head: String,
-    pub(super) body: String,
+struct Answer {
+    status: u16,
+    head: String,
+    body: String,
 }
 
 impl Answer {
@@ -75,11 +72,11 @@ impl Answer {
         Self { status, head: head.to_ascii_lowercase(), body: body.to_owned() }
     }
 
-    pub(super) fn json(&self) -> serde_json::Value {
+    fn json(&self) -> serde_json::Value {
         serde_json::from_str(&self.body).unwrap_or_default()
     }
 
-    pub(super) fn has(&self, header: &str) -> bool {
+    fn has(&self, header: &str) -> bool {
         self.head.lines().any(|line| line == header)
     }
 }
@@ -91,7 +88,7 @@ async fn read_head(stream: &mut TcpStream) -> String {
     String::from_utf8(bytes[..length].to_vec()).unwrap()
 }
 
-pub(super) fn quick() -> Limits {
+fn quick() -> Limits {
     Limits {
         header_timeout: Duration::from_millis(300),
         keep_alive: Duration::from_millis(900),
