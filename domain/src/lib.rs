@@ -1,10 +1,12 @@
 //! What may happen: aggregates, commands, events and the rules between them. Pure.
 //!
 //! One folder per context, one per aggregate, one file per command. A context never names another one;
-//! only `processes` may (when it is built).
+//! only `processes` may.
 
 pub mod catalogue;
 pub mod field_sales;
 pub mod identity;
 pub mod messaging;
+pub mod notifications;
+pub mod processes;
 pub mod support;

@@ -14,6 +14,7 @@ pub mod ids;
 pub mod labels;
 pub mod personal;
 pub mod position;
+pub mod reactor;
 pub mod read_model;
 pub mod rejection;
 pub mod scope;
@@ -32,6 +33,7 @@ pub use ids::{ActorId, CommandId, CorrelationId, EventId, LogId, SubjectId, Tena
 pub use labels::{Labelled, Language};
 pub use personal::{Personal, Private, Sealed, Seals, Shows};
 pub use position::{Epoch, Position, Version};
+pub use reactor::{Reaction, Reactor};
 pub use read_model::{Column, ColumnKind, Index, Keys, ReadModel, Table};
 pub use rejection::{Rejection, RejectionKind};
 pub use scope::{Scope, Scopes};

@@ -14,7 +14,7 @@ const WITHOUT_SCOPE: [(&str, &str); 2] = [
 ];
 
 /// Commands that are no route of the write door, and who carries them out.
-const WITHOUT_ROUTE: [(&str, &str); 22] = [
+const WITHOUT_ROUTE: [(&str, &str); 27] = [
     ("identity.accept_invitation", "the sign-in door, when the link was followed"),
     ("identity.change_profile", "the sign-in door, for the account of the caller"),
     ("identity.complete_password_reset", "the sign-in door, when the link was followed"),
@@ -37,6 +37,11 @@ const WITHOUT_ROUTE: [(&str, &str); 22] = [
     ("identity.start_session", "the sign-in door"),
     ("identity.switch_tenant", "the sign-in door"),
     ("identity.verify_email", "the sign-in door, when the link was followed"),
+    ("notifications.record_email_failure", "the worker that sends mails"),
+    ("notifications.record_email_sent", "the worker that sends mails"),
+    ("notifications.request_email", "reactors"),
+    ("notifications.requeue_email", "the operator's tool"),
+    ("notifications.suppress_email", "the worker that sends mails"),
 ];
 
 /// The documents, by file name.
