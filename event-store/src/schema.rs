@@ -22,6 +22,7 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
     (2, "projections", include_str!("../../migrations/0002_projections.sql")),
     (4, "row_level_security", include_str!("../../migrations/0004_row_level_security.sql")),
     (5, "secrets", include_str!("../../migrations/0005_secrets.sql")),
+    (6, "effects", include_str!("../../migrations/0006_effects.sql")),
     (7, "rebuild", include_str!("../../migrations/0007_rebuild.sql")),
     (8, "analysis", include_str!("../../migrations/0008_analysis.sql")),
     (9, "ownership_and_parking", include_str!("../../migrations/0009_ownership_and_parking.sql")),

@@ -1,0 +1,161 @@
+//! Mail: the effect behind `notifications.email`.
+
+mod compose;
+mod letter;
+pub mod links;
+pub mod mailbox;
+pub mod transport;
+mod wording;
+
+pub use compose::{Outgoing, Sender, SenderError};
+pub use links::Links;
+pub use mailbox::Mailbox;
+pub use transport::{SendError, Smtp, SmtpError, Transport};
+
+use crate::effect::{Attempt, Effect, Job, Order, RecordError, Settled};
+use crate::follower::chain;
+use chrono::{DateTime, Utc};
+use domain::identity::tenant::Tenant;
+use domain::notifications::email::{
+    self, EmailContent, EmailFailure, EmailStatus, EmailSuppression, Event, Letter, Receipt, RecordEmailFailure,
+    RecordEmailSent, SuppressEmail,
+};
+use event_store::{AppendError, Decisions, Idempotency, Origin, Refused, States};
+use kernel::{Actor, Aggregate, BlindIndexer, Command, Context, Labelled, Recorded, Rejection, Source as _, TenantId};
+use uuid::Uuid;
+use wording::Facts;
+
+/// Sends mails through `T`.
+pub struct EmailEffect<T> {
+    transport: T,
+    sender: Sender,
+    links: Links,
+    states: States,
+}
+
+impl<T: Transport> EmailEffect<T> {
+    /// Sends through `transport` as `sender`, with `links`; what mails say is in `states`.
+    pub const fn new(transport: T, sender: Sender, links: Links, states: States) -> Self {
+        Self { transport, sender, links, states }
+    }
+
+    /// What the inviting company is called now.
+    async fn organisation(&self, content: &EmailContent) -> Result<Option<String>, String> {
+        let EmailContent::Invitation { organisation_id, .. } = content else { return Ok(None) };
+        // Others rename it, and nothing here would notice.
+        self.states.forget(TenantId::PLATFORM, Tenant::CATEGORY, organisation_id.0);
+        let source = self.states.of(TenantId::PLATFORM, None);
+        let tenant = source.load::<Tenant>(organisation_id.0).await.map_err(|error| chain(&error))?;
+        Ok(tenant.state.profile().map(|profile| profile.name.as_str().to_owned()))
+    }
+
+    async fn attempt(&self, job: &Job) -> Result<Attempt, String> {
+        let loaded = self.states.of(job.tenant_id, None).load::<email::Email>(job.id).await;
+        let loaded = loaded.map_err(|error| chain(&error))?;
+        let undeliverable = |reason| Attempt::Never { code: EmailFailure::Undeliverable.as_str(), reason };
+        let Some(Letter { to, content, status }) = loaded.state.letter() else {
+            return Ok(undeliverable("the log has no such mail".to_owned()));
+        };
+        if *status == EmailStatus::Sent {
+            // Somebody whose lease had ended was quicker.
+            return Ok(Attempt::Succeeded { receipt: self.message_id(job.id) });
+        }
+        if content.expires_at().is_some_and(|end| end <= Utc::now()) {
+            return Ok(Attempt::Suppressed { code: EmailSuppression::Expired.as_str() });
+        }
+        let organisation = self.organisation(content).await?;
+        let facts = Facts { links: &self.links, tenant_id: job.tenant_id, organisation };
+        let letter = wording::letter(to, content, &facts);
+        let mail = match compose::compose(&self.sender, to, &letter, job.id, job.created_at) {
+            Ok(mail) => mail,
+            Err(error) => return Ok(undeliverable(chain(&error))),
+        };
+        Ok(match self.transport.send(job.tenant_id, job.id, &mail).await {
+            Ok(()) => Attempt::Succeeded { receipt: mail.message_id },
+            Err(SendError::Later(reason)) => Attempt::Later { reason, after: None },
+            Err(SendError::Refused(reason)) => Attempt::Never { code: EmailFailure::Refused.as_str(), reason },
+            Err(SendError::Undeliverable(reason)) => undeliverable(reason),
+            Err(SendError::Away(reason)) => Attempt::Away { reason },
+        })
+    }
+
+    fn message_id(&self, effect_id: Uuid) -> String {
+        format!("<{effect_id}@{}>", self.sender.domain())
+    }
+}
+
+impl<T: Transport> Effect for EmailEffect<T> {
+    type Event = Event;
+    const KIND: &'static str = "email";
+
+    fn order(event: &Recorded<Event>) -> Order {
+        match &event.event {
+            Event::Requested { .. } => Order::Begin,
+            Event::Requeued {} => Order::Again,
+            Event::Sent { .. } | Event::Failed { .. } | Event::Suppressed { .. } => Order::Nothing,
+        }
+    }
+
+    async fn perform(&self, job: &Job) -> Attempt {
+        self.attempt(job).await.unwrap_or_else(|reason| Attempt::Away { reason })
+    }
+
+    async fn record(&self, decisions: &Decisions, job: &Job, settled: &Settled) -> Result<(), RecordError> {
+        let attempts = job.attempts;
+        match settled {
+            Settled::Succeeded { receipt } => {
+                let message_id = Receipt::parse(receipt).map_err(|error| RecordError::Refused(error.to_string()))?;
+                carry_out(decisions, job, settled, &RecordEmailSent { message_id, attempts }).await
+            }
+            Settled::Failed { code } => {
+                let known = EmailFailure::ALL.iter().find(|reason| reason.as_str() == code.as_str());
+                let reason = known.copied().unwrap_or(EmailFailure::Exhausted);
+                carry_out(decisions, job, settled, &RecordEmailFailure { reason, attempts }).await
+            }
+            Settled::Suppressed { code } => {
+                let known = EmailSuppression::ALL.iter().find(|reason| reason.as_str() == code.as_str());
+                let reason = known.copied().unwrap_or(EmailSuppression::Expired);
+                carry_out(decisions, job, settled, &SuppressEmail { reason }).await
+            }
+        }
+    }
+}
+
+/// Carries out a command on the effect's stream, in the name of Sillage.
+async fn carry_out<C: Command>(
+    decisions: &Decisions,
+    job: &Job,
+    settled: &Settled,
+    command: &C,
+) -> Result<(), RecordError> {
+    let command_id = settled.command_id(job);
+    let context = Context {
+        tenant_id: job.tenant_id,
+        actor: Actor::SYSTEM,
+        scopes: [C::SCOPE.as_str()].into_iter().collect(),
+        command_id,
+        target: job.id,
+        now: DateTime::from_timestamp_micros(Utc::now().timestamp_micros()).unwrap_or_default(),
+        blind: BlindIndexer::unkeyed(),
+    };
+    let origin = Origin {
+        // What became of it is the same whoever tells it; how many tries it took need not be.
+        idempotency: Idempotency { key: command_id.0, request_hash: Uuid::nil() },
+        correlation_id: job.correlation_id,
+        causation_id: Some(job.event_id),
+        trace: job.trace,
+        fresh: None,
+        expected: None,
+    };
+    match decisions.carry_out(command, &context, &origin).await {
+        Ok(_) => Ok(()),
+        Err(Refused::Rejected(rejection)) => Err(RecordError::Refused(format!("{}: {rejection}", rejection.code()))),
+        Err(Refused::Append(error @ (AppendError::Reserved { .. } | AppendError::KeyReused))) => {
+            Err(RecordError::Refused(error.to_string()))
+        }
+        Err(Refused::Version(version)) => Err(RecordError::Refused(format!("the version is {version}"))),
+        Err(Refused::Load(error)) => Err(RecordError::Away(chain(&error))),
+        Err(Refused::Append(error)) => Err(RecordError::Away(chain(&error))),
+        Err(Refused::Read(error)) => Err(RecordError::Away(chain(&error))),
+    }
+}

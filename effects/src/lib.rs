@@ -1,0 +1,25 @@
+//! The outside world: what is done there because of what has happened, durably, and what became of it.
+//!
+//! Two halves that only meet in the log. *Reactors* turn events into commands; one of those commands says that an effect
+//! is wanted. The *outbox* turns that event into a job, a worker does it, and the result is an event again. Both halves
+//! follow the log with checkpoints of their own. Start reading at [`Runner`] and [`Worker`]; an effect is [`Effect`].
+
+mod backoff;
+pub mod control;
+pub mod effect;
+pub mod email;
+mod follower;
+mod lease;
+mod metrics;
+pub mod operate;
+mod outbox;
+mod reactions;
+mod runner;
+mod worker;
+
+pub use effect::{Attempt, Effect, Job, Order, Settled};
+pub use follower::{Follower, Halt};
+pub use outbox::outbox;
+pub use reactions::reactor;
+pub use runner::{RunError, Runner};
+pub use worker::{Options, Worker};

@@ -1,0 +1,8 @@
+//! Reactors, outbox, worker and mail, on real servers: Postgres and a mail server.
+
+mod crashes;
+mod delivery;
+mod mailbox;
+mod reactors;
+mod smtp;
+mod world;
