@@ -17,8 +17,10 @@ use crate::run_file::write_privately;
 use crate::tokens::Audience;
 use event_store::Log;
 use kernel::LogId;
+use platform::auth::standing::Unranked;
 use serde::{Deserialize, Serialize};
 use std::path::Path;
+use std::sync::Arc;
 use story::Story;
 
 /// What the data folder remembers of the demo tenant.
@@ -57,7 +59,8 @@ pub async fn load(node: &Node, key: &LocalKey, folder: &Path, is_private: bool) 
     // A router of its own, which trusts the local key whatever the real one trusts.
     let audience = Audience::default();
     let trust = Trust { keys: key.key_set()?, issuer: audience.issuer.clone(), audience: audience.audience.clone() };
-    let router = command_router(&trust, &appender(&node.database().url, pool.clone())?, &Log::new(pool));
+    let router =
+        command_router(&trust, &appender(&node.database().url, pool.clone())?, &Log::new(pool), Arc::new(Unranked));
     let ids = Story::new(router, key, &audience, day)?.tell().await?;
     remember(Some(ids.clone()))?;
     Ok(Some(ids))

@@ -7,6 +7,7 @@ mod attach;
 mod banner;
 mod config_check;
 pub mod demo;
+mod directory;
 mod dispatch;
 pub mod failure;
 pub mod keys;

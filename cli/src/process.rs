@@ -1,5 +1,6 @@
 //! The running parts of one process, and how they stop: callers first, then what serves them.
 
+use crate::directory::Directory;
 use crate::failure::Failure;
 use crate::models::projections;
 use crate::postgres::{Connections, Database};
@@ -14,6 +15,7 @@ use event_store::relay::RelayState;
 use event_store::{Appender, Log, Relay, Role, States, Tail, append::AppenderOptions};
 use kernel::Position;
 use platform::admin::{self, Check, Needed, Readiness};
+use platform::auth::standing::SharedStanding;
 use platform::auth::{KeySet, Verifier};
 use platform::http::Settings;
 use platform::telemetry::Metrics;
@@ -32,6 +34,8 @@ const STATES: u64 = 100_000;
 const ENGINE_CONNECTIONS: u32 = 2;
 /// For those who follow the log over HTTP.
 const FOLLOW_CONNECTIONS: u32 = 4;
+/// For looking up who is suspended and who leads whom.
+const DIRECTORY_CONNECTIONS: u32 = 2;
 /// How long the projector and the relay may take to finish what is in hand.
 const WORKERS_STOP: Duration = Duration::from_secs(5);
 
@@ -83,6 +87,7 @@ pub struct Process {
     pools: Vec<(&'static str, PgPool)>,
     failed: watch::Sender<Option<String>>,
     postgres_is_well: watch::Sender<bool>,
+    directory: Option<Arc<Directory>>,
 }
 
 impl Process {
@@ -101,6 +106,7 @@ impl Process {
             pools: Vec::new(),
             failed: watch::Sender::new(None),
             postgres_is_well: watch::Sender::new(true),
+            directory: None,
         }
     }
 
@@ -128,6 +134,17 @@ impl Process {
         pool
     }
 
+    /// What knows who is suspended and who leads whom: one for all doors of the process.
+    fn standing(&mut self) -> SharedStanding {
+        if let Some(directory) = &self.directory {
+            return Arc::clone(directory) as SharedStanding;
+        }
+        let directory = Directory::new(self.pool("directory", Role::Engine, DIRECTORY_CONNECTIONS));
+        self.workers.spawn(Arc::clone(&directory).keep_looking(self.working.clone()));
+        self.directory = Some(Arc::clone(&directory));
+        directory
+    }
+
     /// The write door on `listener`, and beside it a relay that hears of every commit at once.
     ///
     /// # Errors
@@ -139,7 +156,7 @@ impl Process {
         if let Some(nats_url) = self.shared.nats_url.clone() {
             self.relay_of(Log::new(engine), &nats_url, appender.committed());
         }
-        let router = command_router(trust, &appender, &log);
+        let router = command_router(trust, &appender, &log, self.standing());
         self.api(listener, router, &command_api::openapi())
     }
 
@@ -152,7 +169,7 @@ impl Process {
         let log = Log::new(self.pool("follow", Role::Engine, FOLLOW_CONNECTIONS));
         let unreadable = |error| Failure::failed("the log cannot be followed").because(error);
         let tail = Tail::start(log, self.shared.nats_url.clone(), self.working.clone()).await.map_err(unreadable)?;
-        let services = query_api::Services::new(trust.verifier(), pool);
+        let services = query_api::Services::new(trust.verifier(), pool).with_standing(self.standing());
         let services = services.following_by(tail, self.serving.clone()).await.map_err(unreadable)?;
         self.api(listener, query_api::router(Arc::new(services)), &query_api::openapi())
     }
@@ -316,9 +333,10 @@ pub(crate) fn appender(url: &str, pool: PgPool) -> Result<Appender, Failure> {
 }
 
 /// The command API without a listener.
-pub(crate) fn command_router(trust: &Trust, appender: &Appender, log: &Log) -> Router {
+pub(crate) fn command_router(trust: &Trust, appender: &Appender, log: &Log, standing: SharedStanding) -> Router {
     let states = States::new(log.clone(), STATES);
     let services = command_api::Services::new(trust.verifier(), appender.clone(), states, log.clone());
+    let services = services.with_standing(standing);
     command_api::router(Arc::new(services))
 }
 

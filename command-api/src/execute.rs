@@ -7,11 +7,13 @@ use axum::http::{HeaderMap, StatusCode};
 use chrono::{DateTime, Utc};
 use event_store::repository::LoadError;
 use event_store::{Answer, AppendError, Appender, Decisions, Expected, Idempotency, Log, Origin, Refused, States};
-use kernel::{BlindIndexer, Command, CommandId, Context, Rejection, Streams};
+use kernel::{BlindIndexer, Command, CommandId, Context, Rejection, Streams, Team};
 use platform::Problem;
+use platform::auth::standing::{SharedStanding, Unranked, tenant_suspended};
 use platform::auth::{Identity, Verifier};
 use platform::headers::IfMatch;
 use platform::request_log::RequestLog;
+use std::sync::Arc;
 use uuid::Uuid;
 
 /// How long a caller should wait before asking again when the log is away.
@@ -23,13 +25,20 @@ pub struct Services {
     decisions: Decisions,
     flights: Flights,
     blind: BlindIndexer,
+    standing: SharedStanding,
 }
 
 impl Services {
     /// Verifies with `verifier`, loads through `states`, appends through `appender`.
     pub fn new(verifier: Verifier, appender: Appender, states: States, log: Log) -> Self {
         let decisions = Decisions::new(appender, states, log);
-        Self { verifier, decisions, flights: Flights::new(), blind: BlindIndexer::unkeyed() }
+        Self {
+            verifier,
+            decisions,
+            flights: Flights::new(),
+            blind: BlindIndexer::unkeyed(),
+            standing: Arc::new(Unranked),
+        }
     }
 
     /// Finds private texts again through `blind`, under the installation's key.
@@ -38,7 +47,13 @@ impl Services {
         Self { blind, ..self }
     }
 
-    pub(crate) fn authenticate(&self, headers: &HeaderMap) -> Result<std::sync::Arc<Identity>, Problem> {
+    /// Asks `standing` which tenants are suspended and who leads whom.
+    #[must_use]
+    pub fn with_standing(self, standing: SharedStanding) -> Self {
+        Self { standing, ..self }
+    }
+
+    pub(crate) fn authenticate(&self, headers: &HeaderMap) -> Result<Arc<Identity>, Problem> {
         self.verifier.authenticate(headers).map_err(Problem::from)
     }
 }
@@ -61,6 +76,9 @@ pub(crate) struct Asked<'a> {
 pub(crate) async fn execute<C: Command>(services: &Services, asked: &Asked<'_>) -> Result<Reply, Problem> {
     asked.log.operation(C::NAME);
     asked.identity.require(C::SCOPE)?;
+    if services.standing.is_suspended(asked.identity.tenant_id) {
+        return Err(tenant_suspended());
+    }
     let command: C = platform::json::parse_bytes(asked.body)?;
     let idempotency = idempotency::<C>(asked)?;
     let reply = |answer: Answer| {
@@ -94,7 +112,10 @@ async fn decide<C: Command>(
     idempotency: Idempotency,
 ) -> Result<Answer, Problem> {
     let fresh = asked.target.is_none().then(Uuid::now_v7);
-    let context = context(services, asked, idempotency, fresh);
+    let identity = asked.identity;
+    let team =
+        if C::BY_TEAM { services.standing.team(identity.tenant_id, identity.actor.id).await? } else { Team::none() };
+    let context = context(services, asked, idempotency, fresh, team);
     let _turn = match C::Streams::contended(command.streams(context.target, &context), fresh) {
         Some(stream_id) => Some(services.flights.turn(stream_id).await),
         None => None,
@@ -113,7 +134,13 @@ async fn decide<C: Command>(
     services.decisions.carry_out(command, &context, &origin).await.map_err(refusal)
 }
 
-fn context(services: &Services, asked: &Asked<'_>, idempotency: Idempotency, fresh: Option<Uuid>) -> Context {
+fn context(
+    services: &Services,
+    asked: &Asked<'_>,
+    idempotency: Idempotency,
+    fresh: Option<Uuid>,
+    team: Team,
+) -> Context {
     Context {
         tenant_id: asked.identity.tenant_id,
         actor: asked.identity.actor,
@@ -123,6 +150,7 @@ fn context(services: &Services, asked: &Asked<'_>, idempotency: Idempotency, fre
         // Postgres keeps microseconds; what was decided on and what is read back must be the same instant.
         now: DateTime::from_timestamp_micros(Utc::now().timestamp_micros()).unwrap_or_default(),
         blind: services.blind.clone(),
+        team,
     }
 }
 

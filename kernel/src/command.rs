@@ -5,6 +5,7 @@ use crate::aggregate::Streams;
 use crate::blind::{BlindIndex, BlindIndexer};
 use crate::ids::{ActorId, CommandId, TenantId};
 use crate::scope::{Scope, Scopes};
+use crate::team::{Team, sees};
 use chrono::{DateTime, Utc};
 use serde::de::DeserializeOwned;
 use utoipa::ToSchema;
@@ -31,6 +32,9 @@ pub trait Command: DeserializeOwned + ToSchema + Send + Sync + 'static {
     const NAME: &'static str;
     /// What the actor's token must permit.
     const SCOPE: Scope;
+
+    /// Whether the decision depends on whom the actor leads. [`Context::team`] is nobody where it does not.
+    const BY_TEAM: bool = false;
 
     /// Which streams it decides over. `target` is the id in the route, or a fresh id for a command that creates.
     fn streams(&self, target: Uuid, cx: &Context) -> Ids<Self>;
@@ -64,6 +68,8 @@ pub struct Context {
     pub now: DateTime<Utc>,
     /// Finds private texts again without keeping them.
     pub blind: BlindIndexer,
+    /// Everybody below the actor, where the command asks for it: see [`Command::BY_TEAM`].
+    pub team: Team,
 }
 
 impl Context {
@@ -75,6 +81,16 @@ impl Context {
     /// Whether the actor's token permits more than the command itself asks for.
     pub fn may(&self, scope: Scope) -> bool {
         self.scopes.contains(scope)
+    }
+
+    /// Whether the actor sees what belongs to `owner`: it is his own or somebody's below him, or `all` lets him see all.
+    pub fn sees(&self, owner: ActorId, all: Scope) -> bool {
+        sees(self.actor_id(), &self.team, self.may(all), owner)
+    }
+
+    /// Whether `who` is below the actor, or `all` lets him lead all. Nobody leads himself.
+    pub fn leads(&self, who: ActorId, all: Scope) -> bool {
+        self.may(all) || self.team.contains(who)
     }
 
     /// What a private, normalised text is known by among those of `scope`.

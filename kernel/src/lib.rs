@@ -19,6 +19,7 @@ pub mod read_model;
 pub mod rejection;
 pub mod scope;
 pub mod specs;
+pub mod team;
 pub mod text;
 pub mod trace;
 
@@ -37,5 +38,6 @@ pub use reactor::{Reaction, Reactor};
 pub use read_model::{Column, ColumnKind, Index, Keys, ReadModel, Table};
 pub use rejection::{Rejection, RejectionKind};
 pub use scope::{Scope, Scopes};
+pub use team::{Team, sees};
 pub use text::{ParseError, Text};
 pub use trace::TraceParent;

@@ -16,6 +16,7 @@ use crate::position::{Epoch, Position, Version};
 use crate::read_model::{ColumnKind, ReadModel};
 use crate::rejection::Rejection;
 use crate::scope::Scopes;
+use crate::team::Team;
 use chrono::{DateTime, TimeDelta, Utc};
 use std::collections::HashMap;
 use std::fmt::Debug;
@@ -40,6 +41,7 @@ pub fn context(actor: ActorId, target: Uuid, scopes: &[&str]) -> Context {
         target,
         now: noon(),
         blind: BlindIndexer::unkeyed(),
+        team: Team::none(),
     }
 }
 

@@ -104,18 +104,18 @@ pub(crate) async fn current<D: Detail>(
     id: Uuid,
     log: &RequestLog,
 ) -> Result<Option<Found<<D::Model as ReadModel>::Row>>, Problem> {
-    let visible = D::visible(identity);
+    let sight = services.sight(D::visible(identity), identity).await?;
     let key = D::Model::TABLE.columns[0].name;
     // The checkpoint comes from the same snapshot as the row.
     let sql = format!(
         "select {CHECKPOINT} as position, \
          (select row_to_json(t)::text from {} t where t.tenant_id = caller.tenant_id and t.{key} = $3{}) as found",
         table::<D::Model>(),
-        visible.sql(4)
+        sight.sql(4)
     );
     let query = tenant::query(identity.tenant_id, &sql).bind(D::Model::NAME).bind(id);
-    let query = match visible.actor() {
-        Some(actor) => query.bind(actor),
+    let query = match sight.owners() {
+        Some(owners) => query.bind(owners),
         None => query,
     };
     let row = timed(log, query.fetch_one(&services.pool)).await?;
@@ -140,8 +140,9 @@ pub(crate) async fn past<D: Detail>(
     };
     let events = as_of::events::<D>(services, identity.tenant_id, &D::streams(&current.row, id), position).await?;
     let row = as_of::fold::<D>(&id.into(), &events, view.happened)?;
+    let sight = services.sight(D::visible(identity), identity).await?;
     match row {
-        Some(row) if !D::visible(identity).permits(&row) => Err(Problem::not_found()),
+        Some(row) if !sight.permits(&row) => Err(Problem::not_found()),
         row => Ok((row, position)),
     }
 }

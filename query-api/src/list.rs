@@ -4,7 +4,7 @@ use crate::cursor::Cursor;
 use crate::detail::{Page, table};
 use crate::parameters::{Parameters, invalid};
 use crate::reading::{CHECKPOINT, Services, timed};
-use crate::visible::Visible;
+use crate::visible::{Sight, Visible};
 use axum::Json;
 use axum::body::Body;
 use axum::http::header::LINK;
@@ -188,7 +188,8 @@ async fn page<L: List>(
     asked: &Asked,
     log: &RequestLog,
 ) -> Result<Page<<L::Model as ReadModel>::Row>, Problem> {
-    let (sql, texts) = statement::<L>(identity, parent, asked)?;
+    let sight = services.sight(L::visible(identity), identity).await?;
+    let (sql, texts) = statement::<L>(&sight, parent, asked)?;
     let mut query = tenant::query(identity.tenant_id, &sql).bind(L::Model::NAME).bind(asked.limit + 1);
     for text in texts {
         query = match text {
@@ -221,11 +222,7 @@ enum Bound {
 }
 
 /// The body of the statement; every name in it is a constant of the code, every value is bound.
-fn statement<L: List>(
-    identity: &Identity,
-    parent: Option<Uuid>,
-    asked: &Asked,
-) -> Result<(String, Vec<Bound>), Problem> {
+fn statement<L: List>(sight: &Sight, parent: Option<Uuid>, asked: &Asked) -> Result<(String, Vec<Bound>), Problem> {
     let mut bound = Vec::new();
     let mut conditions = String::from("t.tenant_id = caller.tenant_id");
     let mut parameter = |value: Bound| {
@@ -236,10 +233,9 @@ fn statement<L: List>(
         let at = parameter(Bound::One(id.to_string()));
         let _ = write!(conditions, " and t.{column} = ${at}::uuid");
     }
-    let visible = L::visible(identity);
-    if let Some(actor) = visible.actor() {
-        let at = parameter(Bound::One(actor.to_string()));
-        conditions += &visible.sql(at).replace(&format!("${at}"), &format!("${at}::uuid"));
+    if let Some(owners) = sight.owners() {
+        let at = parameter(Bound::Many(owners.iter().map(Uuid::to_string).collect()));
+        conditions += &sight.sql(at);
     }
     for (filter, values) in &asked.filters {
         let at = parameter(Bound::Many(values.clone()));

@@ -1,11 +1,13 @@
 //! What every query does around its own question: authenticate, wait for the read model, time the database.
 
 use crate::analyst::Seats;
+use crate::visible::{Sight, Visible};
 use axum::http::HeaderMap;
 use event_store::analysis::Finder;
 use event_store::{Head, Log, ReadError, Tail};
-use kernel::{Position, Scope};
+use kernel::{Position, Scope, Team};
 use platform::Problem;
+use platform::auth::standing::{SharedStanding, Unranked};
 use platform::auth::{Identity, Verifier};
 use platform::request_log::RequestLog;
 use sqlx::PgPool;
@@ -33,6 +35,7 @@ pub struct Services {
     finder: Finder,
     seats: Seats,
     following: Option<Following>,
+    standing: SharedStanding,
 }
 
 /// The live end of the log, for those who follow it.
@@ -56,7 +59,23 @@ impl Services {
             pool,
             seats: Seats::default(),
             following: None,
+            standing: Arc::new(Unranked),
         }
+    }
+
+    /// Asks `standing` who leads whom.
+    #[must_use]
+    pub fn with_standing(self, standing: SharedStanding) -> Self {
+        Self { standing, ..self }
+    }
+
+    /// What a query's rule comes to for this caller.
+    pub(crate) async fn sight(&self, rule: Visible, identity: &Identity) -> Result<Sight, Problem> {
+        let team = match rule {
+            Visible::Led(_) => self.standing.team(identity.tenant_id, identity.actor.id).await?,
+            Visible::All | Visible::Own(_) => Team::none(),
+        };
+        Ok(rule.to(identity, team))
     }
 
     /// Also follows the log, until `closing`. The tail's sessions work as [`event_store::Role::Engine`].

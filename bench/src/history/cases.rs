@@ -138,6 +138,7 @@ impl World {
             target,
             now: self.begun + TimeDelta::milliseconds(self.position),
             blind: kernel::BlindIndexer::unkeyed(),
+            team: kernel::Team::none(),
         }
     }
 }

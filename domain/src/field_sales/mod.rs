@@ -21,6 +21,10 @@ pub use geography::{Coordinates, Degrees, Latitude, Longitude};
 pub use when::{CLOCK_SKEW, EARLIEST_YEAR};
 pub use whole::Whole;
 
+/// Leads everybody in the field organisation, and sees what is theirs: for its administrators. Everybody else sees his
+/// own, and that of those below him.
+pub const LEAD_ALL: kernel::Scope = kernel::Scope::new("field_sales.team:lead_all");
+
 kernel::typed_id! {
     /// A director, manager or sales rep of the field organisation.
     pub struct UserId;
@@ -34,6 +38,12 @@ kernel::typed_id! {
     pub struct DoorId;
     /// A contract.
     pub struct ContractId;
+}
+
+impl From<UserId> for kernel::ActorId {
+    fn from(user_id: UserId) -> Self {
+        Self(user_id.0)
+    }
 }
 
 kernel::labelled! {

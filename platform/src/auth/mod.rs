@@ -4,6 +4,7 @@ mod keys;
 pub mod link_token;
 mod live_trust;
 mod signer;
+pub mod standing;
 mod verifier;
 
 #[cfg(any(test, feature = "attacks"))]

@@ -1,9 +1,11 @@
 //! A contract.
 
 use crate::detail::Detail;
+use crate::visible::Visible;
 use domain::field_sales::contract;
 use kernel::Event as _;
 use kernel::{Scope, Version};
+use platform::auth::Identity;
 use read_models::field_sales::contracts::{ContractRow, Contracts};
 use uuid::Uuid;
 
@@ -21,5 +23,9 @@ impl Detail for GetContract {
 
     fn version(row: &ContractRow) -> Option<Version> {
         Some(row.version)
+    }
+
+    fn visible(identity: &Identity) -> Visible {
+        super::led(identity, &["signed_by", "sales_rep_id", "manager_id"])
     }
 }

@@ -1,7 +1,9 @@
 //! The contracts, the latest first.
 
 use crate::list::{Filter, List};
+use crate::visible::Visible;
 use kernel::Scope;
+use platform::auth::Identity;
 use read_models::field_sales::contracts::Contracts;
 
 pub(crate) struct ListContracts;
@@ -13,4 +15,8 @@ impl List for ListContracts {
     const FILTERS: &'static [Filter] =
         &[Filter::id("building_id"), Filter::id("door_id"), Filter::id("zone_id"), Filter::id("signed_by")];
     const SORTS: &'static [&'static str] = &["-signed_at", "signed_at"];
+
+    fn visible(identity: &Identity) -> Visible {
+        super::led(identity, &["signed_by", "sales_rep_id", "manager_id"])
+    }
 }

@@ -1,8 +1,10 @@
 //! Who holds which zone now: at most one per user and user type.
 
 use crate::list::{Filter, List};
+use crate::visible::Visible;
 use domain::field_sales::UserType;
 use kernel::Scope;
+use platform::auth::Identity;
 use read_models::field_sales::current_zones::CurrentZones;
 
 pub(crate) struct ListCurrentZones;
@@ -14,4 +16,8 @@ impl List for ListCurrentZones {
     const FILTERS: &'static [Filter] =
         &[Filter::id("zone_id"), Filter::id("user_id"), Filter::labelled::<UserType>("user_type")];
     const SORTS: &'static [&'static str] = &["-assigned_at"];
+
+    fn visible(identity: &Identity) -> Visible {
+        super::led(identity, &["user_id"])
+    }
 }

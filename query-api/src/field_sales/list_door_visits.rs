@@ -1,7 +1,9 @@
 //! The visits of a door, the latest first.
 
 use crate::list::List;
+use crate::visible::Visible;
 use kernel::Scope;
+use platform::auth::Identity;
 use read_models::field_sales::door_visits::DoorVisits;
 
 pub(crate) struct ListDoorVisits;
@@ -13,4 +15,8 @@ impl List for ListDoorVisits {
     const SORTS: &'static [&'static str] = &["-version", "version"];
     const LIMIT: i64 = 50;
     const PARENT: Option<&'static str> = Some("door_id");
+
+    fn visible(identity: &Identity) -> Visible {
+        super::led(identity, &["visited_by", "sales_rep_id", "manager_id"])
+    }
 }

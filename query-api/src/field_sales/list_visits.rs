@@ -1,8 +1,10 @@
 //! The visits of the tenant, the latest first.
 
 use crate::list::{Filter, List};
+use crate::visible::Visible;
 use domain::field_sales::door::DoorStatus;
 use kernel::Scope;
+use platform::auth::Identity;
 use read_models::field_sales::door_visits::DoorVisits;
 
 pub(crate) struct ListVisits;
@@ -19,4 +21,8 @@ impl List for ListVisits {
     ];
     const SORTS: &'static [&'static str] = &["-visited_at", "visited_at"];
     const LIMIT: i64 = 50;
+
+    fn visible(identity: &Identity) -> Visible {
+        super::led(identity, &["visited_by", "sales_rep_id", "manager_id"])
+    }
 }

@@ -1,8 +1,10 @@
 //! Who held which zone, and when.
 
 use crate::list::{Filter, List};
+use crate::visible::Visible;
 use domain::field_sales::UserType;
 use kernel::Scope;
+use platform::auth::Identity;
 use read_models::field_sales::zone_assignments::ZoneAssignments;
 
 pub(crate) struct ListZoneAssignments;
@@ -14,4 +16,8 @@ impl List for ListZoneAssignments {
     const FILTERS: &'static [Filter] =
         &[Filter::id("zone_id"), Filter::id("user_id"), Filter::labelled::<UserType>("user_type")];
     const SORTS: &'static [&'static str] = &["-assigned_at", "assigned_at"];
+
+    fn visible(identity: &Identity) -> Visible {
+        super::led(identity, &["user_id"])
+    }
 }

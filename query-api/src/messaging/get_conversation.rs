@@ -17,8 +17,8 @@ impl Detail for GetConversation {
     const SCOPE: Scope = Scope::new("messaging.conversation:read");
     const HISTORY_SCOPE: Scope = Scope::new("messaging.conversation:read");
 
-    fn visible(identity: &Identity) -> Visible {
-        Visible::Naming { actor: identity.actor.id.0, columns: &["client_user_id", "studio_user_id"] }
+    fn visible(_identity: &Identity) -> Visible {
+        Visible::Own(&["client_user_id", "studio_user_id"])
     }
 
     fn streams(_row: &ConversationRow, id: Uuid) -> Vec<(&'static str, Uuid)> {

@@ -16,7 +16,7 @@ impl List for ListMessages {
     const LIMIT: i64 = 50;
     const PARENT: Option<&'static str> = Some("conversation_id");
 
-    fn visible(identity: &Identity) -> Visible {
-        Visible::Naming { actor: identity.actor.id.0, columns: &["author_id", "recipient_id"] }
+    fn visible(_identity: &Identity) -> Visible {
+        Visible::Own(&["author_id", "recipient_id"])
     }
 }

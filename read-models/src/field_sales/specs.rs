@@ -2,6 +2,7 @@
 
 use super::BuildingOrDoor;
 use chrono::TimeDelta;
+use domain::field_sales::LEAD_ALL;
 use domain::field_sales::building::{Building, CreateBuilding, DoorNumber, door_id};
 use domain::field_sales::contract::{Contract, SignContract};
 use domain::field_sales::door::{self, Door, DoorStatus, RecordVisit};
@@ -44,7 +45,7 @@ impl House {
         }))
         .unwrap();
         let (zone, none): (Zone, _) = (state_of(zone::Event::examples()), ZoneAssignment::default());
-        let cx = context(MANAGER, BUILDING.0, &[]);
+        let cx = context(MANAGER, BUILDING.0, &[LEAD_ALL.as_str()]);
         let (events, ..) = command.decide((&Building::default(), &zone, &none), &cx).unwrap().events;
         let story = events.iter().fold(Story::new(), |story, event| story.then(BUILDING, MANAGER, event.clone()));
         let building = events.iter().fold(Building::default(), Building::evolve);
@@ -155,7 +156,11 @@ impl Assignments {
     fn tomorrow(&mut self, zone_id: ZoneId) -> Context {
         self.days += 1;
         let command_id = CommandId(Uuid::from_u128(self.days.unsigned_abs().into()));
-        Context { command_id, now: noon() + TimeDelta::days(self.days), ..context(MANAGER, zone_id.0, &[]) }
+        Context {
+            command_id,
+            now: noon() + TimeDelta::days(self.days),
+            ..context(MANAGER, zone_id.0, &[LEAD_ALL.as_str()])
+        }
     }
 
     fn state(&self, user_id: UserId, user_type: UserType) -> ZoneAssignment {

@@ -12,6 +12,7 @@ mod keys;
 mod operations;
 mod people;
 mod refusals;
+mod standing;
 mod tenants;
 mod tracing;
 mod wall;

@@ -5,7 +5,7 @@ use super::{
 };
 use crate::field_sales::zone::Zone;
 use crate::field_sales::zone_assignment::{self, Held, ZoneAssignment};
-use crate::field_sales::{BuildingId, Coordinates, Latitude, Longitude, UserId, UserType, ZoneId};
+use crate::field_sales::{BuildingId, Coordinates, LEAD_ALL, Latitude, Longitude, UserId, UserType, ZoneId};
 use kernel::command::{Decided, unchanged};
 use kernel::{Command, Context, Decision, Scope};
 use serde::Deserialize;
@@ -14,6 +14,8 @@ use uuid::Uuid;
 
 /// Enters a building. Its doors are numbered at once: floor, then two digits, so `1201` is the first door of
 /// floor 12.
+///
+/// A rep enters buildings for himself, whoever leads him also for him (`field_sales.user_not_led`).
 ///
 /// Without a `zone_id` the building goes to the zone that the sales rep holds at this moment, if there is one.
 #[derive(Clone, Debug, Deserialize, ToSchema)]
@@ -70,6 +72,7 @@ impl Command for CreateBuilding {
 
     const NAME: &'static str = "field_sales.create_building";
     const SCOPE: Scope = Scope::new("field_sales.building:create");
+    const BY_TEAM: bool = true;
 
     /// Where the body names no zone or no sales rep, the building's own fresh id stands in: a stream that does not
     /// exist and reads as "none".
@@ -86,6 +89,9 @@ impl Command for CreateBuilding {
         // The id is fresh, so only this very command can have used it.
         if building.exists() {
             return unchanged();
+        }
+        if self.sales_rep_id.is_some_and(|rep| !cx.sees(rep.into(), LEAD_ALL)) {
+            return Err(Rejection::NotLed);
         }
         if self.zone_id.is_some() && !zone.exists() {
             return Err(Rejection::ZoneUnknown);
@@ -135,7 +141,7 @@ mod tests {
 
     fn decide_on(building: &Building, assignment: &ZoneAssignment, changes: &Value) -> Then<CreateBuilding> {
         let zone = state_of(zone::Event::examples());
-        let cx = context(ActorId(Uuid::from_u128(1)), BUILDING.0, &[]);
+        let cx = context(ActorId(Uuid::from_u128(1)), BUILDING.0, &[LEAD_ALL.as_str()]);
         Then::of(command(changes).decide((building, &zone, assignment), &cx))
     }
 
@@ -198,7 +204,7 @@ mod tests {
 
     #[test]
     fn the_reps_assignment_is_what_is_read() {
-        let cx = context(ActorId(Uuid::from_u128(1)), BUILDING.0, &[]);
+        let cx = context(ActorId(Uuid::from_u128(1)), BUILDING.0, &[LEAD_ALL.as_str()]);
         let rep = zone_assignment::stream_id(UserId(Uuid::from_u128(0x5a)), UserType::SalesRep);
         assert_eq!(command(&json!({})).streams(BUILDING.0, &cx), (BUILDING.0, Uuid::from_u128(0x20), rep));
         let alone = command(&json!({ "zone_id": null, "sales_rep_id": null }));
@@ -206,8 +212,25 @@ mod tests {
     }
 
     #[test]
+    fn a_rep_enters_buildings_for_himself_and_a_manager_for_his_reps() {
+        let rep = UserId(Uuid::from_u128(0x4e9));
+        let command: CreateBuilding = serde_json::from_value(json!({
+            "address": "1 rue X", "floors": 1, "doors_per_floor": 1, "sales_rep_id": rep,
+        }))
+        .unwrap();
+        let decide = |actor: Uuid, team: &[ActorId]| {
+            let cx = Context { team: team.iter().copied().collect(), ..context(ActorId(actor), BUILDING.0, &[]) };
+            let state = (&Building::default(), &Zone::default(), &ZoneAssignment::default());
+            Then::<CreateBuilding>::of(command.decide(state, &cx))
+        };
+        decide(rep.0, &[]).accepted();
+        decide(Uuid::from_u128(1), &[rep.into()]).accepted();
+        decide(Uuid::from_u128(1), &[]).is_rejected(&Rejection::NotLed);
+    }
+
+    #[test]
     fn a_zone_that_is_named_must_exist() {
-        let cx = context(ActorId(Uuid::from_u128(1)), BUILDING.0, &[]);
+        let cx = context(ActorId(Uuid::from_u128(1)), BUILDING.0, &[LEAD_ALL.as_str()]);
         let nothing = (&Building::default(), &Zone::default(), &ZoneAssignment::default());
         Then::<CreateBuilding>::of(command(&json!({})).decide(nothing, &cx)).is_rejected(&Rejection::ZoneUnknown);
     }

@@ -183,6 +183,9 @@ pub enum Rejection {
         /// How many it would have.
         doors: i32,
     },
+    /// The sales rep is neither the actor nor below him.
+    #[error("the sales rep is not in the actor's team")]
+    NotLed,
     /// The zone that the request names does not exist.
     #[error("there is no such zone")]
     ZoneUnknown,
@@ -193,12 +196,14 @@ impl kernel::Rejection for Rejection {
         match self {
             Self::LocationIncomplete => "field_sales.location_incomplete",
             Self::TooManyDoors { .. } => "field_sales.too_many_doors",
+            Self::NotLed => "field_sales.user_not_led",
             Self::ZoneUnknown => "field_sales.zone_unknown",
         }
     }
 
     fn kind(&self) -> RejectionKind {
         match self {
+            Self::NotLed => RejectionKind::Forbidden,
             Self::LocationIncomplete | Self::TooManyDoors { .. } | Self::ZoneUnknown => RejectionKind::Invalid,
         }
     }
@@ -207,6 +212,7 @@ impl kernel::Rejection for Rejection {
         match self {
             Self::LocationIncomplete => "Send both `latitude` and `longitude`, or neither.",
             Self::TooManyDoors { .. } => "Enter the building as several ones, by entrance or staircase.",
+            Self::NotLed => "Leave out `sales_rep_id`, name yourself or somebody of your team.",
             Self::ZoneUnknown => "Check `zone_id`, or leave it out to use the sales rep's current zone.",
         }
     }

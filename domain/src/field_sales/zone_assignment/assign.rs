@@ -3,7 +3,7 @@
 use super::{ClosingReason, Event, Rejection, ZoneAssignment, stream_id};
 use crate::field_sales::when::to_the_microsecond;
 use crate::field_sales::zone::Zone;
-use crate::field_sales::{AssignmentId, UserId, UserType, ZoneId};
+use crate::field_sales::{AssignmentId, LEAD_ALL, UserId, UserType, ZoneId};
 use kernel::command::{Decided, unchanged};
 use kernel::{Command, Context, Decision, Scope};
 use serde::Deserialize;
@@ -12,7 +12,8 @@ use uuid::Uuid;
 
 /// Assigns the zone of the route to a user.
 ///
-/// A user holds one zone at most in each role: a zone held before is closed in the same step, with the reason
+/// A manager does this for his reps, a director for all below him, an administrator for everybody
+/// (`field_sales.user_not_led`). A user holds one zone at most in each role: a zone held before is closed in the same step, with the reason
 /// `reassigned`. Several users may hold the same zone. Assigning the zone already held changes nothing.
 ///
 /// The version that is answered and that `If-Match` compares is the assignment's, not the zone's: the zone is only
@@ -31,12 +32,16 @@ impl Command for AssignZone {
 
     const NAME: &'static str = "field_sales.assign_zone";
     const SCOPE: Scope = Scope::new("field_sales.zone:assign");
+    const BY_TEAM: bool = true;
 
     fn streams(&self, zone_id: Uuid, _: &Context) -> (Uuid, Uuid) {
         (stream_id(self.user_id, self.user_type), zone_id)
     }
 
     fn decide(&self, (assignment, zone): (&ZoneAssignment, &Zone), cx: &Context) -> Decision<Self> {
+        if !cx.leads(self.user_id.into(), LEAD_ALL) {
+            return Err(Rejection::NotLed);
+        }
         if !zone.exists() {
             return Err(Rejection::ZoneNotFound);
         }
@@ -98,6 +103,19 @@ mod tests {
     #[test]
     fn the_zone_already_held_is_nothing_to_do() {
         assert_eq!(decide(&holding(NORTH), &zone(), &cx(NORTH)).accepted().events, (vec![], vec![]));
+    }
+
+    #[test]
+    fn a_manager_assigns_those_below_him_and_nobody_else() {
+        let manager = Context { scopes: kernel::Scopes::default(), ..cx(NORTH) };
+        decide(&none(), &zone(), &manager).is_rejected(&Rejection::NotLed);
+        let leading = Context { team: [USER.into()].into_iter().collect(), ..manager.clone() };
+        decide(&none(), &zone(), &leading).accepted();
+        let himself = AssignZone { user_id: UserId(manager.actor_id().0), user_type: UserType::Manager };
+        Then::<AssignZone>::of(himself.decide((&none(), &zone()), &leading)).is_rejected(&Rejection::NotLed);
+        let take = UnassignZone { user_id: USER, user_type: UserType::SalesRep };
+        kernel::specs::given([assigned(NORTH)]).when(&take, &manager).is_rejected(&Rejection::NotLed);
+        kernel::specs::given([assigned(NORTH)]).when(&take, &leading).accepted();
     }
 
     #[test]

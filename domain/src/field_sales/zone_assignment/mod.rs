@@ -150,6 +150,9 @@ pub enum Rejection {
     /// There is no such zone.
     #[error("there is no such zone")]
     ZoneNotFound,
+    /// The user is not below the actor.
+    #[error("the user is not in the actor's team")]
+    NotLed,
     /// The user does not hold this zone in this role.
     #[error("the user does not hold this zone")]
     NotAssigned,
@@ -159,6 +162,7 @@ impl kernel::Rejection for Rejection {
     fn code(&self) -> &'static str {
         match self {
             Self::ZoneNotFound => "field_sales.zone_not_found",
+            Self::NotLed => "field_sales.user_not_led",
             Self::NotAssigned => "field_sales.zone_not_assigned",
         }
     }
@@ -166,6 +170,7 @@ impl kernel::Rejection for Rejection {
     fn kind(&self) -> RejectionKind {
         match self {
             Self::ZoneNotFound => RejectionKind::NotFound,
+            Self::NotLed => RejectionKind::Forbidden,
             Self::NotAssigned => RejectionKind::Conflict,
         }
     }
@@ -173,6 +178,7 @@ impl kernel::Rejection for Rejection {
     fn remedy(&self) -> &'static str {
         match self {
             Self::ZoneNotFound => "Check the zone's id in the list of zones.",
+            Self::NotLed => "Assign people of your own team, or ask whoever leads them.",
             Self::NotAssigned => "Look up the zone that the user holds now, and name that one.",
         }
     }
@@ -181,6 +187,7 @@ impl kernel::Rejection for Rejection {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::field_sales::LEAD_ALL;
     use crate::field_sales::zone::{self, Zone};
     use kernel::specs::{context, noon, state_of};
     use kernel::{Context, Event as _};
@@ -190,7 +197,7 @@ mod tests {
     pub(super) const SOUTH: ZoneId = ZoneId(Uuid::from_u128(2));
 
     pub(super) fn cx(zone_id: ZoneId) -> Context {
-        context(ActorId(Uuid::from_u128(0xa1)), zone_id.0, &[])
+        context(ActorId(Uuid::from_u128(0xa1)), zone_id.0, &[LEAD_ALL.as_str()])
     }
 
     pub(super) fn zone() -> Zone {

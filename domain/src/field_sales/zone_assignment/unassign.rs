@@ -1,7 +1,7 @@
 //! Takes a zone from a user.
 
 use super::{ClosingReason, Rejection, ZoneAssignment, stream_id};
-use crate::field_sales::{UserId, UserType};
+use crate::field_sales::{LEAD_ALL, UserId, UserType};
 use kernel::{Command, Context, Decision, Scope};
 use serde::Deserialize;
 use utoipa::ToSchema;
@@ -9,7 +9,8 @@ use uuid::Uuid;
 
 /// Takes the zone of the route from a user.
 ///
-/// Refused with `field_sales.zone_not_assigned` where the user does not hold that zone in that role, also when it
+/// A manager does this for his reps, a director for all below him, an administrator for everybody
+/// (`field_sales.user_not_led`). Refused with `field_sales.zone_not_assigned` where the user does not hold that zone in that role, also when it
 /// was taken before: a caller who is told "done" must not believe that it took something just now.
 #[derive(Clone, Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
@@ -25,12 +26,16 @@ impl Command for UnassignZone {
 
     const NAME: &'static str = "field_sales.unassign_zone";
     const SCOPE: Scope = Scope::new("field_sales.zone:assign");
+    const BY_TEAM: bool = true;
 
     fn streams(&self, _: Uuid, _: &Context) -> Uuid {
         stream_id(self.user_id, self.user_type)
     }
 
     fn decide(&self, assignment: &ZoneAssignment, cx: &Context) -> Decision<Self> {
+        if !cx.leads(self.user_id.into(), LEAD_ALL) {
+            return Err(Rejection::NotLed);
+        }
         let held = assignment.current().filter(|held| held.zone_id.0 == cx.target).ok_or(Rejection::NotAssigned)?;
         Ok(held.closed(self.user_id, self.user_type, cx.now, ClosingReason::Unassigned).into())
     }
