@@ -10,7 +10,7 @@ use futures_util::{FutureExt, StreamExt, stream};
 use kernel::reactor::{Start, command_id};
 use kernel::{
     Actor, BlindIndexer, Command, Context, CorrelationId, EventId, EventSet, Position, Reaction, Reactor, Recorded,
-    Rejection, TenantId, TraceParent,
+    Rejection, Team, TenantId, TraceParent,
 };
 use sqlx::{PgConnection, query};
 use std::marker::PhantomData;
@@ -139,6 +139,7 @@ impl<R: Reactor> Reacting<R> {
             // Postgres keeps microseconds; what was decided on and what is read back must be the same instant.
             now: DateTime::from_timestamp_micros(Utc::now().timestamp_micros()).unwrap_or_default(),
             blind: self.blind.clone(),
+            team: Team::none(),
         };
         let origin = Origin {
             idempotency: Idempotency { key: command_id.0, request_hash: Uuid::nil() },

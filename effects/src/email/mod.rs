@@ -21,7 +21,9 @@ use domain::notifications::email::{
     RecordEmailSent, SuppressEmail,
 };
 use event_store::{AppendError, Decisions, Idempotency, Origin, Refused, States};
-use kernel::{Actor, Aggregate, BlindIndexer, Command, Context, Labelled, Recorded, Rejection, Source as _, TenantId};
+use kernel::{
+    Actor, Aggregate, BlindIndexer, Command, Context, Labelled, Recorded, Rejection, Source as _, Team, TenantId,
+};
 use uuid::Uuid;
 use wording::Facts;
 
@@ -137,6 +139,7 @@ async fn carry_out<C: Command>(
         target: job.id,
         now: DateTime::from_timestamp_micros(Utc::now().timestamp_micros()).unwrap_or_default(),
         blind: BlindIndexer::unkeyed(),
+        team: Team::none(),
     };
     let origin = Origin {
         // What became of it is the same whoever tells it; how many tries it took need not be.

@@ -8,7 +8,7 @@ use effects::email::{EmailEffect, Links, Sender, Smtp, Transport};
 use effects::{Options, Runner, Worker, outbox, reactor};
 use event_store::append::AppenderOptions;
 use event_store::{Appender, Decisions, Idempotency, Log, Origin, Role, States, Tail, schema};
-use kernel::{Actor, BlindIndexer, Command, CommandId, Context, CorrelationId, TenantId};
+use kernel::{Actor, BlindIndexer, Command, CommandId, Context, CorrelationId, Team, TenantId};
 use platform::auth::LinkKey;
 use sqlx::PgPool;
 use std::time::{Duration, Instant};
@@ -54,6 +54,7 @@ impl World {
             target,
             now: DateTime::from_timestamp_micros(Utc::now().timestamp_micros()).unwrap(),
             blind: BlindIndexer::unkeyed(),
+            team: Team::none(),
         };
         let origin = Origin {
             idempotency: Idempotency { key: id, request_hash: Uuid::nil() },
