@@ -39,6 +39,8 @@ create table projection.builds (
     position bigint not null,
     head bigint not null,
     rows bigint not null,
+    -- Rows that were copied into the table at once; what came after was folded by small steps.
+    copied bigint not null,
     events_per_second bigint not null,
     -- How often rows were written early because memory was full.
     spills integer not null,

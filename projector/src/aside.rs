@@ -55,6 +55,11 @@ impl Aside {
             .push((event.category.clone(), event.position));
     }
 
+    /// The same without any stream: those that are still bad will be found again.
+    pub(crate) fn without_parked(&self) -> Self {
+        Self { streams: HashMap::default(), ..self.clone() }
+    }
+
     /// The same without one stream, and where that was parked.
     pub(crate) fn without(mut self, stream: &StreamName) -> (Self, Option<Position>) {
         let mut from = None;

@@ -3,7 +3,7 @@
 //! Every step leaves something that can be seen in the database (a table, a checkpoint, a key, an index), and what is
 //! there is not made again: a build that ends anywhere is taken up by whoever owns the generation next.
 
-use crate::control;
+use crate::control::{self, Place};
 use crate::lane::{Lane, LaneEnd, gone};
 use crate::pace::Pace;
 use crate::poison::{Poison, PoisonCause};
@@ -11,6 +11,7 @@ use crate::report::{Held, Phase, Progress, Report};
 use crate::tables::{self, Made};
 use kernel::Position;
 use sqlx::PgConnection;
+use std::sync::Arc;
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
@@ -18,7 +19,7 @@ use tokio_util::sync::CancellationToken;
 const PAUSE: Duration = Duration::from_secs(1);
 
 /// With so many events to go, a build does not yield to live traffic any more.
-const NEARLY: i64 = 50_000;
+pub(crate) const NEARLY: i64 = 50_000;
 
 /// A piece of a table that is to be made.
 #[derive(Clone, Copy, Debug)]
@@ -53,10 +54,20 @@ impl Lane {
                 LaneEnd::Reached(member) => self.put_back(member),
                 other => return other,
             }
-            if let Some(piece) = piece
-                && let Err(end) = self.piece(piece, stop).await
-            {
-                return end;
+            let made = match piece {
+                Some(piece) => self.piece(piece, stop).await,
+                None => Ok(()),
+            };
+            match made {
+                Ok(()) => {}
+                Err(LaneEnd::Failed(member, poison)) if matches!(poison.cause, PoisonCause::Refused(_)) => {
+                    tracing::warn!(error = poison.reason(), "a read model is built by small steps, to find the event");
+                    self.put_back(member);
+                    if let Err(end) = self.begin_again().await {
+                        return end;
+                    }
+                }
+                Err(end) => return end,
             }
         }
         self.tell(Phase::Following, None).await;
@@ -69,9 +80,35 @@ impl Lane {
             self.piece(Piece::Table, stop).await?;
         }
         if !made.key {
+            if self.member().at.position == Position::ZERO && self.shared.options.memory > 0 {
+                self.load(stop).await?;
+            }
             self.piece(Piece::Key, stop).await?;
         }
         Ok(())
+    }
+
+    /// A row does not fit an index: the table is folded from the beginning once more, with its indexes, so that the event
+    /// that made the row is found and its stream parked.
+    async fn begin_again(&mut self) -> Result<(), LaneEnd> {
+        let (generation, table) = (self.member().generation.clone(), self.member().projection.table());
+        let (connect, owner_epoch) = (self.shared.connect.clone(), self.member().owner_epoch);
+        // A task of its own: no transaction is left open should this one be dropped.
+        let emptying = tokio::spawn(async move {
+            let mut connection = tables::open(&connect).await?;
+            tables::begin_again(&mut connection, &generation, &table, owner_epoch).await
+        });
+        match emptying.await.unwrap_or_else(|stopped| Err(sqlx::Error::Io(stopped.into()))) {
+            Ok(true) => {
+                let member = self.member();
+                member.at = Place { epoch: member.at.epoch, ..Place::BEGINNING };
+                member.projection.forget(true);
+                member.aside = Arc::new(member.aside.without_parked());
+                Ok(())
+            }
+            Ok(false) => Err(LaneEnd::Fenced(self.release())),
+            Err(error) => Err(LaneEnd::Away(self.release(), error.to_string())),
+        }
     }
 
     /// Makes a piece of the table, however long that takes.
@@ -153,7 +190,7 @@ impl Lane {
         self.tell_that(Progress { phase, position, head: position, rows: 0, held: Some(held) }).await;
     }
 
-    async fn tell_that(&mut self, mut progress: Progress) {
+    pub(crate) async fn tell_that(&mut self, mut progress: Progress) {
         if !self.report.as_ref().is_some_and(|report| report.is_due(progress.phase, progress.held)) {
             return;
         }

@@ -183,6 +183,30 @@ pub(crate) async fn advance(
     Ok(usize::try_from(moved) == Ok(owned.names.len()))
 }
 
+/// Moves a checkpoint back to the beginning, inside the transaction that empties the table; what was set aside is found
+/// again. Answers whether it still belongs to the caller.
+pub(crate) async fn begin_again(
+    connection: &mut PgConnection,
+    generation: &Generation,
+    owner_epoch: i64,
+) -> Result<bool, sqlx::Error> {
+    query("delete from projection.parked where name = $1 and generation = $2")
+        .bind(generation.name)
+        .bind(generation.number)
+        .execute(&mut *connection)
+        .await?;
+    let moved = query(
+        "update projection.checkpoints set position = 0, event_id = null, updated_at = clock_timestamp() \
+         where name = $1 and generation = $2 and owner_epoch = $3",
+    )
+    .bind(generation.name)
+    .bind(generation.number)
+    .bind(owner_epoch)
+    .execute(connection)
+    .await?;
+    Ok(moved.rows_affected() == 1)
+}
+
 /// Whether the log, as it is now, has this place.
 pub(crate) async fn log_has<'c>(
     executor: impl sqlx::PgExecutor<'c>,

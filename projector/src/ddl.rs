@@ -98,6 +98,12 @@ pub fn create_table(model: &str, version: i32, generation: i32, table: &Table) -
     sql
 }
 
+/// A generation's table and its columns, as `COPY` names them; in the order of [`crate::row::Arrays`].
+pub(crate) fn copy_target(model: &str, generation: i32, table: &Table) -> (String, String) {
+    let columns = column_list(table.columns, "");
+    (format!("read.\"{}\"", table_name(model, generation)), format!("tenant_id, {columns}, at_position"))
+}
+
 /// Makes the primary key: from then on rows can be found, changed and deleted. The wall now holds for the owner too.
 pub fn add_key(model: &str, generation: i32, table: &Table) -> String {
     let name = table_name(model, generation);

@@ -4,20 +4,18 @@
 //! that many events touch is then written once. A transaction that fails is tried again in halves, so that everything
 //! before the event that is to blame is committed; its stream is then parked and everything else goes on.
 
-use crate::aside::{self, Aside};
+use crate::ahead::{Chunk, Reading, read_ahead};
+use crate::aside;
 use crate::control::Place;
 use crate::metrics;
 use crate::pace::Pace;
 use crate::poison::{Poison, PoisonCause};
-use crate::projection::{Decoded, Decoder};
+use crate::projection::Decoded;
 use crate::report::{Held, Phase, Report};
 use crate::roster::Orders;
 use crate::runner::Shared;
 use crate::writer::{Member, WriteError, Writer};
-use event_store::{Log, ReadError};
-use futures_util::StreamExt;
-use kernel::{EventData, Position, Recorded};
-use std::pin::pin;
+use kernel::Position;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::sync::{mpsc, watch};
@@ -103,15 +101,6 @@ impl Waiting {
     fn nothing() -> Self {
         Self { events: 0, rows: 0, to: None, last: None, since: Instant::now() }
     }
-}
-
-/// A part of the log as one projection reads it.
-struct Chunk {
-    decoded: Decoded,
-    /// The last event that was decoded.
-    last: Option<Position>,
-    /// The last place that it covers; none where it covers nothing.
-    to: Option<Place>,
 }
 
 /// What to do next.
@@ -268,7 +257,13 @@ impl Lane {
         let affordable = budget.and_then(|rate| usize::try_from(rate / 8).ok()).unwrap_or(CHUNK).max(1);
         let size = self.size.min(CHUNK).min(affordable);
         let mut folded = false;
-        tokio::spawn(read_ahead(log, reading, (at.position, up_to), size, sender));
+        tokio::spawn(async move {
+            let mut sent = at.position;
+            if let Err(error) = read_ahead(&log, &reading, (&mut sent, up_to), size, &sender).await {
+                // Nobody waits for it any more if this fails.
+                let _ = sender.send(Err(error)).await;
+            }
+        });
         loop {
             let chunk = tokio::select! {
                 biased;
@@ -441,57 +436,4 @@ async fn resumed(orders: &mut watch::Receiver<Orders>) -> bool {
         Ok(gone) => gone,
         Err(_) => std::future::pending().await,
     }
-}
-
-/// What a lane reads, and how.
-struct Reading {
-    categories: Vec<&'static str>,
-    decoder: Decoder,
-    aside: Arc<Aside>,
-}
-
-/// Reads a stretch of the log in chunks of `size` events and decodes them; the last chunk reaches `up_to` even if
-/// the projection wants none of the events before it.
-async fn read_ahead(
-    log: Log,
-    reading: Reading,
-    (after, up_to): (Position, Place),
-    size: usize,
-    chunks: mpsc::Sender<Result<Chunk, ReadError>>,
-) {
-    let mut scan = pin!(log.scan(after, up_to.position, &reading.categories));
-    let mut waiting: Vec<Recorded<EventData>> = Vec::with_capacity(size);
-    loop {
-        let (events, last) = match scan.next().await {
-            Some(Ok(events)) => (events, false),
-            Some(Err(error)) => {
-                // Nobody waits for it any more if this fails, here and below.
-                let _ = chunks.send(Err(error)).await;
-                return;
-            }
-            None => (Vec::new(), true),
-        };
-        waiting.extend(events);
-        while waiting.len() >= size || last {
-            let rest = waiting.split_off(waiting.len().min(size));
-            let part = std::mem::replace(&mut waiting, rest);
-            let end = (last && waiting.is_empty()).then_some(up_to);
-            let chunk = decode(&reading, part, end);
-            let stop = end.is_some() || chunk.decoded.poison.is_some();
-            if chunks.send(Ok(chunk)).await.is_err() || stop {
-                return;
-            }
-        }
-    }
-}
-
-fn decode(reading: &Reading, events: Vec<Recorded<EventData>>, end: Option<Place>) -> Chunk {
-    let covers = end.or_else(|| events.last().map(Place::of));
-    let (events, unknown) = reading.aside.sift(events, reading.decoder);
-    let places: Vec<Place> = events.iter().map(Place::of).collect();
-    let mut decoded = (reading.decoder)(events);
-    decoded.poison = decoded.poison.or(unknown);
-    let last = decoded.len.checked_sub(1).and_then(|last| places.get(last)).copied();
-    let to = if decoded.poison.is_none() { covers } else { last };
-    Chunk { decoded, last: last.map(|place| place.position), to }
 }

@@ -5,14 +5,17 @@
 //! position is folded if and only if its rows are there. Start reading at [`Projector`].
 
 pub mod acts;
+mod ahead;
 pub mod aside;
 mod build;
+pub mod bulk;
 pub mod control;
 pub mod ddl;
 mod declare;
 mod hot_rows;
 mod keeper;
 mod lane;
+mod load;
 mod metrics;
 pub mod naive;
 pub mod operate;

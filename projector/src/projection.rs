@@ -1,5 +1,6 @@
 //! A read model at work: decodes its events, loads the rows they touch, folds, writes.
 
+use crate::bulk::{Bulk, Rows};
 use crate::ddl::Statements;
 use crate::hot_rows::HotRows;
 use crate::naive::{self, CompareError, Comparison, Limits};
@@ -27,7 +28,7 @@ pub type Decoder = fn(Vec<Recorded<EventData>>) -> Decoded;
 /// Events as one read model understands them, with the rows they touch.
 pub struct Decoded {
     /// `Vec<Touching<M>>` of the read model that decoded them.
-    events: Box<dyn Any + Send>,
+    pub(crate) events: Box<dyn Any + Send>,
     /// How many they are.
     pub len: usize,
     /// The event at which decoding stopped; those before it are decoded.
@@ -87,6 +88,8 @@ pub trait Projection: Send + Sync + 'static {
     fn categories(&self) -> &[&'static str];
     /// Reads stored events of those categories.
     fn decoder(&self) -> Decoder;
+    /// Folds the log in memory alone, from its beginning, for a table that has no row yet.
+    fn bulk(&self) -> Box<dyn Bulk>;
     /// Works on a generation's table from now on. `empty` says that the table has no row.
     fn open(&mut self, statements: Statements, hot_rows: usize, empty: bool);
     /// Keeps at most so many rows in memory from now on.
@@ -227,6 +230,10 @@ impl<M: ReadModel> Projection for Typed<M> {
 
     fn decoder(&self) -> Decoder {
         decode::<M>
+    }
+
+    fn bulk(&self) -> Box<dyn Bulk> {
+        Box::new(Rows::<M>::default())
     }
 
     fn open(&mut self, statements: Statements, hot_rows: usize, empty: bool) {
@@ -413,7 +420,7 @@ fn poison<E>(event: &Recorded<E>, error: RowError) -> Poison {
     Poison { position: event.position, event_id: Some(event.event_id), cause: PoisonCause::Row(error) }
 }
 
-fn panicked<E>(event: &Recorded<E>, panic: &(dyn Any + Send)) -> Poison {
+pub(crate) fn panicked<E>(event: &Recorded<E>, panic: &(dyn Any + Send)) -> Poison {
     let cause = PoisonCause::Panic(panic_message(panic));
     Poison { position: event.position, event_id: Some(event.event_id), cause }
 }

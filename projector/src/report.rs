@@ -15,6 +15,8 @@ const WEIGHT: f64 = 0.3;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Phase {
     Waiting,
+    Loading,
+    Writing,
     Indexing,
     CatchingUp,
     Following,
@@ -24,6 +26,8 @@ impl Phase {
     const fn as_str(self) -> &'static str {
         match self {
             Self::Waiting => "waiting",
+            Self::Loading => "loading",
+            Self::Writing => "writing",
             Self::Indexing => "indexing",
             Self::CatchingUp => "catching_up",
             Self::Following => "following",
@@ -65,13 +69,24 @@ pub(crate) struct Report {
     generation: Generation,
     spills: i32,
     rows: usize,
+    copied: usize,
     last: Option<(Progress, Instant)>,
     events_per_second: f64,
 }
 
 impl Report {
     pub(crate) const fn new(pool: PgPool, generation: Generation) -> Self {
-        Self { pool, generation, spills: 0, rows: 0, last: None, events_per_second: 0.0 }
+        Self { pool, generation, spills: 0, rows: 0, copied: 0, last: None, events_per_second: 0.0 }
+    }
+
+    /// Memory was full and the rows were written early.
+    pub(crate) const fn spilled(&mut self) {
+        self.spills += 1;
+    }
+
+    /// So many rows were copied into the table.
+    pub(crate) const fn copied(&mut self, rows: usize) {
+        self.copied = rows;
     }
 
     /// Whether this was not told a moment ago.
@@ -108,10 +123,12 @@ impl Report {
     async fn write(&self, now: Progress) -> Result<(), sqlx::Error> {
         query(
             "insert into projection.builds as b (name, generation, phase, position, head, rows, events_per_second, spills, \
-             held_by, began_at, updated_at) values ($1, $2, $3, $4, $5, $6, $7, $8, $9, clock_timestamp(), clock_timestamp()) \
+             held_by, copied, began_at, updated_at) \
+             values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, clock_timestamp(), clock_timestamp()) \
              on conflict (name, generation) do update set phase = excluded.phase, position = excluded.position, \
              head = excluded.head, rows = greatest(b.rows, excluded.rows), events_per_second = excluded.events_per_second, \
-             spills = greatest(b.spills, excluded.spills), held_by = excluded.held_by, updated_at = excluded.updated_at",
+             spills = greatest(b.spills, excluded.spills), held_by = excluded.held_by, \
+             copied = greatest(b.copied, excluded.copied), updated_at = excluded.updated_at",
         )
         .bind(self.generation.name)
         .bind(self.generation.number)
@@ -122,6 +139,7 @@ impl Report {
         .bind(self.events_per_second.round() as i64)
         .bind(self.spills)
         .bind(now.held.map(Held::as_str))
+        .bind(i64::try_from(self.copied).unwrap_or(i64::MAX))
         .execute(&self.pool)
         .await
         .map(drop)

@@ -35,6 +35,9 @@ pub struct Options {
     pub lanes: usize,
     /// Streams that a generation may park. With one more it stops: what is wrong is no longer about single streams.
     pub parked_streams: usize,
+    /// Bytes that the rows of a build may take in memory, about, before they are written to its table. 0: each build goes by
+    /// small steps from its beginning.
+    pub memory: usize,
     /// Generations that are built at the same time.
     pub builds: usize,
     /// The most that builds take of the time while commands come in, in percent.
@@ -50,6 +53,7 @@ impl Default for Options {
             hot_rows: 10_000,
             lanes: 2,
             parked_streams: 1_000,
+            memory: 384 << 20,
             builds: 2,
             percent_under_load: 60,
         }

@@ -99,6 +99,24 @@ pub(crate) async fn add_indexes(
     run(connection, format!("analyze read.\"{}\"", ddl::table_name(generation.name, generation.number))).await
 }
 
+/// Empties the table, makes what is missing of it and moves its checkpoint back to the beginning: from now on a row that
+/// does not fit an index is refused when it is written, and the event that made it can be found. `false`: somebody else
+/// owns it.
+pub(crate) async fn begin_again(
+    connection: &mut PgConnection,
+    generation: &Generation,
+    table: &Table,
+    owner_epoch: i64,
+) -> Result<bool, sqlx::Error> {
+    raw_sql("begin").execute(&mut *connection).await?;
+    run(connection, format!("truncate read.\"{}\"", ddl::table_name(generation.name, generation.number))).await?;
+    let made = look(connection, generation).await?;
+    add_indexes(connection, generation, table, &made).await?;
+    let owned = control::begin_again(connection, generation, owner_epoch).await?;
+    raw_sql(if owned { "commit" } else { "rollback" }).execute(connection).await?;
+    Ok(owned)
+}
+
 pub(crate) async fn run(connection: &mut PgConnection, statement: String) -> Result<(), sqlx::Error> {
     raw_sql(AssertSqlSafe(statement)).execute(connection).await.map(drop)
 }

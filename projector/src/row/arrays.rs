@@ -77,6 +77,23 @@ impl Arrays {
         self.arrays().map(|array| array.bytes.len()).sum()
     }
 
+    /// Appends the rows to `out` as the tuples of a binary `COPY`: the columns' arrays cut across.
+    pub(crate) fn copy_rows(&self, out: &mut Vec<u8>) {
+        let fields = i16::try_from(self.arrays().count()).unwrap_or(i16::MAX).to_be_bytes();
+        let mut rest: Vec<&[u8]> = self.arrays().map(|array| array.bytes.as_slice()).collect();
+        out.reserve(self.bytes() + self.len() * fields.len());
+        for _ in 0..self.len() {
+            out.extend_from_slice(&fields);
+            for bytes in &mut rest {
+                // Four bytes of length, which is negative for null, then the value.
+                let length = bytes.first_chunk::<4>().map_or(0, |length| i32::from_be_bytes(*length));
+                let (field, after) = bytes.split_at((4 + usize::try_from(length).unwrap_or(0)).min(bytes.len()));
+                out.extend_from_slice(field);
+                *bytes = after;
+            }
+        }
+    }
+
     /// Forgets all of them; the memory is used again.
     pub fn clear(&mut self) {
         self.arrays_mut().for_each(Array::clear);

@@ -1,6 +1,7 @@
 //! The engine against real Postgres.
 
 mod across;
+mod building;
 mod codec;
 mod crashes;
 mod fixtures;
