@@ -17,7 +17,7 @@ use kernel::Position;
 use platform::admin::{self, Check, Needed, Readiness};
 use platform::auth::standing::SharedStanding;
 use platform::auth::{KeySet, Verifier};
-use platform::http::Settings;
+use platform::http::{Rates, Settings};
 use platform::telemetry::Metrics;
 use projector::{Projector, RunError};
 use sqlx::PgPool;
@@ -184,7 +184,7 @@ impl Process {
             .map_err(|error| Failure::failed("the API's description cannot be written").because(error))?;
         let start = Router::new().route("/", get(|| async { Redirect::temporary("/docs/") }));
         let router = router.merge(description).merge(start);
-        let (settings, serving) = (self.shared.settings, self.serving.clone());
+        let (settings, serving) = (self.shared.settings.clone(), self.serving.clone());
         self.servers.spawn(async move {
             let drained = platform::http::serve(listener, router, settings, serving).await;
             if drained.cut_off > 0 {
@@ -197,7 +197,9 @@ impl Process {
     /// The operators' door, open until the very end.
     pub fn admin(&mut self, listener: TcpListener, metrics: Metrics) {
         let router = admin::router(self.readiness.clone(), metrics);
-        let (settings, working) = (self.shared.settings, self.working.clone());
+        // Scrapers and probes are not counted, and no page of any origin has business here.
+        let settings = Settings { rates: Rates::default(), origins: Arc::new([]), ..self.shared.settings.clone() };
+        let (settings, working) = (settings, self.working.clone());
         self.workers.spawn(async move {
             platform::http::serve(listener, router, settings, working).await;
         });

@@ -81,7 +81,7 @@ async fn run(
 ) -> Result<Vec<BatchOutcome>, Problem> {
     let (parts, body) = request.into_parts();
     let identity = services.authenticate(&parts.headers)?;
-    log.caller(&identity);
+    log.caller(&identity)?;
     log.operation("commands:batch");
     let body = platform::http::read_body(body).await?;
     let commands: Vec<BatchCommand> = platform::json::parse_list(&parts.headers, &body)?;

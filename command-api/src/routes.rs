@@ -114,7 +114,7 @@ async fn handle<C: Command>(
 ) -> Result<Reply, Problem> {
     let (mut parts, body) = request.into_parts();
     let identity = services.authenticate(&parts.headers)?;
-    log.caller(&identity);
+    log.caller(&identity)?;
     headers_are_json(&parts)?;
     let target = if collection.is_some() { None } else { Some(target(&mut parts).await?) };
     let body = platform::http::read_body(body).await?;

@@ -1,7 +1,7 @@
 //! What operators may set, as flags and as environment variables, with what is wrong about it said up front.
 
 use crate::auth::{KeySet, KeySetError, Verifier};
-use crate::http::{Limits, Settings};
+use crate::http::{Limits, Rates, Settings, origin};
 use crate::request_log::LogRequests;
 use crate::telemetry::LogFormat;
 use clap::Args;
@@ -213,6 +213,21 @@ pub struct LimitArgs {
     /// Proxies of yours that every request passes; the caller's address is that many from the right in X-Forwarded-For.
     #[arg(long, env = "SILLAGE_PROXIES", value_name = "N", default_value_t = 0)]
     pub proxies: u8,
+    /// Requests a minute from all users of one tenant, per process; 0 for any number.
+    #[arg(long, env = "SILLAGE_RATE_PER_TENANT", value_name = "N", default_value_t = 120_000)]
+    pub rate_per_tenant: u32,
+    /// Requests a minute from one user, service or API key, per process; 0 for any number.
+    #[arg(long, env = "SILLAGE_RATE_PER_USER", value_name = "N", default_value_t = 12_000)]
+    pub rate_per_user: u32,
+    /// Requests a minute from one address, per process; 0 for any number. Behind proxies, set `SILLAGE_PROXIES` first.
+    #[arg(long, env = "SILLAGE_RATE_PER_ADDRESS", value_name = "N", default_value_t = 60_000)]
+    pub rate_per_address: u32,
+    /// Origins whose pages may call from a browser, with commas between, like `https://app.example.com`. No wildcard.
+    #[arg(long, env = "SILLAGE_CORS_ORIGINS", value_name = "ORIGINS", value_delimiter = ',')]
+    pub cors_origins: Vec<String>,
+    /// TLS ends in front of this process: browsers are told to come by https only.
+    #[arg(long, env = "SILLAGE_HTTPS_ONLY")]
+    pub https_only: bool,
 }
 
 impl LimitArgs {
@@ -237,6 +252,10 @@ impl LimitArgs {
             log_requests: log.log_requests,
             slow: Duration::from_millis(log.slow_request_ms),
             proxies: self.proxies,
+            rates: Rates { tenant: self.rate_per_tenant, user: self.rate_per_user, address: self.rate_per_address },
+            // What is no origin was told by `check`.
+            origins: self.cors_origins.iter().filter_map(|text| origin(text).ok()).collect(),
+            https_only: self.https_only,
         }
     }
 
@@ -250,6 +269,8 @@ impl LimitArgs {
         findings.within("SILLAGE_KEEP_ALIVE_S", self.keep_alive_s, 1, 3600);
         findings.within("SILLAGE_DRAIN_TIMEOUT_S", self.drain_timeout_s, 0, 300);
         findings.within("SILLAGE_PROXIES", u64::from(self.proxies), 0, 8);
+        let origins = self.cors_origins.iter().filter_map(|text| origin(text).err());
+        findings.0.extend(origins.map(|why| format!("SILLAGE_CORS_ORIGINS: {why}")));
         findings.0
     }
 }
@@ -347,6 +368,7 @@ mod tests {
             ["--log", "info,=x=y"],
             ["--max-body-bytes", "2000000"],
             ["--request-timeout-s", "0"],
+            ["--cors-origins", "https://app.example.com,*"],
         ] {
             let findings = given(&flags).findings();
             assert_eq!(findings.len(), 1, "{flags:?}: {findings:?}");

@@ -149,7 +149,9 @@ impl Operation {
     /// Needs an access token with this scope, and says what is answered without.
     pub fn bearer(mut self, scope: Option<&str>) -> Self {
         self.builder = self.builder.security(SecurityRequirement::new(BEARER, scope));
-        let this = self.problem(StatusCode::UNAUTHORIZED, "No valid access token.");
+        let this = self
+            .problem(StatusCode::UNAUTHORIZED, "No valid access token.")
+            .problem(StatusCode::TOO_MANY_REQUESTS, "The caller asks too often: again after Retry-After.");
         match scope {
             Some(scope) => this.problem(StatusCode::FORBIDDEN, &format!("The token lacks the scope `{scope}`.")),
             None => this,

@@ -1,6 +1,9 @@
 //! One line and two metrics per request, written when it ends.
 
 use crate::auth::Identity;
+use crate::http::Network;
+use crate::http::budget::{Budgets, Standing};
+use crate::problem::Problem;
 use crate::trace::Trace;
 use axum::extract::{FromRequestParts, MatchedPath};
 use axum::http::request::Parts;
@@ -11,7 +14,7 @@ use metrics::{Counter, Histogram};
 use std::collections::HashMap;
 use std::convert::Infallible;
 use std::sync::atomic::{AtomicI64, AtomicU32, AtomicU64, Ordering};
-use std::sync::{Arc, OnceLock, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
 use std::time::Duration;
 
 /// The target of the lines, for `--log request=off`.
@@ -47,12 +50,16 @@ struct Entry {
     position: AtomicI64,
     database_us: AtomicU64,
     queries: AtomicU32,
+    budgets: Option<Arc<Budgets>>,
+    standing: Mutex<Option<Standing>>,
 }
 
 impl RequestLog {
-    /// The log of a request that belongs to this trace.
-    pub fn new(trace: Trace) -> Self {
+    /// The log of a request that belongs to this trace, and is counted by these budgets.
+    pub(crate) fn new(trace: Trace, budgets: Option<Arc<Budgets>>) -> Self {
         Self(Arc::new(Entry {
+            budgets,
+            standing: Mutex::new(None),
             trace,
             route: OnceLock::new(),
             caller: OnceLock::new(),
@@ -73,9 +80,33 @@ impl RequestLog {
         self.0.trace.correlation_id
     }
 
-    /// Who calls. The first answer stays.
-    pub fn caller(&self, identity: &Identity) {
-        let _ = self.0.caller.set((identity.tenant_id, identity.actor));
+    /// Who calls. The first answer stays, and is counted: whoever says so must heed the answer.
+    ///
+    /// # Errors
+    /// 429 `rate_limited`: the user, or his whole tenant, asks too often.
+    pub fn caller(&self, identity: &Identity) -> Result<(), Problem> {
+        if self.0.caller.set((identity.tenant_id, identity.actor)).is_err() {
+            return Ok(());
+        }
+        self.count(|budgets| budgets.caller(identity))
+    }
+
+    /// From where somebody calls.
+    pub(crate) fn address(&self, network: Network) -> Result<(), Problem> {
+        self.count(|budgets| budgets.address(network))
+    }
+
+    fn count(&self, spend: impl FnOnce(&Budgets) -> Result<Option<Standing>, Problem>) -> Result<(), Problem> {
+        let Some(budgets) = &self.0.budgets else { return Ok(()) };
+        let Some(new) = spend(budgets)? else { return Ok(()) };
+        let mut standing = self.0.standing.lock().unwrap_or_else(PoisonError::into_inner);
+        *standing = Some(standing.map_or(new, |old| old.tighter(new)));
+        Ok(())
+    }
+
+    /// Where the caller stands with the tightest of his budgets.
+    pub(crate) fn standing(&self) -> Option<Standing> {
+        *self.0.standing.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Which command or query runs: `support.assign_ticket`. The first answer stays.
@@ -108,7 +139,7 @@ impl<S: Send + Sync> FromRequestParts<S> for RequestLog {
 
     /// A router that is called without the server, as in a test, gets a fresh one.
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Infallible> {
-        Ok(parts.extensions.get::<Self>().cloned().unwrap_or_else(|| Self::new(Trace::of(&parts.headers))))
+        Ok(parts.extensions.get::<Self>().cloned().unwrap_or_else(|| Self::new(Trace::of(&parts.headers), None)))
     }
 }
 
@@ -295,7 +326,7 @@ mod tests {
         let writer = lines.clone();
         let subscriber = tracing_subscriber::fmt().json().with_writer(move || writer.clone()).finish();
         tracing::subscriber::with_default(subscriber, || {
-            let log = RequestLog::new(Trace::start());
+            let log = RequestLog::new(Trace::start(), None);
             fill(&log);
             let outcome = Outcome {
                 method: &Method::POST,
@@ -317,7 +348,7 @@ mod tests {
             log.position(Position(42));
             log.query(Duration::from_micros(700));
             log.query(Duration::from_micros(300));
-            log.caller(&Identity {
+            let _ = log.caller(&Identity {
                 tenant_id: TenantId(Uuid::from_u128(1)),
                 actor: Actor::user(ActorId(Uuid::from_u128(2))),
                 sid: None,

@@ -119,7 +119,7 @@ impl Services {
     ) -> Result<Arc<Identity>, Problem> {
         log.operation(name);
         let identity = self.verifier.authenticate(headers).map_err(Problem::from)?;
-        log.caller(&identity);
+        log.caller(&identity)?;
         identity.require(scope)?;
         Ok(identity)
     }

@@ -2,6 +2,8 @@
 
 use super::Limits;
 use super::body::{BoundedBody, too_large};
+use super::browser;
+use super::budget::{Budgets, Standing};
 use super::client_address::ClientAddress;
 use super::pace::Pace;
 use crate::headers::CORRELATION_ID;
@@ -11,10 +13,8 @@ use crate::trace::Trace;
 use axum::Router;
 use axum::body::{Body, Bytes};
 use axum::extract::MatchedPath;
-use axum::http::header::{
-    CACHE_CONTROL, CONTENT_LENGTH, CONTENT_SECURITY_POLICY, CONTENT_TYPE, Entry, X_CONTENT_TYPE_OPTIONS,
-};
-use axum::http::{HeaderName, HeaderValue, Method, Request, Response, StatusCode};
+use axum::http::header::{CONTENT_LENGTH, CONTENT_TYPE};
+use axum::http::{HeaderValue, Method, Request, Response, StatusCode};
 use axum::response::IntoResponse as _;
 use hyper::body::{Body as HttpBody, Frame, Incoming, SizeHint};
 use std::any::Any;
@@ -27,14 +27,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Poll};
 use std::time::Instant;
-use tower::{Layer, Service};
-
-/// Set on every answer unless the handler chose otherwise.
-const DEFAULT_HEADERS: [(HeaderName, HeaderValue); 3] = [
-    (X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
-    (CACHE_CONTROL, HeaderValue::from_static("no-store")),
-    (CONTENT_SECURITY_POLICY, HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'")),
-];
+use tower::{Layer, Service, ServiceExt as _};
+use tower_http::cors::CorsLayer;
 
 /// Longest text that becomes the detail of a problem.
 const MAX_PLAIN_BYTES: usize = 2048;
@@ -46,6 +40,9 @@ pub(super) struct Exchanges {
     pub(super) recorder: RequestRecorder,
     pub(super) in_flight: AtomicUsize,
     pub(super) proxies: u8,
+    pub(super) budgets: Option<Arc<Budgets>>,
+    pub(super) cors: Option<CorsLayer>,
+    pub(super) https_only: bool,
 }
 
 impl Exchanges {
@@ -59,7 +56,7 @@ impl Exchanges {
         let trace = Trace::of(request.headers());
         let mut exchange = Exchange {
             exchanges: self,
-            log: RequestLog::new(trace),
+            log: RequestLog::new(trace, self.budgets.clone()),
             method: request.method().clone(),
             began: Instant::now(),
             ended: false,
@@ -67,22 +64,58 @@ impl Exchanges {
         let address = ClientAddress::of(peer, request.headers(), self.proxies);
         request.extensions_mut().insert(address);
         let busy = self.in_flight.fetch_add(1, Ordering::Relaxed);
-        let mut response = if busy >= self.limits.in_flight {
-            overloaded().into_response()
-        } else if declares_more_than(self.limits.body_bytes, &request) {
-            too_large(self.limits.body_bytes).into_response()
-        } else {
-            self.handle(request, exchange.log.clone()).await
+        let work = async |request: Request<Incoming>| {
+            let refusal = self.refusal(&request, busy, address, &exchange.log);
+            Ok::<_, Infallible>(match refusal {
+                Some(problem) => problem.into_response(),
+                None => self.handle(request, exchange.log.clone()).await,
+            })
+        };
+        let Ok(mut response) = match &self.cors {
+            None => work(request).await,
+            Some(cors) => cors.layer(tower::service_fn(work)).oneshot(request).await,
         };
         if response.status().is_client_error() || response.status().is_server_error() {
             response = as_problem(response, trace).await;
         }
-        dress(&mut response, trace);
+        self.dress(&mut response, trace, &exchange.log);
         exchange.end(&response);
         if response.status() != StatusCode::SWITCHING_PROTOCOLS {
             response = returning_to_idle(response, pace);
         }
         Ok(response)
+    }
+
+    /// Why the request is not even looked at.
+    fn refusal(
+        &self,
+        request: &Request<Incoming>,
+        busy: usize,
+        address: ClientAddress,
+        log: &RequestLog,
+    ) -> Option<Problem> {
+        if let Err(problem) = log.address(address.network()) {
+            return Some(problem);
+        }
+        if busy >= self.limits.in_flight {
+            return Some(overloaded());
+        }
+        declares_more_than(self.limits.body_bytes, request).then(|| too_large(self.limits.body_bytes))
+    }
+
+    fn dress(&self, response: &mut Response<Body>, trace: Trace, log: &RequestLog) {
+        let headers = response.headers_mut();
+        browser::dress(headers, self.https_only);
+        for (name, value) in log.standing().into_iter().flat_map(Standing::fields) {
+            if let Some(value) = value {
+                headers.entry(name).or_insert(value);
+            }
+        }
+        let mut buffer = [0; uuid::fmt::Hyphenated::LENGTH];
+        let text = trace.correlation_id.0.hyphenated().encode_lower(&mut buffer);
+        if let Ok(value) = HeaderValue::from_str(text) {
+            headers.insert(CORRELATION_ID, value);
+        }
     }
 
     /// The handler's answer, or a problem when it panics or takes too long.
@@ -195,21 +228,6 @@ async fn as_problem(mut response: Response<Body>, trace: Trace) -> Response<Body
     response.headers_mut().insert(CONTENT_TYPE, PROBLEM_JSON);
     response.extensions_mut().insert(problem);
     response
-}
-
-fn dress(response: &mut Response<Body>, trace: Trace) {
-    let headers = response.headers_mut();
-    headers.reserve(DEFAULT_HEADERS.len() + 2);
-    for (name, value) in DEFAULT_HEADERS {
-        if let Entry::Vacant(vacant) = headers.entry(name) {
-            vacant.insert(value);
-        }
-    }
-    let mut buffer = [0; uuid::fmt::Hyphenated::LENGTH];
-    let text = trace.correlation_id.0.hyphenated().encode_lower(&mut buffer);
-    if let Ok(value) = HeaderValue::from_str(text) {
-        headers.insert(CORRELATION_ID, value);
-    }
 }
 
 /// Tells the connection when the answer is complete: at once for a body that is all there, else when the

@@ -2,18 +2,26 @@
 //! cut off, and so that a stop drops no request that is being worked on.
 
 mod body;
+mod browser;
+pub(crate) mod budget;
 mod client_address;
 mod exchange;
 mod pace;
 
 #[cfg(test)]
+mod caller_tests;
+#[cfg(test)]
 mod tests;
 
 pub use body::{Payload, read_body};
+pub use browser::origin;
+pub use budget::Rates;
 pub use client_address::{ClientAddress, Network};
 
 use crate::request_log::{LogRequests, RequestRecorder};
 use axum::Router;
+use axum::http::HeaderValue;
+use budget::Budgets;
 use exchange::Exchanges;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
@@ -72,7 +80,7 @@ impl Default for Limits {
 }
 
 /// How a server behaves.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Settings {
     /// What callers may take.
     pub limits: Limits,
@@ -82,6 +90,12 @@ pub struct Settings {
     pub slow: Duration,
     /// How many proxies of ours every request passes. Too high, and callers choose their address themselves.
     pub proxies: u8,
+    /// How much one caller may ask for; nothing is limited by default.
+    pub rates: Rates,
+    /// Pages of which other origins may call, exactly as browsers name them; none by default.
+    pub origins: Arc<[HeaderValue]>,
+    /// Whether TLS ends in front of the server, so that browsers are to come by https only.
+    pub https_only: bool,
 }
 
 impl Default for Settings {
@@ -91,6 +105,9 @@ impl Default for Settings {
             log_requests: LogRequests::default(),
             slow: Duration::from_millis(500),
             proxies: 0,
+            rates: Rates::default(),
+            origins: Arc::new([]),
+            https_only: false,
         }
     }
 }
@@ -116,6 +133,9 @@ pub async fn serve(listener: TcpListener, router: Router, settings: Settings, sh
         recorder: RequestRecorder::new(settings.log_requests, settings.slow),
         in_flight: AtomicUsize::new(0),
         proxies: settings.proxies,
+        budgets: Budgets::new(settings.rates).map(Arc::new),
+        cors: browser::cors(&settings.origins),
+        https_only: settings.https_only,
     });
     let slots = Arc::new(Semaphore::new(limits.connections));
     let mut connections = JoinSet::new();

@@ -20,28 +20,31 @@ use tokio::task::JoinHandle;
 
 const TRACE: &str = "traceparent: 00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01\r\n";
 
-struct Running {
+pub(super) struct Running {
     address: SocketAddr,
     shutdown: CancellationToken,
     server: JoinHandle<Drained>,
 }
 
 async fn start(router: Router, limits: Limits) -> Running {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = listener.local_addr().unwrap();
-    let shutdown = CancellationToken::new();
-    let settings = Settings { limits, ..Settings::default() };
-    let server = tokio::spawn(serve(listener, router, settings, shutdown.clone()));
-    Running { address, shutdown, server }
+    Running::start(router, Settings { limits, ..Settings::default() }).await
 }
 
 impl Running {
+    pub(super) async fn start(router: Router, settings: Settings) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let shutdown = CancellationToken::new();
+        let server = tokio::spawn(serve(listener, router, settings, shutdown.clone()));
+        Self { address, shutdown, server }
+    }
+
     async fn connect(&self) -> TcpStream {
         TcpStream::connect(self.address).await.unwrap()
     }
 
     /// Sends one request on a connection of its own and reads until the server closes.
-    async fn send(&self, head: &str, body: &str) -> Answer {
+    pub(super) async fn send(&self, head: &str, body: &str) -> Answer {
         let mut stream = self.connect().await;
         let (line, headers) = head.split_once("\r\n").unwrap_or((head, ""));
         let request = format!("{line} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n{headers}\r\n{body}");
@@ -49,17 +52,17 @@ impl Running {
         Answer::read(&mut stream).await
     }
 
-    async fn stop(self) -> Drained {
+    pub(super) async fn stop(self) -> Drained {
         self.shutdown.cancel();
         self.server.await.unwrap()
     }
 }
 
 #[derive(Debug)]
-struct Answer {
-    status: u16,
-    head: String,
-    body: String,
+pub(super) struct Answer {
+    pub(super) status: u16,
+    pub(super) head: String,
+    pub(super) body: String,
 }
 
 impl Answer {
@@ -72,11 +75,11 @@ impl Answer {
         Self { status, head: head.to_ascii_lowercase(), body: body.to_owned() }
     }
 
-    fn json(&self) -> serde_json::Value {
+    pub(super) fn json(&self) -> serde_json::Value {
         serde_json::from_str(&self.body).unwrap_or_default()
     }
 
-    fn has(&self, header: &str) -> bool {
+    pub(super) fn has(&self, header: &str) -> bool {
         self.head.lines().any(|line| line == header)
     }
 }
@@ -88,7 +91,7 @@ async fn read_head(stream: &mut TcpStream) -> String {
     String::from_utf8(bytes[..length].to_vec()).unwrap()
 }
 
-fn quick() -> Limits {
+pub(super) fn quick() -> Limits {
     Limits {
         header_timeout: Duration::from_millis(300),
         keep_alive: Duration::from_millis(900),
