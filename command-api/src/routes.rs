@@ -21,6 +21,9 @@ use std::sync::Arc;
 use utoipa::openapi::OpenApi;
 use uuid::Uuid;
 
+/// Longest body of one command; a batch may fill what the server takes.
+const COMMAND_BYTES: usize = 128 * 1024;
+
 type Answering<'a> = Pin<Box<dyn Future<Output = Result<Reply, Problem>> + Send + 'a>>;
 /// A command with its type forgotten, for the batch endpoint.
 pub(crate) type Executor = for<'a> fn(&'a Services, &'a Asked<'a>) -> Answering<'a>;
@@ -117,7 +120,7 @@ async fn handle<C: Command>(
     log.caller(&identity)?;
     headers_are_json(&parts)?;
     let target = if collection.is_some() { None } else { Some(target(&mut parts).await?) };
-    let body = platform::http::read_body(body).await?;
+    let body = platform::http::read_body_of(body, COMMAND_BYTES).await?;
     let asked = Asked {
         identity: &identity,
         log,

@@ -6,7 +6,7 @@ use axum::body::Body;
 use axum::extract::{FromRequest, Request};
 use axum::http::StatusCode;
 use bytes::{Buf, Bytes};
-use http_body_util::BodyExt as _;
+use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 use hyper::body::{Body as HttpBody, Frame, Incoming, SizeHint};
 use std::error::Error;
 use std::pin::Pin;
@@ -34,6 +34,21 @@ pub async fn read_body(body: Body) -> Result<Bytes, Problem> {
     match body.collect().await {
         Ok(collected) => Ok(collected.to_bytes()),
         Err(error) => Err(unreadable(&error)),
+    }
+}
+
+/// The same where a route takes less than the server does.
+///
+/// # Errors
+/// 413 `body_too_large` as soon as more than `at_most` bytes have come or are announced; else as [`read_body`].
+pub async fn read_body_of(body: Body, at_most: usize) -> Result<Bytes, Problem> {
+    if body.size_hint().lower() > u64::try_from(at_most).unwrap_or(u64::MAX) {
+        return Err(too_large(at_most));
+    }
+    match Limited::new(body, at_most).collect().await {
+        Ok(collected) => Ok(collected.to_bytes()),
+        Err(error) if error.is::<LengthLimitError>() => Err(too_large(at_most)),
+        Err(error) => Err(unreadable(&*error)),
     }
 }
 

@@ -6,6 +6,7 @@ use crate::auth::Identity;
 use crate::problem::Problem;
 use crate::request_log::RequestLog;
 use axum::Router;
+use axum::body::Body;
 use axum::http::{HeaderMap, StatusCode};
 use axum::routing::{get, post};
 use kernel::{Actor, ActorId, Scopes, TenantId};
@@ -197,5 +198,25 @@ async fn who_is_refused_early_can_still_read_why() {
     assert_eq!(running.send(&request, "").await.status, 200);
     let refused = running.send(&request, "").await;
     assert!(refused.status == 429 && refused.has(&format!("access-control-allow-origin: {HOME}")), "{refused:?}");
+    running.stop().await;
+}
+
+#[tokio::test]
+async fn a_route_may_take_less_than_the_server() {
+    async fn short(body: Body) -> Result<String, Problem> {
+        super::read_body_of(body, 10).await.map(|body| String::from_utf8(body.to_vec()).unwrap())
+    }
+    let router = Router::new().route("/short", post(short));
+    let running = Running::start(router, Settings { limits: quick(), ..Settings::default() }).await;
+    let send = async |head: &str, body: &str| running.send(&format!("POST /short\r\n{head}\r\n"), body).await;
+    assert_eq!(send("content-length: 10", "0123456789").await.body, "0123456789");
+    for (head, body) in
+        [("content-length: 11", "01234567890"), ("transfer-encoding: chunked", "b\r\n01234567890\r\n0\r\n\r\n")]
+    {
+        let refused = send(head, body).await;
+        assert_eq!((refused.status, &refused.json()["limit_bytes"]), (413, &10.into()), "{head}");
+    }
+    let slow = send("content-length: 9", "0123").await;
+    assert_eq!((slow.status, &slow.json()["code"]), (408, &"body_too_slow".into()));
     running.stop().await;
 }

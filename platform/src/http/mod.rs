@@ -13,7 +13,7 @@ mod caller_tests;
 #[cfg(test)]
 mod tests;
 
-pub use body::{Payload, read_body};
+pub use body::{Payload, read_body, read_body_of};
 pub use browser::origin;
 pub use budget::Rates;
 pub use client_address::{ClientAddress, Network};
