@@ -39,7 +39,7 @@ pub(crate) struct BatchCommand {
     /// The version that the thing must have.
     expected_version: Option<i32>,
     /// The command's own fields, as in its own route.
-    #[schema(value_type = Object)]
+    #[schema(value_type = Value)]
     body: Box<RawValue>,
 }
 

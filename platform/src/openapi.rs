@@ -119,6 +119,12 @@ impl Operation {
         self.add(status, description, |response| response.content("application/json", content))
     }
 
+    /// What a generic answer is made of: the rows of a page.
+    pub fn component<T: ToSchema>(mut self) -> Self {
+        collect::<T>(&mut self.schemas);
+        self
+    }
+
     /// An answer of another media type, as text: `text/csv`, `application/x-ndjson`.
     pub fn response_text(self, status: StatusCode, media_type: &str, description: &str) -> Self {
         let content = Content::new(Some(String::schema()));
@@ -194,8 +200,13 @@ impl Operation {
         self
     }
 
-    /// A reference to `T`, which becomes a component with everything it refers to.
+    /// A reference to `T`, which becomes a component with everything it refers to. What is generic (`Vec<Row>`) has one
+    /// name for all it is made of, and so stands where it is used.
     fn schema<T: ToSchema>(&mut self) -> RefOr<Schema> {
+        if std::any::type_name::<T>().contains('<') {
+            T::schemas(&mut self.schemas);
+            return T::schema();
+        }
         collect::<T>(&mut self.schemas);
         Ref::from_schema_name(T::name()).into()
     }
@@ -305,8 +316,9 @@ impl Document {
         &self.findings
     }
 
-    /// The finished document.
+    /// The finished document. In debug builds, one with findings is a panic.
     pub fn build(self) -> OpenApi {
+        debug_assert!(self.findings.is_empty(), "{:?}", self.findings);
         let bearer = HttpBuilder::new()
             .scheme(HttpAuthScheme::Bearer)
             .bearer_format("JWT")

@@ -67,6 +67,7 @@ pub(crate) fn history<D: Detail>(path: &str) -> Operation {
         .docs("Everything that happened to it, the oldest first: who, what, when, and which fields changed from what to what.")
         .query_parameter::<i64>("limit", false, "Entries per page, 1 to 100.")
         .query_parameter::<String>("cursor", false, "The `next_cursor` of the page before.")
+        .component::<HistoryEntry>()
         .response::<Page<HistoryEntry>>(StatusCode::OK, "A page of it.")
         .problem(StatusCode::NOT_FOUND, "There is no such thing, or not for this caller.")
         .problem(StatusCode::GONE, ARCHIVED)
@@ -98,7 +99,7 @@ pub(crate) fn diff<D: Detail>(path: &str) -> Operation {
 pub(crate) fn list<L: List>(path: &str) -> Operation {
     let sorts = format!("One of `{}`; `-` goes downwards. The first is the default.", L::SORTS.join("`, `"));
     let limit = format!("Rows per page, 1 to 100; {} unless said otherwise.", L::LIMIT);
-    L::FILTERS
+    let listed = L::FILTERS
         .iter()
         .fold(operation(path, L::NAME), |operation, filter| {
             let about = format!("Only those with one of these values ({}), separated by commas.", filter.expected);
@@ -112,9 +113,14 @@ pub(crate) fn list<L: List>(path: &str) -> Operation {
             false,
             "The `next_cursor` of the page before, with the same sort and filters.",
         )
+        .component::<<L::Model as ReadModel>::Row>()
         .response::<Page<<L::Model as ReadModel>::Row>>(StatusCode::OK, "A page of them.")
         .response_header::<String>(StatusCode::OK, "Link", "The next page, `rel=\"next\"` (RFC 8288).")
-        .bearer(Some(L::SCOPE.as_str()))
+        .bearer(Some(L::SCOPE.as_str()));
+    match L::PARENT {
+        Some(_) => listed.problem(StatusCode::NOT_FOUND, "The id in the path is none."),
+        None => listed,
+    }
 }
 
 /// `GET path`: the labels.

@@ -64,10 +64,10 @@ pub(crate) struct FieldChange {
     /// The field.
     field: String,
     /// What it was; `null` before the thing existed.
-    #[schema(value_type = Option<Object>)]
+    #[schema(value_type = serde_json::Value)]
     from: Value,
     /// What it became.
-    #[schema(value_type = Option<Object>)]
+    #[schema(value_type = serde_json::Value)]
     to: Value,
 }
 

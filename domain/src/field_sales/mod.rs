@@ -26,7 +26,7 @@ pub use whole::Whole;
 pub const LEAD_ALL: kernel::Scope = kernel::Scope::new("field_sales.team:lead_all");
 
 kernel::typed_id! {
-    /// A director, manager or sales rep of the field organisation.
+    /// A person, over all tenants: the `sub` of an access token.
     pub struct UserId;
     /// A zone: a circle on the map that people work in.
     pub struct ZoneId;

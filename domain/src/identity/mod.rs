@@ -61,7 +61,7 @@ pub const SLUG_RESERVATION: &str = "identity.slug";
 pub type Reason = Text<1, 500>;
 
 kernel::typed_id! {
-    /// A person, over all tenants. The `sub` of an access token, and the [`ActorId`] of what he does.
+    /// A person, over all tenants: the `sub` of an access token.
     pub struct UserId;
     /// What a user is in one tenant; follows from the two, see [`membership::membership_id`].
     pub struct MembershipId;
