@@ -127,8 +127,9 @@ impl Operation {
 
     /// An answer of another media type, as text: `text/csv`, `application/x-ndjson`.
     pub fn response_text(self, status: StatusCode, media_type: &str, description: &str) -> Self {
-        let content = Content::new(Some(String::schema()));
-        self.add(status, description, |response| response.content(media_type, content))
+        // Each event of a stream would be held against the schema of the whole.
+        let schema = (media_type != "text/event-stream").then(String::schema);
+        self.add(status, description, |response| response.content(media_type, Content::new(schema)))
     }
 
     /// An answer without a body.
