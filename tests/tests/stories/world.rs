@@ -17,6 +17,7 @@ const TALKER: &[&str] = &["messaging.conversation:open", "messaging.conversation
 const SELLER: &[&str] = &[
     "field_sales.zone:create",
     "field_sales.zone:assign",
+    "field_sales.team:lead_all",
     "field_sales.zone:read",
     "field_sales.building:create",
     "field_sales.building:read",
