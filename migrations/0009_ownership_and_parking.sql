@@ -71,3 +71,59 @@ create table log.verifications (
 );
 
 grant select, insert, update on log.verifications to sillage_engine;
+
+-- The processes that fold, each alive while it is heard: by the database's clock, and while its session is there.
+create table projection.processes (
+    process uuid primary key,
+    -- For people: host and process id.
+    place text not null,
+    -- By which its sessions are known, and which of them holds its locks.
+    application text not null,
+    backend_pid integer not null,
+    -- The locks of what it can fold.
+    wants bigint[] not null,
+    began_at timestamptz not null default clock_timestamp(),
+    beat_at timestamptz not null default clock_timestamp()
+) with (fillfactor = 50);
+
+-- Who folds what. The advisory lock decides; this is what others see of it.
+create table projection.leases (
+    lock_key bigint primary key,
+    name text collate "C" not null,
+    generation integer not null,
+    process uuid not null,
+    taken_at timestamptz not null default clock_timestamp()
+) with (fillfactor = 50);
+
+-- Processes that are alive.
+create function projection.is_alive(heard_at timestamptz, pid integer) returns boolean
+language sql volatile as $$
+    select heard_at > clock_timestamp() - interval '6 seconds' and exists (select from pg_stat_get_activity(pid))
+$$;
+
+-- Ends the sessions of processes that are not: a frozen one neither keeps its locks nor finishes what it was writing.
+create function projection.evict() returns integer
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+declare
+    stale record;
+    evicted integer := 0;
+begin
+    for stale in
+        delete from projection.processes p where not projection.is_alive(p.beat_at, p.backend_pid)
+        returning p.process, p.application
+    loop
+        delete from projection.leases l where l.process = stale.process;
+        begin
+            perform pg_terminate_backend(a.pid) from pg_stat_activity a
+            where a.application_name = stale.application and a.datname = current_database() and a.pid <> pg_backend_pid();
+        exception when insufficient_privilege then
+            -- Another login's: the server ends the session by itself when it has been silent for long enough.
+            null;
+        end;
+        evicted := evicted + 1;
+    end loop;
+    return evicted;
+end $$;
+
+revoke execute on function projection.evict from public;
+grant execute on function projection.evict to sillage_engine;

@@ -133,6 +133,15 @@ fn checkpoint(row: &PgRow) -> Result<Checkpoint, sqlx::Error> {
     })
 }
 
+/// Who may write, as its number; `None` where there is no such generation.
+pub(crate) async fn owner_epoch(pool: &PgPool, generation: &Generation) -> Result<Option<i64>, sqlx::Error> {
+    query_scalar("select owner_epoch from projection.checkpoints where name = $1 and generation = $2")
+        .bind(generation.name)
+        .bind(generation.number)
+        .fetch_optional(pool)
+        .await
+}
+
 /// Whose checkpoints are moved, as parallel arrays.
 #[derive(Default)]
 pub(crate) struct Owned {

@@ -29,6 +29,7 @@ pub mod resume;
 pub mod roster;
 pub mod row;
 mod runner;
+mod share;
 pub mod status;
 pub mod switch;
 mod tables;

@@ -2,7 +2,7 @@
 
 use crate::control::ControlError;
 use crate::declare::declare;
-use crate::keeper::Keeper;
+use crate::keeper::{Keeper, Me};
 use crate::metrics;
 use crate::pace::Live;
 use crate::poison::chain;
@@ -108,6 +108,8 @@ pub(crate) struct Shared {
     pub(crate) live: Live,
     /// What this process can fold: from each, as many as there are generations are made.
     pub(crate) models: Vec<Box<dyn Projection>>,
+    /// This process, as the others see it.
+    pub(crate) me: Me,
 }
 
 impl Shared {
@@ -123,7 +125,7 @@ impl Shared {
 
 /// Folds the log into read models until it is told to stop.
 ///
-/// Several processes may run the same read models: for each one of them folds and the others wait to take over. Processes
+/// Several processes may run the same read models: they share them, and take over from each other. Processes
 /// of different versions may run side by side: each folds the generations of its own versions. A process may also carry
 /// several versions of a read model: the newest is built, the older ones are followed where they exist.
 pub struct Projector {
@@ -134,13 +136,15 @@ impl Projector {
     /// Prepares to fold `models` from `tail`, writing to the database that the tail's log is in. The log's sessions must
     /// work as [`Role::Owner`]: the projector makes tables.
     pub fn new(tail: Tail, models: Vec<Box<dyn Projection>>, options: Options) -> Self {
-        let connect = (*tail.log().pool().connect_options()).clone().statement_cache_capacity(1_000);
+        let me = Me::new();
+        let connect = (*tail.log().pool().connect_options()).clone();
+        let connect = connect.statement_cache_capacity(1_000).application_name(&me.application());
         let progress = Progress::new(models.iter().map(|model| model.name()));
         let lanes = Semaphore::new(options.lanes.max(1));
         let builds = Semaphore::new(options.builds.max(1));
         let live = Live::new(options.percent_under_load);
         let fold = Role::Engine.assume(connect.clone());
-        let shared = Shared { tail, connect, fold, options, progress, lanes, builds, live, models };
+        let shared = Shared { tail, connect, fold, options, progress, lanes, builds, live, models, me };
         Self { shared: std::sync::Arc::new(shared) }
     }
 
@@ -162,8 +166,8 @@ impl Projector {
             return Ok(());
         }
         loop {
-            let mut keeper = Keeper::start(shared.fold.clone());
-            let mut tenure = Tenure::new(std::sync::Arc::clone(&shared));
+            let mut keeper = Keeper::start(shared.fold.clone(), shared.me.clone());
+            let mut tenure = Tenure::new(std::sync::Arc::clone(&shared), keeper.asks());
             let end = tenure.run(&mut keeper, &shutdown).await;
             tenure.close().await;
             keeper.release().await;

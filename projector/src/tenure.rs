@@ -10,7 +10,7 @@
 use crate::aside::{self, Aside};
 use crate::control::{self, Checkpoint, Generation, Place};
 use crate::ddl::Statements;
-use crate::keeper::{Keeper, News};
+use crate::keeper::{Asks, Keeper, News};
 use crate::lane::{LaneEnd, catch_up};
 use crate::metrics;
 use crate::poison::{Poison, chain, panic_message};
@@ -23,6 +23,7 @@ use crate::tables;
 use crate::writer::{Member, WriteError, Writer};
 use event_store::TailError;
 use kernel::{EventData, Position, Recorded};
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::sync::watch;
@@ -67,13 +68,18 @@ pub(crate) struct Tenure {
     paused: Vec<Member>,
     lanes: JoinSet<LaneEnd>,
     stop_lanes: CancellationToken,
+    /// By which one of them is stopped, by slot.
+    stop_lane: HashMap<usize, CancellationToken>,
+    /// Given back as soon as their lanes have stopped, by slot.
+    given_back: HashSet<usize>,
+    asks: Asks,
     writer: Writer,
     /// When the last event of the group's place was recorded.
     last_recorded: Option<chrono::DateTime<chrono::Utc>>,
 }
 
 impl Tenure {
-    pub(crate) fn new(shared: Arc<Shared>) -> Self {
+    pub(crate) fn new(shared: Arc<Shared>, asks: Asks) -> Self {
         Self {
             writer: Writer::new(shared.fold.clone()),
             shared,
@@ -84,6 +90,9 @@ impl Tenure {
             paused: Vec::new(),
             lanes: JoinSet::new(),
             stop_lanes: CancellationToken::new(),
+            stop_lane: HashMap::new(),
+            given_back: HashSet::new(),
+            asks,
             last_recorded: None,
         }
     }
@@ -100,10 +109,14 @@ impl Tenure {
                 () = shutdown.cancelled() => Err(End::Shutdown),
                 news = keeper.news() => match news {
                     News::Gained(indexes) => self.gain(indexes).await,
+                    News::Asked(indexes) => {
+                        self.give_back(&indexes);
+                        Ok(())
+                    }
                     News::Lost(reason) => Err(End::Lost(reason)),
                 },
-                Some(ended) = self.lanes.join_next() => self.lane_ended(ended, keeper).await,
-                _ = tick.tick() => self.tick(keeper).await,
+                Some(ended) = self.lanes.join_next() => self.lane_ended(ended).await,
+                _ = tick.tick() => self.tick().await,
                 events = tail.next(at, most), if !self.group.is_empty() => match events {
                     Ok(events) => self.step(events).await,
                     Err(TailError::Read(error)) => Err(End::Lost(error.to_string())),
@@ -138,7 +151,7 @@ impl Tenure {
     }
 
     /// Asks for what is new in the roster, and passes on what is wanted of each.
-    async fn read_roster(&mut self, keeper: &Keeper) -> Result<(), End> {
+    async fn read_roster(&mut self) -> Result<(), End> {
         let pool = self.shared.log().pool();
         let entries = roster::read(pool, &self.shared.models).await.map_err(|error| End::Lost(error.to_string()))?;
         for roster::Entry { generation, state, orders } in entries {
@@ -153,7 +166,7 @@ impl Tenure {
                 }
                 None if orders.gone => {}
                 None => {
-                    keeper.want(self.slots.len(), &generation);
+                    self.asks.want(self.slots.len(), &generation);
                     self.slots.push(Slot { generation, state, orders: watch::Sender::new(orders) });
                 }
             }
@@ -162,10 +175,10 @@ impl Tenure {
     }
 
     /// Lets go of members that are gone, and moves those that operators paused or resumed.
-    fn obey(&mut self, keeper: &Keeper) {
+    fn obey(&mut self) {
         for members in [&mut self.group, &mut self.ahead, &mut self.failed, &mut self.paused] {
             for gone in members.extract_if(.., |member| member.orders.borrow().gone) {
-                keeper.leave(gone.slot);
+                self.asks.leave(gone.slot);
                 metrics::stopped(gone.generation.name, false);
             }
         }
@@ -242,7 +255,55 @@ impl Tenure {
     }
 
     fn send_to_lane(&mut self, member: Member) {
-        self.lanes.spawn(catch_up(member, Arc::clone(&self.shared), self.stop_lanes.clone()));
+        let stop = self.stop_lanes.child_token();
+        self.stop_lane.insert(member.slot, stop.clone());
+        self.lanes.spawn(catch_up(member, Arc::clone(&self.shared), stop));
+    }
+
+    /// Others are to fold these: what is in hand is written, what is in memory dropped. What is being built stays: the work
+    /// of minutes would be lost.
+    fn give_back(&mut self, slots: &[usize]) {
+        for members in [&mut self.group, &mut self.ahead, &mut self.failed, &mut self.paused] {
+            for member in members.extract_if(.., |member| slots.contains(&member.slot)) {
+                tracing::info!(
+                    projection = member.generation.name,
+                    generation = member.generation.number,
+                    position = member.at.position.0,
+                    "another process folds a read model from here on"
+                );
+                metrics::stopped(member.generation.name, false);
+                self.asks.give_back(member.slot);
+            }
+        }
+        for slot in slots.iter().filter(|slot| self.slots[**slot].state != State::Building) {
+            if let Some(stop) = self.stop_lane.get(slot) {
+                self.given_back.insert(*slot);
+                stop.cancel();
+            }
+        }
+    }
+
+    /// Of members whose checkpoints were refused, those that are still owned. The others have another owner now, or an
+    /// operator has ended the ownership: they are asked for again.
+    async fn still_owned(&mut self, members: Vec<Member>) -> Result<Vec<Member>, End> {
+        let pool = self.shared.log().pool();
+        let mut owned = Vec::with_capacity(members.len());
+        for member in members {
+            match control::owner_epoch(pool, &member.generation).await {
+                Ok(epoch) if epoch == Some(member.owner_epoch) => owned.push(member),
+                Ok(_) => {
+                    metrics::fenced();
+                    tracing::warn!(
+                        projection = member.generation.name,
+                        generation = member.generation.number,
+                        "fenced: another process folds the read model, or an operator has worked on it"
+                    );
+                    self.asks.give_back(member.slot);
+                }
+                Err(error) => return Err(End::Lost(error.to_string())),
+            }
+        }
+        Ok(owned)
     }
 
     /// Compares the group's place with the log as it is now.
@@ -271,11 +332,23 @@ impl Tenure {
         error
     }
 
-    async fn lane_ended(&mut self, ended: Result<LaneEnd, JoinError>, keeper: &Keeper) -> Result<(), End> {
+    async fn lane_ended(&mut self, ended: Result<LaneEnd, JoinError>) -> Result<(), End> {
         let (member, end) = match ended {
-            Ok(LaneEnd::Reached(member)) => return self.admit(member).await,
+            Ok(LaneEnd::Reached(member)) => {
+                self.stop_lane.remove(&member.slot);
+                // It was as fast as the wish that it stop.
+                if self.given_back.remove(&member.slot) {
+                    self.asks.give_back(member.slot);
+                    return Ok(());
+                }
+                return self.admit(member).await;
+            }
             Ok(LaneEnd::Gone(member)) => {
-                keeper.leave(member.slot);
+                self.asks.leave(member.slot);
+                return Ok(());
+            }
+            Ok(LaneEnd::Stopped(member)) if self.given_back.remove(&member.slot) => {
+                self.asks.give_back(member.slot);
                 return Ok(());
             }
             Ok(LaneEnd::Failed(member, poison)) => {
@@ -283,7 +356,10 @@ impl Tenure {
                 return Ok(());
             }
             Ok(LaneEnd::Stopped(member)) => (member, End::Shutdown),
-            Ok(LaneEnd::Fenced(member)) => (member, End::Fenced),
+            Ok(LaneEnd::Fenced(member)) => match self.still_owned(vec![member]).await?.pop() {
+                Some(member) => (member, End::Fenced),
+                None => return Ok(()),
+            },
             Ok(LaneEnd::Away(member, reason)) => (member, End::Lost(reason)),
             Err(error) => return Err(End::Failed(panicked(error))),
         };
@@ -424,7 +500,12 @@ impl Tenure {
                     tracing::warn!(error = %error, "a projection leaves the group to try again by itself");
                     (Some(index), None)
                 }
-                Err(WriteError::Fenced) => (None, Some(End::Fenced)),
+                Err(WriteError::Fenced) => {
+                    let before = members.len();
+                    members = self.still_owned(members).await?;
+                    // All of them are: it is the log that does not fit.
+                    (None, (members.len() == before).then_some(End::Fenced))
+                }
                 Err(WriteError::Away(error)) => (None, Some(End::Lost(error.to_string()))),
             };
             if let Some(index) = culprit {
@@ -447,9 +528,9 @@ impl Tenure {
 
     /// Once a second: what is wanted, is the log still the one that was folded, how far is everybody, is anything to be
     /// switched?
-    async fn tick(&mut self, keeper: &Keeper) -> Result<(), End> {
-        self.read_roster(keeper).await?;
-        self.obey(keeper);
+    async fn tick(&mut self) -> Result<(), End> {
+        self.read_roster().await?;
+        self.obey();
         if let Err(error) = tables::drop_gone(self.shared.log().pool()).await {
             tracing::warn!(error = %error, "tables that are no longer needed could not be dropped; trying again");
         }

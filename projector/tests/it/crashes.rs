@@ -3,15 +3,13 @@
 use crate::fixtures::{
     Boxes, Dice, Labels, Running, assert_equal_to_log, keep_recording, models, record_some, until, wait,
 };
-use event_store::{Log, Tail};
+use event_store::Log;
 use kernel::Position;
-use projector::{Options, Projector};
+use projector::Options;
 use sqlx::{PgPool, Row, query};
-use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
-use tokio_util::sync::CancellationToken;
 
 /// Checkpoints as they were seen over time: scorecard C9.
 fn watch_checkpoints(pool: PgPool, stop: Arc<AtomicBool>) -> tokio::task::JoinHandle<usize> {
@@ -71,113 +69,11 @@ async fn a_projector_that_is_dropped_anywhere_leaves_each_effect_exactly_once() 
     }
 }
 
-/// A projector in a process of its own, that can be killed and paused.
-struct Process {
-    child: Child,
-}
-
-const CHILD: &str = "SILLAGE_TEST_PROJECTOR";
-
-impl Process {
-    fn start(url: &str) -> Self {
-        let child = Command::new(std::env::current_exe().unwrap())
-            .args(["--exact", "crashes::a_projector_process", "--nocapture"])
-            .env(CHILD, url)
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
-        Self { child }
-    }
-
-    fn signal(&self, name: &str) {
-        let sent = Command::new("kill").args([name, &self.child.id().to_string()]).status().unwrap();
-        assert!(sent.success());
-    }
-}
-
-impl Drop for Process {
-    fn drop(&mut self) {
-        // It may have ended already.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
-/// Not a test: what [`Process`] runs. Ends by itself after two minutes, should nobody end it.
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_projector_process() {
-    let Ok(url) = std::env::var(CHILD) else { return };
-    let pool = event_store::schema::connect(&url, "projector", event_store::Role::Owner, 5).await.unwrap();
-    let shutdown = CancellationToken::new();
-    let tail = Tail::start(Log::new(pool), None, shutdown.clone()).await.unwrap();
-    let options = Options { batch: 50, ..Options::default() };
-    let run = Projector::new(tail, models(), options).run(shutdown);
-    tokio::time::timeout(Duration::from_mins(2), run).await.unwrap_or(Ok(())).unwrap();
-}
-
 async fn owner_epoch(pool: &PgPool) -> i64 {
     sqlx::query_scalar("select coalesce(max(owner_epoch), 0) from projection.checkpoints")
         .fetch_one(pool)
         .await
         .unwrap()
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn another_process_takes_over_from_one_that_is_killed() {
-    let (url, pool) = test_support::database().await;
-    let log = Log::new(pool.clone());
-    let stop = Arc::new(AtomicBool::new(false));
-    let recording = keep_recording(pool.clone(), 5, Arc::clone(&stop));
-    let mut working = Process::start(&url);
-    until("the first process owns", async || owner_epoch(&pool).await == 1).await;
-    for round in 2..5 {
-        let waiting = Process::start(&url);
-        tokio::time::sleep(Duration::from_millis(1_500)).await;
-        assert_eq!(owner_epoch(&pool).await, round - 1, "one waits while the other works");
-        let begun = Instant::now();
-        working.child.kill().unwrap();
-        until("the second process owns", async || owner_epoch(&pool).await == round).await;
-        assert!(begun.elapsed() < Duration::from_secs(4), "took over after {:?}", begun.elapsed());
-        working = waiting;
-    }
-    stop.store(true, Ordering::SeqCst);
-    let last = recording.await.unwrap();
-    wait(&pool, "test.boxes", last).await;
-    wait(&pool, "test.labels", last).await;
-    assert!(assert_equal_to_log::<Boxes<1>>(&log, 1).await > 20);
-    assert!(assert_equal_to_log::<Labels>(&log, 1).await > 20);
-}
-
-/// Scorecard row 6.
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_paused_owner_loses_its_lease_and_writes_nothing_when_it_wakes_up() {
-    let (url, pool) = test_support::database().await;
-    let log = Log::new(pool.clone());
-    let stop = Arc::new(AtomicBool::new(false));
-    let recording = keep_recording(pool.clone(), 6, Arc::clone(&stop));
-    let watching = watch_checkpoints(pool.clone(), Arc::clone(&stop));
-    let sleeper = Process::start(&url);
-    until("the first process owns", async || owner_epoch(&pool).await == 1).await;
-    tokio::time::sleep(Duration::from_millis(500)).await;
-    sleeper.signal("-STOP");
-    let begun = Instant::now();
-    let other = Process::start(&url);
-    until("the second process owns", async || owner_epoch(&pool).await == 2).await;
-    assert!(begun.elapsed() < Duration::from_secs(10), "took over after {:?}", begun.elapsed());
-    sleeper.signal("-CONT");
-    tokio::time::sleep(Duration::from_secs(4)).await;
-    assert_eq!(owner_epoch(&pool).await, 2, "the one that woke up waits");
-    stop.store(true, Ordering::SeqCst);
-    let last = recording.await.unwrap();
-    wait(&pool, "test.boxes", last).await;
-    wait(&pool, "test.labels", last).await;
-    watching.await.unwrap();
-    assert!(assert_equal_to_log::<Boxes<1>>(&log, 1).await > 20);
-    assert!(assert_equal_to_log::<Labels>(&log, 1).await > 20);
-    drop(other);
-    // And it is not broken: it takes over again.
-    until("the first process owns again", async || owner_epoch(&pool).await == 3).await;
 }
 
 /// The owner's locks are gone without its knowing, and another one has raised the owner epoch.

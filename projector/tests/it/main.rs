@@ -8,6 +8,7 @@ mod fixtures;
 mod folding;
 mod lifecycle;
 mod operating;
+mod ownership;
 mod parking;
 mod poison;
 mod speed;
