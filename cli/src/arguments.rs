@@ -1,11 +1,12 @@
 //! The command line. Every setting is a flag and an environment variable.
 
+use crate::effects_command::EffectsCommand;
 use crate::failure::EXIT_CODES;
 use crate::parked::ParkedCommand;
 use crate::proving::VerifyArgs;
 use crate::tokens::Ttl;
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use platform::config::{AuthArgs, DatabaseArgs, LimitArgs, ListenArgs, LogArgs, NatsArgs};
+use platform::config::{AuthArgs, DatabaseArgs, LimitArgs, ListenArgs, LogArgs, MailArgs, NatsArgs};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -38,6 +39,8 @@ pub(crate) enum Task {
     QueryApi(Box<QueryApi>),
     /// Folds the log into the read models.
     Projector(Box<ProjectorProcess>),
+    /// Does what is to be done outside because of what has happened: sends mails. With a command: looks after it.
+    Effects(Box<Effects>),
     /// Relays the log to NATS, for processes that append without NATS.
     Relay(Box<RelayProcess>),
     /// Brings the database to this program's schema.
@@ -146,6 +149,8 @@ pub(crate) struct Up {
     #[command(flatten)]
     pub(crate) auth: AuthArgs,
     #[command(flatten)]
+    pub(crate) mail: MailArgs,
+    #[command(flatten)]
     pub(crate) log: LogArgs,
     #[command(flatten)]
     pub(crate) limits: LimitArgs,
@@ -156,7 +161,15 @@ pub(crate) struct Up {
 impl Up {
     /// What is wrong with the settings.
     pub(crate) fn findings(&self) -> Vec<String> {
-        [self.database.check(), self.nats.check(), self.auth.check(), self.log.check(), self.limits.check()].concat()
+        [
+            self.database.check(),
+            self.nats.check(),
+            self.auth.check(),
+            crate::mail::findings(&self.mail),
+            self.log.check(),
+            self.limits.check(),
+        ]
+        .concat()
     }
 }
 
@@ -217,6 +230,26 @@ pub(crate) struct ProjectorProcess {
     pub(crate) admin_listen: SocketAddr,
     #[command(flatten)]
     pub(crate) verify: VerifyArgs,
+    #[command(flatten)]
+    pub(crate) common: Common,
+}
+
+#[derive(Args, Debug)]
+#[command(args_conflicts_with_subcommands = true)]
+pub(crate) struct Effects {
+    #[command(subcommand)]
+    pub(crate) command: Option<EffectsCommand>,
+    #[command(flatten)]
+    pub(crate) process: EffectsProcess,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct EffectsProcess {
+    /// Address for operators: liveness, readiness, metrics. Not authenticated, so keep it private.
+    #[arg(long, env = "SILLAGE_ADMIN_LISTEN", value_name = "ADDRESS", default_value = "127.0.0.1:9094")]
+    pub(crate) admin_listen: SocketAddr,
+    #[command(flatten)]
+    pub(crate) mail: MailArgs,
     #[command(flatten)]
     pub(crate) common: Common,
 }

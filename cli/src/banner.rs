@@ -15,6 +15,8 @@ pub(crate) struct Banner<'a> {
     pub(crate) demo: Option<&'a DemoIds>,
     pub(crate) folder: &'a Path,
     pub(crate) seconds: f32,
+    /// Whether mails are kept here instead of being sent.
+    pub(crate) has_mailbox: bool,
 }
 
 /// A command to paste, and the query that shows what it did.
@@ -40,6 +42,9 @@ impl fmt::Display for Banner<'_> {
         writeln!(f, "  queries    {}   try them at {}/docs", run.query_url, run.query_url)?;
         if let Some(admin) = &run.admin_url {
             writeln!(f, "  operators  {admin}   /readyz /livez /metrics")?;
+            if self.has_mailbox {
+                writeln!(f, "  mails      {admin}/dev/mailbox   kept here, none is sent")?;
+            }
         }
         if let Some(url) = &run.database_url {
             writeln!(f, "  Postgres   {url}")?;

@@ -6,7 +6,7 @@ use crate::arguments::{
 use crate::failure::Failure;
 use crate::keys::LocalKey;
 use crate::tokens::{Audience, Grant, all_scopes, issue};
-use crate::{config_check, demo, operator, parked, separate, terminal, up, verify};
+use crate::{config_check, demo, effects_command, operator, parked, separate, terminal, up, verify};
 use clap::parser::ValueSource;
 use clap::{ArgMatches, CommandFactory, FromArgMatches};
 use kernel::{ActorId, TenantId};
@@ -64,6 +64,10 @@ async fn run(task: Task, matches: &ArgMatches) -> Result<ExitCode, Failure> {
         Task::CommandApi(arguments) => done(separate::command_api(&arguments).await),
         Task::QueryApi(arguments) => done(separate::query_api(&arguments).await),
         Task::Projector(arguments) => done(separate::projector(&arguments).await),
+        Task::Effects(arguments) => match &arguments.command {
+            Some(command) => effects_command::run(command).await,
+            None => done(separate::effects(&arguments.process).await),
+        },
         Task::Relay(arguments) => done(separate::relay(&arguments).await),
         Task::Migrate(on) => done(operator::migrate(&on).await),
         Task::Config(ConfigCommand::Check(check)) => config_check::run(&check, matches).await,

@@ -1,10 +1,13 @@
 //! Everything in one process: both APIs, the relay, the projector, the operators' door.
 
 use crate::failure::Failure;
+use crate::mail::MailSettings;
 use crate::postgres::{Connections, Database};
 use crate::process::{Process, Shared, Trust};
 use crate::terminal::Progress;
+use effects::email::Mailbox;
 use platform::admin::{Readiness, Report};
+use platform::auth::LinkKey;
 use platform::http::Settings;
 use platform::telemetry::Metrics;
 use std::net::SocketAddr;
@@ -53,6 +56,8 @@ pub struct NodeOptions {
     pub patience: Duration,
     /// Events per second that are verified in the background; 0 is none.
     pub verify_events_per_second: u32,
+    /// How mails leave, and the key of the links in them; none are sent without it.
+    pub mail: Option<(MailSettings, LinkKey)>,
     /// Who hears what is going on.
     pub progress: Progress,
 }
@@ -70,6 +75,7 @@ impl NodeOptions {
             allow_unsafe_postgres: false,
             patience: Duration::from_mins(1),
             verify_events_per_second: 0,
+            mail: None,
             progress: Progress::new(true),
         }
     }
@@ -91,6 +97,7 @@ pub struct Node {
     process: Process,
     urls: Urls,
     database: Database,
+    mailbox: Option<Mailbox>,
 }
 
 impl Node {
@@ -110,15 +117,22 @@ impl Node {
             admin: listeners.admin.as_ref().map(|(listener, _)| url_of(listener)).transpose()?,
         };
         let mut process = Process::new(Shared { database: database.clone(), connections, settings, nats_url });
+        let is_development = options.mail.as_ref().is_some_and(|(mail, _)| mail.server.is_none());
+        let mailbox = is_development.then(|| process.mailbox());
         if let Some((listener, metrics)) = listeners.admin {
-            process.admin(listener, metrics);
+            // It shows everybody's mails to anybody who asks.
+            let here = listener.local_addr().is_ok_and(|address| address.ip().is_loopback());
+            process.admin(listener, metrics, mailbox.as_ref().filter(|_| here));
         }
         process.command_api(listeners.commands, &trust)?;
         process.project().await?;
         process.query_api(listeners.queries, &trust).await?;
         process.verify(options.verify_events_per_second);
+        if let Some((mail, key)) = options.mail {
+            process.effects(&mail, key, mailbox.clone()).await?;
+        }
         process.watch(true);
-        Ok(Self { process, urls, database })
+        Ok(Self { process, urls, database, mailbox })
     }
 
     /// Where it is reached.
@@ -129,6 +143,11 @@ impl Node {
     /// The database it works with.
     pub const fn database(&self) -> &Database {
         &self.database
+    }
+
+    /// The development mailbox, where mails are kept instead of being sent.
+    pub const fn mailbox(&self) -> Option<&Mailbox> {
+        self.mailbox.as_ref()
     }
 
     /// What `/readyz` answers.

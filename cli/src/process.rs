@@ -2,6 +2,7 @@
 
 use crate::directory::Directory;
 use crate::failure::Failure;
+use crate::mail::MailSettings;
 use crate::models::projections;
 use crate::postgres::{Connections, Database};
 use crate::proving::{Proving, Told};
@@ -9,14 +10,17 @@ use crate::watcher::Watcher;
 use axum::Router;
 use axum::response::Redirect;
 use axum::routing::get;
+use domain::processes::MailAboutAccounts;
+use effects::email::{EmailEffect, Links, Mailbox, Transport};
+use effects::{Runner, Worker};
 use event_store::analysis::Indexer;
 use event_store::jetstream::MirrorOptions;
 use event_store::relay::RelayState;
-use event_store::{Appender, Log, Relay, Role, States, Tail, append::AppenderOptions};
-use kernel::Position;
+use event_store::{Appender, Decisions, Log, Relay, Role, States, Tail, append::AppenderOptions};
+use kernel::{BlindIndexer, Position};
 use platform::admin::{self, Check, Needed, Readiness};
 use platform::auth::standing::SharedStanding;
-use platform::auth::{KeySet, Verifier};
+use platform::auth::{KeySet, LinkKey, Verifier};
 use platform::http::{Rates, Settings};
 use platform::telemetry::Metrics;
 use projector::{Projector, RunError};
@@ -36,6 +40,8 @@ const ENGINE_CONNECTIONS: u32 = 2;
 const FOLLOW_CONNECTIONS: u32 = 4;
 /// For looking up who is suspended and who leads whom.
 const DIRECTORY_CONNECTIONS: u32 = 2;
+/// Mails that a process keeps in memory: each is read twice or three times.
+const EFFECT_STATES: u64 = 5_000;
 /// How long the projector and the relay may take to finish what is in hand.
 const WORKERS_STOP: Duration = Duration::from_secs(5);
 
@@ -194,9 +200,10 @@ impl Process {
         Ok(())
     }
 
-    /// The operators' door, open until the very end.
-    pub fn admin(&mut self, listener: TcpListener, metrics: Metrics) {
+    /// The operators' door, open until the very end; with the development mailbox, where there is one.
+    pub fn admin(&mut self, listener: TcpListener, metrics: Metrics, mailbox: Option<&Mailbox>) {
         let router = admin::router(self.readiness.clone(), metrics);
+        let router = mailbox.map_or(router.clone(), |mailbox| router.merge(mailbox.router()));
         // Scrapers and probes are not counted, and no page of any origin has business here.
         let settings = Settings { rates: Rates::default(), origins: Arc::new([]), ..self.shared.settings.clone() };
         let (settings, working) = (settings, self.working.clone());
@@ -273,6 +280,62 @@ impl Process {
         self.workers.spawn(proving.run(self.working.clone()));
     }
 
+    /// The development mailbox of the database.
+    pub fn mailbox(&mut self) -> Mailbox {
+        Mailbox::new(self.pool("mailbox", Role::Engine, ENGINE_CONNECTIONS))
+    }
+
+    /// Runs reactors, outbox and workers: mails leave as `mail` says, or go into `mailbox` where no server is set.
+    ///
+    /// # Errors
+    /// Postgres does not answer, or the mail server's settings cannot be read.
+    pub async fn effects(
+        &mut self,
+        mail: &MailSettings,
+        key: LinkKey,
+        mailbox: Option<Mailbox>,
+    ) -> Result<(), Failure> {
+        let links = Links::new(&mail.public_url, key);
+        match (&mail.server, mailbox) {
+            (Some(server), _) => self.effects_through(server.transport()?, mail, links).await,
+            (None, Some(mailbox)) => self.effects_through(mailbox, mail, links).await,
+            (None, None) => Err(Failure::usage("there is no mail server")
+                .remedy("Set SILLAGE_SMTP_URL, SILLAGE_MAIL_FROM and SILLAGE_PUBLIC_URL.")),
+        }
+    }
+
+    async fn effects_through<T: Transport>(
+        &mut self,
+        transport: T,
+        mail: &MailSettings,
+        links: Links,
+    ) -> Result<(), Failure> {
+        let pool = self.pool("effects", Role::Engine, self.shared.connections.write);
+        let log = Log::new(pool.clone());
+        let appender = appender(&self.shared.database.url, pool.clone())?;
+        if let Some(nats_url) = self.shared.nats_url.clone() {
+            self.relay_of(log.clone(), &nats_url, appender.committed());
+        }
+        let tail = Tail::start(log.clone(), self.shared.nats_url.clone(), self.working.clone())
+            .await
+            .map_err(|error| Failure::failed("the log cannot be followed").because(error))?;
+        let states = States::new(log.clone(), EFFECT_STATES);
+        let decisions = Decisions::new(appender, states.clone(), log);
+        let followers = vec![
+            effects::reactor::<MailAboutAccounts>(decisions.clone(), BlindIndexer::unkeyed()),
+            effects::outbox::<EmailEffect<T>>(),
+        ];
+        let runner = Runner::new(tail, pool.clone(), followers);
+        let effect = EmailEffect::new(transport, mail.sender.clone(), links, states);
+        let worker = Worker::new(effect, decisions, pool, runner.bell(), effects::Options::default());
+        let check = self.readiness.check("effects", Needed::Optional);
+        check.ok();
+        self.workers.spawn(tell_stopped(runner.stopped(), check.clone()));
+        self.workers.spawn(follow(runner, check, self.failed.clone(), self.working.clone()));
+        self.workers.spawn(worker.run(self.working.clone()));
+        Ok(())
+    }
+
     /// Everything has been started: looks after Postgres, the pools and (where asked) the projections from now on.
     pub fn watch(&mut self, projections: bool) {
         let watcher = Watcher::new(
@@ -325,6 +388,27 @@ async fn project(tail: Tail, check: Check, failed: watch::Sender<Option<String>>
             return;
         }
         check.ok();
+    }
+}
+
+/// Runs the followers until told to stop.
+async fn follow(runner: Runner, check: Check, failed: watch::Sender<Option<String>>, working: CancellationToken) {
+    if let Err(error) = runner.run(working).await {
+        let reason = Failure::failed("reactors and outbox have ended").because(error).to_string();
+        check.failing(reason.clone());
+        failed.send_replace(Some(reason));
+    }
+}
+
+/// Shows which followers stand before an event that they cannot act on.
+async fn tell_stopped(mut stopped: watch::Receiver<Vec<String>>, check: Check) {
+    while stopped.changed().await.is_ok() {
+        let names = stopped.borrow_and_update().join(", ");
+        if names.is_empty() {
+            check.ok();
+        } else {
+            check.failing(format!("stopped before an event that cannot be acted on: {names}"));
+        }
     }
 }
 

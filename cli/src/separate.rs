@@ -1,10 +1,12 @@
 //! Each process by itself: for machines where they are scaled and restarted one by one.
 
-use crate::arguments::{CommandApi, Common, ProjectorProcess, QueryApi, RelayProcess};
+use crate::arguments::{CommandApi, Common, EffectsProcess, ProjectorProcess, QueryApi, RelayProcess};
 use crate::attach;
 use crate::failure::{Exit, Failure};
 use crate::keys::LocalKey;
+use crate::link_key::link_key;
 use crate::listen::exactly;
+use crate::mail::{self, MailSettings};
 use crate::node::url_of;
 use crate::postgres::Database;
 use crate::process::{Process, Shared, Trust};
@@ -60,6 +62,17 @@ pub(crate) async fn relay(arguments: &RelayProcess) -> Result<(), Failure> {
         .await
 }
 
+pub(crate) async fn effects(arguments: &EffectsProcess) -> Result<(), Failure> {
+    let mut findings = mail::findings(&arguments.mail);
+    if arguments.mail.smtp_url.is_none() {
+        findings.push("SILLAGE_SMTP_URL is missing: only `sillage up` has a development mailbox".to_owned());
+    }
+    let begun = Begun::begin(&arguments.common, findings, arguments.admin_listen, &[Role::Engine]).await?;
+    let settings = MailSettings::of(&arguments.mail, "")?;
+    let key = link_key(&arguments.common.folder.data_dir)?;
+    begun.run(false, "effects", async |process| process.effects(&settings, key, None).await).await
+}
+
 /// A process whose surroundings are known and whose own part has not been started.
 struct Begun {
     shared: Shared,
@@ -107,7 +120,7 @@ impl Begun {
             .map_err(|error| Failure::failed("metrics cannot be set up").because(error))?;
         let admin_url = url_of(&self.admin)?;
         let mut process = Process::new(self.shared);
-        process.admin(self.admin, metrics);
+        process.admin(self.admin, metrics, None);
         start(&mut process).await?;
         process.watch(projections);
         tracing::info!(place, admin = admin_url, "ready: {place}");

@@ -6,8 +6,10 @@ use crate::banner::Banner;
 use crate::demo::{self, DemoIds};
 use crate::failure::Failure;
 use crate::keys::LocalKey;
+use crate::link_key::link_key;
 use crate::listen::or_free;
-use crate::node::{Listeners, Node, NodeOptions};
+use crate::mail::MailSettings;
+use crate::node::{Listeners, Node, NodeOptions, url_of};
 use crate::process::Trust;
 use crate::run_file::RunFile;
 use crate::separate::refuse;
@@ -118,6 +120,8 @@ async fn with_servers(
     progress: &Progress,
 ) -> Result<(), Failure> {
     let key = LocalKey::open_or_create(&up.folder.data_dir)?;
+    let admin = listeners.admin.as_ref().map(|(listener, _)| url_of(listener)).transpose()?;
+    let mail = MailSettings::of(&up.mail, &format!("{}/dev", admin.unwrap_or_default()))?;
     let options = NodeOptions {
         database_url: servers.database_url.clone(),
         nats_url: servers.nats_url.clone(),
@@ -128,10 +132,11 @@ async fn with_servers(
         allow_unsafe_postgres: up.start.allow_unsafe_postgres,
         patience: up.start.patience(),
         verify_events_per_second: up.verify.verify_events_per_second,
+        mail: Some((mail, link_key(&up.folder.data_dir)?)),
         progress: progress.clone(),
     };
     progress.say("starting the APIs and the projector");
-    let node = match stop.run_until_cancelled(Node::start(options)).await {
+    let node = match stop.run_until_cancelled(Box::pin(Node::start(options))).await {
         Some(Ok(node)) => node,
         Some(Err(failure)) => {
             stop_servers(servers).await;
@@ -208,8 +213,9 @@ async fn announce(up: &Up, node: &Node, key: &LocalKey, servers: &Servers, progr
     if up.log.log_format == LogFormat::Json || up.quiet {
         tracing::info!(commands = run.command_url, queries = run.query_url, admin = run.admin_url, "ready");
     } else {
-        let banner =
-            Banner { run: &run, demo: demo.as_ref(), folder: &up.folder.data_dir, seconds: progress.seconds() };
+        let has_mailbox = node.mailbox().is_some() && up.admin_listen.is_none_or(|address| address.ip().is_loopback());
+        let (folder, seconds) = (&up.folder.data_dir, progress.seconds());
+        let banner = Banner { run: &run, demo: demo.as_ref(), folder, seconds, has_mailbox };
         crate::terminal::print(&banner.to_string());
     }
     Ok(())

@@ -159,6 +159,51 @@ impl AuthArgs {
     }
 }
 
+/// How mails leave.
+#[derive(Args, Clone, Debug)]
+#[command(next_help_heading = "Mail")]
+pub struct MailArgs {
+    /// Mail server, like `smtp://user:password@mail.example.com:587?tls=required` (STARTTLS) or `smtps://…` (TLS).
+    /// Without it, `sillage up` keeps mails in a development mailbox.
+    #[arg(long, env = "SILLAGE_SMTP_URL", value_name = "URL", hide_env_values = true)]
+    pub smtp_url: Option<Secret>,
+    /// Certificate (PEM) that the mail server's must follow from, where that is no public authority's.
+    #[arg(long, env = "SILLAGE_SMTP_CERTIFICATE_FILE", value_name = "FILE")]
+    pub smtp_certificate_file: Option<PathBuf>,
+    /// Who sends mails, like `Example <no-reply@example.com>`. Its domain is that of every `Message-ID`.
+    #[arg(long, env = "SILLAGE_MAIL_FROM", value_name = "ADDRESS")]
+    pub mail_from: Option<String>,
+    /// Who gets answers to mails.
+    #[arg(long, env = "SILLAGE_MAIL_REPLY_TO", value_name = "ADDRESS")]
+    pub mail_reply_to: Option<String>,
+    /// Where the front end for people is: links in mails begin with it.
+    #[arg(long, env = "SILLAGE_PUBLIC_URL", value_name = "URL")]
+    pub public_url: Option<String>,
+}
+
+impl MailArgs {
+    /// What is wrong with these settings, as far as their form tells.
+    pub fn check(&self) -> Vec<String> {
+        let mut findings = Findings::default();
+        let begins = |text: &str, schemes: &[&str]| schemes.iter().any(|scheme| text.starts_with(scheme));
+        findings.unless(
+            self.smtp_url.as_ref().is_none_or(|url| begins(&url.0, &["smtp://", "smtps://"])),
+            "SILLAGE_SMTP_URL must start with smtp:// or smtps://",
+        );
+        findings.unless(
+            self.smtp_url.is_none() || (self.mail_from.is_some() && self.public_url.is_some()),
+            "SILLAGE_SMTP_URL needs SILLAGE_MAIL_FROM (who sends) and SILLAGE_PUBLIC_URL (where links lead)",
+        );
+        findings.unless(
+            self.public_url.as_ref().is_none_or(|url| {
+                begins(url, &["https://", "http://"]) && !url.contains(['#', '?', ' ']) && !url.ends_with("//")
+            }),
+            "SILLAGE_PUBLIC_URL must be like https://app.example.com, without ? and #",
+        );
+        findings.0
+    }
+}
+
 /// What is written to standard output.
 #[derive(Args, Clone, Debug)]
 #[command(next_help_heading = "Logs")]
@@ -308,6 +353,8 @@ mod tests {
         #[command(flatten)]
         auth: AuthArgs,
         #[command(flatten)]
+        mail: MailArgs,
+        #[command(flatten)]
         log: LogArgs,
         #[command(flatten)]
         limits: LimitArgs,
@@ -320,6 +367,7 @@ mod tests {
                 self.nats.check(),
                 self.listen.check(),
                 self.auth.check(),
+                self.mail.check(),
                 self.log.check(),
                 self.limits.check(),
             ]
@@ -365,6 +413,8 @@ mod tests {
             ["--jwks-file", "/does/not/exist"],
             ["--token-issuer", ""],
             ["--token-audience", ""],
+            ["--smtp-url", "smtp://h"],
+            ["--public-url", "app.example.com"],
             ["--log", "info,=x=y"],
             ["--max-body-bytes", "2000000"],
             ["--request-timeout-s", "0"],
