@@ -103,6 +103,13 @@ create table secrets.api_keys (
     unique (tenant_id, api_key_id)
 );
 
+-- In which tenants a user is or was a member: found in the log. What he may do there is asked of his membership.
+create table secrets.memberships (
+    user_id uuid not null,
+    tenant_id uuid not null,
+    primary key (user_id, tenant_id)
+);
+
 -- Who tried to get in, from where, and what came of it. Personal data: kept twelve months, read by nobody but
 -- operators. account is the user where there is one, else what the address that was given is known by.
 create table secrets.access_log (
@@ -233,4 +240,5 @@ grant usage on schema secrets to sillage_engine;
 grant select, insert, update, delete on all tables in schema secrets to sillage_engine;
 select log.wall('secrets.families', tenant => '');
 select log.wall('secrets.api_keys', tenant => '');
+select log.wall('secrets.memberships', tenant => '');
 select log.wall('secrets.access_log', tenant => '');

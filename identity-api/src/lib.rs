@@ -1,5 +1,6 @@
 //! The sign-in door: who somebody is, proven, and the tokens that say so to the other doors.
 
+pub mod factors;
 pub mod families;
 pub mod keys;
 pub mod password;
