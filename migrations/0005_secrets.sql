@@ -184,7 +184,7 @@ end $$;
 -- outcome: rotated (the successor counts), repeated (an honest repeat: the successor of then, made with the salt of then),
 -- reused (somebody has a copy: the family is ended), over (ended or too old), unknown.
 create function secrets.spend_refresh_token(
-    presented bytea, successor bytea, fresh_salt bytea, client bytea, grace interval, life interval, needed interval,
+    presented bytea, successor bytea, fresh_salt bytea, client bytea[], grace interval, life interval, needed interval,
     in_network text,
     out outcome text, out salt bytea, out sid uuid, out user_id uuid, out tenant_id uuid, out ends_at timestamptz
 )
@@ -213,7 +213,7 @@ begin
         update secrets.families set used_at = moment, network = in_network where sid = family.sid;
         outcome := 'rotated';
         salt := fresh_salt;
-    elsif token.used_at > moment - grace and token.salt is not null and family.binding = client then
+    elsif token.used_at > moment - grace and token.salt is not null and family.binding = any(client) then
         outcome := 'repeated';
         salt := token.salt;
     else

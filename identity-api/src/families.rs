@@ -165,11 +165,16 @@ impl Families {
         Ok(token)
     }
 
-    /// Spends a refresh token. Of several at once with the same token all get the same successor.
+    /// Spends a refresh token; `bindings` is by what its client may be known. Of several at once with the same token all get the same successor.
     ///
     /// # Errors
     /// [`RefreshError`].
-    pub async fn refresh(&self, token: &str, binding: &[u8], network: Network) -> Result<Refreshed, RefreshError> {
+    pub async fn refresh(
+        &self,
+        token: &str,
+        bindings: &[Vec<u8>],
+        network: Network,
+    ) -> Result<Refreshed, RefreshError> {
         if !Sort::Refresh.fits(token) {
             return Err(RefreshError::Unknown);
         }
@@ -181,7 +186,7 @@ impl Families {
         .bind(secret::hash(token))
         .bind(secret::hash(&secret::successor(Sort::Refresh, token, &salt)))
         .bind(salt.as_slice())
-        .bind(binding)
+        .bind(bindings)
         .bind(interval(self.lifetimes.grace))
         .bind(interval(self.lifetimes.refresh))
         .bind(interval(self.lifetimes.remembered()))
@@ -218,6 +223,18 @@ impl Families {
         .fetch_optional(&self.pool)
         .await?;
         Ok(row.map(|row| (row.get(0), row.get(1))))
+    }
+
+    /// Whether a family is or was the user's.
+    ///
+    /// # Errors
+    /// The database is away.
+    pub async fn belongs(&self, sid: Uuid, user_id: Uuid) -> Result<bool, sqlx::Error> {
+        sqlx::query_scalar("select exists (select from secrets.families where sid = $1 and user_id = $2)")
+            .bind(sid)
+            .bind(user_id)
+            .fetch_one(&self.pool)
+            .await
     }
 
     /// For which tenant the next access tokens of a family are. `false` where the family is not the user's, or has ended.

@@ -115,25 +115,26 @@ impl Throttle {
         }
     }
 
-    /// The try was right: what is counted for its caller begins anew, and device and network are known from now on.
+    /// The try was right: what is counted for its caller begins anew.
     ///
     /// # Errors
     /// The database is away.
-    pub async fn succeeded(
-        &self,
-        admitted: &Admitted,
-        user_id: Uuid,
-        network: Network,
-        device: Option<&Place>,
-    ) -> Result<(), sqlx::Error> {
+    pub async fn succeeded(&self, admitted: &Admitted) -> Result<(), sqlx::Error> {
+        let forget = sqlx::query("delete from secrets.attempts where bucket = $1");
+        forget.bind(&admitted.own).execute(&self.pool).await.map(drop)
+    }
+
+    /// The owner of the account was here: device and network are known from now on.
+    ///
+    /// # Errors
+    /// The database is away.
+    pub async fn remember(&self, user_id: Uuid, network: Network, device: Option<&Place>) -> Result<(), sqlx::Error> {
         let network = self.places.network(network);
         let places: Vec<&[u8]> = device.into_iter().chain([&network]).map(Place::as_bytes).collect();
         sqlx::query(
-            "with gone as (delete from secrets.attempts where bucket = $1) \
-             insert into secrets.known_places (user_id, place) select $2, unnest($3::bytea[]) \
+            "insert into secrets.known_places (user_id, place) select $1, unnest($2::bytea[]) \
              on conflict (user_id, place) do update set last_at = clock_timestamp()",
         )
-        .bind(&admitted.own)
         .bind(user_id)
         .bind(places)
         .execute(&self.pool)

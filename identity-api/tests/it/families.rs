@@ -29,7 +29,7 @@ impl Story {
     }
 
     async fn refresh(&self, token: &str, client: &[u8]) -> Result<Refreshed, RefreshError> {
-        self.families.refresh(token, client, network("192.0.2.1")).await
+        self.families.refresh(token, &[client.to_vec()], network("192.0.2.1")).await
     }
 
     async fn is_revoked(&self, sid: Uuid) -> bool {

@@ -29,7 +29,8 @@ impl Story {
     async fn owner_signs_in(&self, account: Uuid, from: &str, device: &Place) {
         let admitted =
             self.throttle.admit(&Try { account, network: network(from), device: Some(device) }).await.unwrap();
-        self.throttle.succeeded(&admitted, account, network(from), Some(device)).await.unwrap();
+        self.throttle.succeeded(&admitted).await.unwrap();
+        self.throttle.remember(account, network(from), Some(device)).await.unwrap();
     }
 
     /// As if everything had happened so long ago.

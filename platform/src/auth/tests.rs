@@ -160,7 +160,9 @@ fn what_was_taken_back_is_refused_and_nothing_else() {
     trust.renew(keys_of(&set.signer), Revoked { tokens: ["t1".into()].into(), ..Revoked::default() });
     assert_eq!(set.verifier.verify(&other).map(drop), Err(AuthError::Revoked));
     trust.renew(keys_of(&set.signer), Revoked { suspended: [tenant].into(), ..Revoked::default() });
-    assert!(trust.is_suspended(tenant) && set.verifier.verify(&token).is_ok(), "who is suspended may still read");
+    let identity = set.verifier.verify(&token).expect("who is suspended may still read");
+    let refused = set.verifier.may_change(&identity).unwrap_err();
+    assert_eq!((refused.status().as_u16(), refused.code()), (403, "tenant_suspended"));
     trust.revoke_family(sid);
     assert_eq!(set.verifier.verify(&token).map(drop), Err(AuthError::Revoked));
     assert!(set.verifier.verify(&other).is_ok());

@@ -2,8 +2,9 @@
 
 use super::live_trust::{LiveTrust, Standing};
 use super::{Claims, Identity, KeySet, LEEWAY_S, MAX_TOKEN_BYTES, TOKEN_TYPE, bearer};
+use crate::problem::Problem;
 use aws_lc_rs::digest;
-use axum::http::HeaderMap;
+use axum::http::{HeaderMap, StatusCode};
 use chrono::{DateTime, Utc};
 use jsonwebtoken::{Algorithm, Header, Validation};
 use kernel::Actor;
@@ -115,6 +116,19 @@ impl Verifier {
             Standing::Revoked => Err(AuthError::Revoked),
             Standing::Stale => Err(AuthError::Unknowable),
         }
+    }
+
+    /// Refuses changes in a tenant that is suspended; its people go on reading.
+    ///
+    /// # Errors
+    /// 403 `tenant_suspended`.
+    pub fn may_change(&self, identity: &Identity) -> Result<(), Problem> {
+        if !self.trust.is_suspended(identity.tenant_id) {
+            return Ok(());
+        }
+        Err(Problem::new(StatusCode::FORBIDDEN, "tenant_suspended", "The tenant is suspended")
+            .detail("nothing can be changed while the tenant is suspended")
+            .remedy("Reading goes on. Ask the operator of the platform why it was suspended."))
     }
 
     fn verify_signed(&self, token: &str, now: DateTime<Utc>) -> Result<Proven, AuthError> {
