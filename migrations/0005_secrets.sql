@@ -235,9 +235,21 @@ language sql as $$
     delete from secrets.signing_keys where believed_until < clock_timestamp() - interval '1 day';
 $$;
 
--- Of the two roles only the engine sees any of it; a statement on behalf of a tenant has no business here.
-grant usage on schema secrets to sillage_engine;
+-- Whose key this is. Who asks must hold the key: nobody can list them this way.
+create function secrets.find_api_key(presented bytea, out tenant_id uuid, out api_key_id uuid) returns setof record
+language sql stable security definer set search_path = pg_catalog, pg_temp as $$
+    select k.tenant_id, k.api_key_id from secrets.api_keys k where k.hash = presented
+$$;
+
+-- The engine works with all of it. Whoever reads on behalf of a tenant checks tokens too: he sees which keys may sign and
+-- what was taken back, which are ids and nothing else, and finds an API key that was shown to him.
+grant usage on schema secrets to sillage_engine, sillage_tenant;
 grant select, insert, update, delete on all tables in schema secrets to sillage_engine;
+grant select on secrets.revocations to sillage_tenant;
+grant select (kid, public_jwk, believed_until) on secrets.signing_keys to sillage_tenant;
+revoke execute on all functions in schema secrets from public;
+grant execute on all functions in schema secrets to sillage_engine;
+grant execute on function secrets.find_api_key to sillage_tenant;
 select log.wall('secrets.families', tenant => '');
 select log.wall('secrets.api_keys', tenant => '');
 select log.wall('secrets.memberships', tenant => '');

@@ -6,7 +6,7 @@ use crate::parked::ParkedCommand;
 use crate::proving::VerifyArgs;
 use crate::tokens::Ttl;
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use platform::config::{AuthArgs, DatabaseArgs, LimitArgs, ListenArgs, LogArgs, MailArgs, NatsArgs};
+use platform::config::{AuthArgs, DatabaseArgs, LimitArgs, ListenArgs, LogArgs, MailArgs, NatsArgs, RootKeyArgs};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -151,6 +151,8 @@ pub(crate) struct Up {
     #[command(flatten)]
     pub(crate) mail: MailArgs,
     #[command(flatten)]
+    pub(crate) root: RootKeyArgs,
+    #[command(flatten)]
     pub(crate) log: LogArgs,
     #[command(flatten)]
     pub(crate) limits: LimitArgs,
@@ -207,6 +209,8 @@ pub(crate) struct CommandApi {
     pub(crate) listen: ListenArgs,
     #[command(flatten)]
     pub(crate) auth: AuthArgs,
+    #[command(flatten)]
+    pub(crate) root: RootKeyArgs,
     #[command(flatten)]
     pub(crate) common: Common,
 }

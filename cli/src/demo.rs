@@ -12,11 +12,12 @@ pub use story::DemoIds;
 use crate::failure::Failure;
 use crate::keys::LocalKey;
 use crate::node::Node;
-use crate::process::{Trust, appender, command_router};
+use crate::process::{appender, command_router};
 use crate::run_file::write_privately;
 use crate::tokens::Audience;
 use event_store::Log;
 use kernel::LogId;
+use platform::auth::Verifier;
 use platform::auth::standing::Unranked;
 use serde::{Deserialize, Serialize};
 use std::path::Path;
@@ -58,9 +59,9 @@ pub async fn load(node: &Node, key: &LocalKey, folder: &Path, is_private: bool) 
     remember(None)?;
     // A router of its own, which trusts the local key whatever the real one trusts.
     let audience = Audience::default();
-    let trust = Trust { keys: key.key_set()?, issuer: audience.issuer.clone(), audience: audience.audience.clone() };
-    let router =
-        command_router(&trust, &appender(&node.database().url, pool.clone())?, &Log::new(pool), Arc::new(Unranked));
+    let verifier = Verifier::new(key.key_set()?, &audience.issuer, &audience.audience);
+    let (appender, log) = (appender(&node.database().url, pool.clone())?, Log::new(pool));
+    let router = command_router(verifier, &appender, &log, node.root_key().blind_indexer(), Arc::new(Unranked));
     let ids = Story::new(router, key, &audience, day)?.tell().await?;
     remember(Some(ids.clone()))?;
     Ok(Some(ids))

@@ -4,6 +4,7 @@ use crate::failure::Failure;
 use crate::mail::MailSettings;
 use crate::postgres::{Connections, Database};
 use crate::process::{Process, Shared, Trust};
+use crate::root_key::RootKey;
 use crate::terminal::Progress;
 use effects::email::Mailbox;
 use platform::admin::{Readiness, Report};
@@ -44,6 +45,8 @@ pub struct NodeOptions {
     pub nats_url: Option<String>,
     /// Whose tokens are accepted.
     pub trust: Trust,
+    /// What its secrets at rest are sealed under.
+    pub root_key: RootKey,
     /// Where it listens.
     pub listeners: Listeners,
     /// How HTTP is served.
@@ -64,11 +67,12 @@ pub struct NodeOptions {
 
 impl NodeOptions {
     /// A node with the usual settings that says nothing while it starts.
-    pub fn new(database_url: impl Into<String>, trust: Trust, listeners: Listeners) -> Self {
+    pub fn new(database_url: impl Into<String>, trust: Trust, root_key: RootKey, listeners: Listeners) -> Self {
         Self {
             database_url: database_url.into(),
             nats_url: None,
             trust,
+            root_key,
             listeners,
             settings: Settings::default(),
             connections: Connections::default(),
@@ -98,6 +102,7 @@ pub struct Node {
     urls: Urls,
     database: Database,
     mailbox: Option<Mailbox>,
+    root_key: RootKey,
 }
 
 impl Node {
@@ -107,7 +112,7 @@ impl Node {
     /// # Errors
     /// Postgres cannot be had, or the schema cannot be brought up to date.
     pub async fn start(options: NodeOptions) -> Result<Self, Failure> {
-        let NodeOptions { database_url, nats_url, trust, listeners, settings, connections, .. } = options;
+        let NodeOptions { database_url, nats_url, trust, root_key, listeners, settings, connections, .. } = options;
         let progress = &options.progress;
         let database = Database::open(&database_url, options.patience, options.allow_unsafe_postgres, progress).await?;
         database.migrate().await?;
@@ -124,7 +129,7 @@ impl Node {
             let here = listener.local_addr().is_ok_and(|address| address.ip().is_loopback());
             process.admin(listener, metrics, mailbox.as_ref().filter(|_| here));
         }
-        process.command_api(listeners.commands, &trust)?;
+        process.command_api(listeners.commands, &trust, &root_key).await?;
         process.project().await?;
         process.query_api(listeners.queries, &trust).await?;
         process.verify(options.verify_events_per_second);
@@ -132,7 +137,7 @@ impl Node {
             process.effects(&mail, key, mailbox.clone()).await?;
         }
         process.watch(true);
-        Ok(Self { process, urls, database, mailbox })
+        Ok(Self { process, urls, database, mailbox, root_key })
     }
 
     /// Where it is reached.
@@ -148,6 +153,11 @@ impl Node {
     /// The development mailbox, where mails are kept instead of being sent.
     pub const fn mailbox(&self) -> Option<&Mailbox> {
         self.mailbox.as_ref()
+    }
+
+    /// What its secrets at rest are sealed under.
+    pub const fn root_key(&self) -> &RootKey {
+        &self.root_key
     }
 
     /// What `/readyz` answers.

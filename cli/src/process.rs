@@ -6,6 +6,7 @@ use crate::mail::MailSettings;
 use crate::models::projections;
 use crate::postgres::{Connections, Database};
 use crate::proving::{Proving, Told};
+use crate::root_key::RootKey;
 use crate::watcher::Watcher;
 use axum::Router;
 use axum::response::Redirect;
@@ -17,11 +18,15 @@ use event_store::analysis::Indexer;
 use event_store::jetstream::MirrorOptions;
 use event_store::relay::RelayState;
 use event_store::{Appender, Decisions, Log, Relay, Role, States, Tail, append::AppenderOptions};
+use identity_api::Door;
+use identity_api::api_keys::ApiKeys;
+use identity_api::trust::TrustFollower;
 use kernel::{BlindIndexer, Position};
 use platform::admin::{self, Check, Needed, Readiness};
 use platform::auth::standing::SharedStanding;
-use platform::auth::{KeySet, LinkKey, Verifier};
+use platform::auth::{KeySet, LinkKey, LiveTrust, Verifier};
 use platform::http::{Rates, Settings};
+use platform::openapi::Page;
 use platform::telemetry::Metrics;
 use projector::{Projector, RunError};
 use sqlx::PgPool;
@@ -34,6 +39,10 @@ use tokio_util::sync::CancellationToken;
 
 /// States of aggregates that a process keeps in memory.
 const STATES: u64 = 100_000;
+/// For keys and revocations every second, and for API keys that are not known.
+const TRUST_CONNECTIONS: u32 = 4;
+/// API keys that a process keeps in memory.
+const API_KEYS: u64 = 10_000;
 /// For the relay, and for partitions that are made ahead of need.
 const ENGINE_CONNECTIONS: u32 = 2;
 /// For those who follow the log over HTTP.
@@ -47,6 +56,8 @@ const WORKERS_STOP: Duration = Duration::from_secs(5);
 
 /// Pause before a projector that could not declare its read models tries again.
 const PROJECTOR_PAUSE: Duration = Duration::from_secs(1);
+
+type Live = (Arc<LiveTrust>, Arc<ApiKeys>);
 
 /// What every part of a process shares.
 #[derive(Clone, Debug)]
@@ -72,13 +83,6 @@ pub struct Trust {
     pub audience: String,
 }
 
-impl Trust {
-    /// A verifier of its own for one API.
-    pub fn verifier(&self) -> Verifier {
-        Verifier::new(self.keys.clone(), &self.issuer, &self.audience)
-    }
-}
-
 /// The parts that run. Dropping it cancels nothing; call [`Process::stop`].
 pub struct Process {
     shared: Shared,
@@ -91,6 +95,8 @@ pub struct Process {
     servers: JoinSet<()>,
     workers: JoinSet<()>,
     pools: Vec<(&'static str, PgPool)>,
+    /// What all verifiers of this process know; there once the first is made.
+    live: Option<Live>,
     failed: watch::Sender<Option<String>>,
     postgres_is_well: watch::Sender<bool>,
     directory: Option<Arc<Directory>>,
@@ -110,6 +116,7 @@ impl Process {
             servers: JoinSet::new(),
             workers: JoinSet::new(),
             pools: Vec::new(),
+            live: None,
             failed: watch::Sender::new(None),
             postgres_is_well: watch::Sender::new(true),
             directory: None,
@@ -154,16 +161,29 @@ impl Process {
     /// The write door on `listener`, and beside it a relay that hears of every commit at once.
     ///
     /// # Errors
-    /// The database URL is malformed, or the description cannot be written.
-    pub fn command_api(&mut self, listener: TcpListener, trust: &Trust) -> Result<(), Failure> {
+    /// The database URL is malformed, the root key is another one, or the description cannot be written.
+    pub async fn command_api(
+        &mut self,
+        listener: TcpListener,
+        trust: &Trust,
+        root_key: &RootKey,
+    ) -> Result<(), Failure> {
         let log = Log::new(self.pool("write", Role::Tenant, self.shared.connections.write));
         let engine = self.pool("engine", Role::Engine, ENGINE_CONNECTIONS);
         let appender = appender(&self.shared.database.url, engine.clone())?;
         if let Some(nats_url) = self.shared.nats_url.clone() {
             self.relay_of(Log::new(engine), &nats_url, appender.committed());
         }
-        let router = command_router(trust, &appender, &log, self.standing());
-        self.api(listener, router, &command_api::openapi())
+        let verifier = self.verifier(trust, &log).await;
+        let commands = command_router(verifier, &appender, &log, root_key.blind_indexer(), self.standing());
+        let verifier = self.verifier(trust, &log).await;
+        let decisions = Decisions::new(appender, States::new(log.clone(), STATES), log);
+        let sign_in = self.sign_in(decisions, verifier, trust, root_key).await?;
+        let pages = [
+            Page { title: "Commands", path: "/openapi.json", document: command_api::openapi() },
+            Page { title: "Sign-in", path: "/openapi-sign-in.json", document: identity_api::openapi() },
+        ];
+        self.api(listener, commands.merge(sign_in), &pages)
     }
 
     /// The read door on `listener`.
@@ -175,18 +195,68 @@ impl Process {
         let log = Log::new(self.pool("follow", Role::Engine, FOLLOW_CONNECTIONS));
         let unreadable = |error| Failure::failed("the log cannot be followed").because(error);
         let tail = Tail::start(log, self.shared.nats_url.clone(), self.working.clone()).await.map_err(unreadable)?;
-        let services = query_api::Services::new(trust.verifier(), pool).with_standing(self.standing());
+        let verifier = self.verifier(trust, &Log::new(pool.clone())).await;
+        let services = query_api::Services::new(verifier, pool).with_standing(self.standing());
         let services = services.following_by(tail, self.serving.clone()).await.map_err(unreadable)?;
-        self.api(listener, query_api::router(Arc::new(services)), &query_api::openapi())
+        let page = Page { title: "Queries", path: "/openapi.json", document: query_api::openapi() };
+        self.api(listener, query_api::router(Arc::new(services)), &[page])
     }
 
-    fn api(
+    /// A verifier for one API. All of a process go by the same knowledge, and find the same API keys.
+    async fn verifier(&mut self, trust: &Trust, log: &Log) -> Verifier {
+        let (live, keys) = self.live_trust(trust, log).await;
+        Verifier::live(live, &trust.issuer, &trust.audience).with_opaque(keys)
+    }
+
+    /// What the verifiers of this process know, renewed every second from now on.
+    async fn live_trust(&mut self, trust: &Trust, log: &Log) -> Live {
+        if let Some((live, keys)) = &self.live {
+            return (Arc::clone(live), Arc::clone(keys));
+        }
+        let live = Arc::new(LiveTrust::live(trust.keys.clone()));
+        let pool = self.pool("trust", Role::Tenant, TRUST_CONNECTIONS);
+        let keys = Arc::new(ApiKeys::new(pool.clone(), States::new(log.clone(), API_KEYS)));
+        let mut follower = TrustFollower::new(pool, Arc::clone(&live));
+        // The first requests should find it known; where this fails the follower goes on trying.
+        if let Err(error) = follower.renew().await {
+            tracing::warn!(%error, "keys and revocations are not known yet");
+        }
+        self.workers.spawn(follower.run(self.working.clone()));
+        self.live = Some((Arc::clone(&live), Arc::clone(&keys)));
+        (live, keys)
+    }
+
+    /// The sign-in door, and what follows the log for it.
+    async fn sign_in(
         &mut self,
-        listener: TcpListener,
-        router: Router,
-        document: &utoipa::openapi::OpenApi,
-    ) -> Result<(), Failure> {
-        let description = platform::openapi::router(document)
+        decisions: Decisions,
+        verifier: Verifier,
+        trust: &Trust,
+        root_key: &RootKey,
+    ) -> Result<Router, Failure> {
+        let pool = self.pool("sign-in", Role::Engine, self.shared.connections.write);
+        let options = identity_api::Options::new(&trust.issuer, &trust.audience);
+        let door = Door::open(pool.clone(), decisions, root_key.sign_in_keys()?, verifier, options).await;
+        let door = Arc::new(door.map_err(|error| {
+            Failure::failed("the sign-in door cannot open")
+                .because(error)
+                .remedy("All processes need the root key that the installation began with: see SILLAGE_ROOT_KEY_FILE.")
+        })?);
+        let tail = Tail::start(Log::new(pool), self.shared.nats_url.clone(), self.working.clone())
+            .await
+            .map_err(|error| Failure::failed("the log cannot be followed").because(error))?;
+        let check = self.readiness.check("sign_in", Needed::Optional);
+        let told = move |so: Result<(), String>| match so {
+            Ok(()) => check.ok(),
+            Err(reason) => check.failing(reason),
+        };
+        self.workers.spawn(Arc::clone(&door).follow(tail, self.working.clone(), told));
+        self.workers.spawn(Arc::clone(&door).keep_house(self.working.clone()));
+        identity_api::router(door).map_err(|error| Failure::usage("an origin cannot be used").because(error))
+    }
+
+    fn api(&mut self, listener: TcpListener, router: Router, pages: &[Page]) -> Result<(), Failure> {
+        let description = platform::openapi::router(pages)
             .map_err(|error| Failure::failed("the API's description cannot be written").because(error))?;
         let start = Router::new().route("/", get(|| async { Redirect::temporary("/docs/") }));
         let router = router.merge(description).merge(start);
@@ -419,11 +489,16 @@ pub(crate) fn appender(url: &str, pool: PgPool) -> Result<Appender, Failure> {
 }
 
 /// The command API without a listener.
-pub(crate) fn command_router(trust: &Trust, appender: &Appender, log: &Log, standing: SharedStanding) -> Router {
+pub(crate) fn command_router(
+    verifier: Verifier,
+    appender: &Appender,
+    log: &Log,
+    blind: BlindIndexer,
+    standing: SharedStanding,
+) -> Router {
     let states = States::new(log.clone(), STATES);
-    let services = command_api::Services::new(trust.verifier(), appender.clone(), states, log.clone());
-    let services = services.with_standing(standing);
-    command_api::router(Arc::new(services))
+    let services = command_api::Services::new(verifier, appender.clone(), states, log.clone());
+    command_api::router(Arc::new(services.with_blind_indexes(blind).with_standing(standing)))
 }
 
 fn tell_relay(check: &Check, state: &RelayState) {

@@ -10,6 +10,7 @@ use crate::mail::{self, MailSettings};
 use crate::node::url_of;
 use crate::postgres::Database;
 use crate::process::{Process, Shared, Trust};
+use crate::root_key::RootKey;
 use crate::terminal::Progress;
 use event_store::Role;
 use platform::auth::KeySet;
@@ -25,7 +26,8 @@ pub(crate) async fn command_api(arguments: &CommandApi) -> Result<(), Failure> {
     let listener = exactly("the command API", arguments.listen.listen, "--listen").await?;
     let trust = trust(&arguments.auth, &arguments.common)?;
     let url = url_of(&listener)?;
-    begun.run(false, &url, async |process| process.command_api(listener, &trust)).await
+    let root_key = RootKey::open(&arguments.root, &arguments.common.folder.data_dir)?;
+    begun.run(false, &url, async |process| process.command_api(listener, &trust, &root_key).await).await
 }
 
 pub(crate) async fn query_api(arguments: &QueryApi) -> Result<(), Failure> {
@@ -133,12 +135,16 @@ impl Begun {
     }
 }
 
-/// Whose tokens a separate API accepts: those of the file, or of the local development key.
+/// Whose tokens a separate API accepts besides those of the sign-in door: those of the file, or of the development key
+/// where the folder has one.
 fn trust(auth: &AuthArgs, common: &Common) -> Result<Trust, Failure> {
+    let development = LocalKey::path_in(&common.folder.data_dir);
     let keys = if let Some(file) = &auth.jwks_file {
         KeySet::load(file).map_err(|error| Failure::usage("SILLAGE_JWKS_FILE cannot be used").because(error))?
+    } else if !development.exists() {
+        KeySet::none()
     } else {
-        let key = LocalKey::open_or_create(&common.folder.data_dir)?;
+        let key = LocalKey::open(development)?;
         tracing::warn!(
             key = %key.path().display(),
             "SILLAGE_JWKS_FILE is not set: tokens of the local development key are accepted"

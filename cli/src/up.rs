@@ -11,6 +11,7 @@ use crate::listen::or_free;
 use crate::mail::MailSettings;
 use crate::node::{Listeners, Node, NodeOptions, url_of};
 use crate::process::Trust;
+use crate::root_key::RootKey;
 use crate::run_file::RunFile;
 use crate::separate::refuse;
 use crate::supervise::supervise;
@@ -126,6 +127,7 @@ async fn with_servers(
         database_url: servers.database_url.clone(),
         nats_url: servers.nats_url.clone(),
         trust: trust(up, &key)?,
+        root_key: RootKey::open(&up.root, &up.folder.data_dir)?,
         listeners,
         settings: up.limits.settings(&up.log),
         connections: (&up.database).into(),

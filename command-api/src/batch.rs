@@ -80,7 +80,7 @@ async fn run(
     request: Request<Body>,
 ) -> Result<Vec<BatchOutcome>, Problem> {
     let (parts, body) = request.into_parts();
-    let identity = services.authenticate(&parts.headers)?;
+    let identity = services.authenticate(&parts.headers).await?;
     log.caller(&identity)?;
     log.operation("commands:batch");
     let body = platform::http::read_body(body).await?;

@@ -53,8 +53,8 @@ impl Services {
         Self { standing, ..self }
     }
 
-    pub(crate) fn authenticate(&self, headers: &HeaderMap) -> Result<Arc<Identity>, Problem> {
-        self.verifier.authenticate(headers).map_err(Problem::from)
+    pub(crate) async fn authenticate(&self, headers: &HeaderMap) -> Result<Arc<Identity>, Problem> {
+        self.verifier.authenticate(headers).await.map_err(Problem::from)
     }
 }
 

@@ -116,7 +116,7 @@ async fn handle<C: Command>(
     request: Request<Body>,
 ) -> Result<Reply, Problem> {
     let (mut parts, body) = request.into_parts();
-    let identity = services.authenticate(&parts.headers)?;
+    let identity = services.authenticate(&parts.headers).await?;
     log.caller(&identity)?;
     headers_are_json(&parts)?;
     let target = if collection.is_some() { None } else { Some(target(&mut parts).await?) };

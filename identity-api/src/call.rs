@@ -83,38 +83,43 @@ impl Call {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use axum::http::HeaderValue;
-    use platform::trace::Trace;
+    use axum::extract::FromRequestParts as _;
+    use axum::http::{HeaderValue, Request};
     use std::net::{IpAddr, Ipv4Addr};
 
-    fn call(headers: &[(HeaderName, &'static str)]) -> Call {
+    async fn call(headers: &[(HeaderName, &'static str)]) -> Call {
         let headers: HeaderMap =
             headers.iter().map(|(name, value)| (name.clone(), HeaderValue::from_static(value))).collect();
-        let log = RequestLog::new(Trace::of(&headers));
+        let (mut parts, ()) = Request::new(()).into_parts();
+        let Ok(log) = RequestLog::from_request_parts(&mut parts, &()).await;
         let address = ClientAddress(IpAddr::V4(Ipv4Addr::LOCALHOST));
         Call { headers, address, log, body: Bytes::new(), target: None }
     }
 
     const SECRET: &str = "sld_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
 
-    #[test]
-    fn a_device_shows_itself_in_a_header_or_a_cookie() {
-        assert_eq!(call(&[(DEVICE, SECRET)]).device(), Some(SECRET));
+    #[tokio::test]
+    async fn a_device_shows_itself_in_a_header_or_a_cookie() {
+        assert_eq!(call(&[(DEVICE, SECRET)]).await.device(), Some(SECRET));
         let cookie = "a=b; __Secure-sillage_device=sld_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA;c=d";
-        assert_eq!(call(&[(COOKIE, cookie)]).device(), Some(SECRET));
+        assert_eq!(call(&[(COOKIE, cookie)]).await.device(), Some(SECRET));
         for none in ["", "sld_", "slr_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"] {
-            assert_eq!(call(&[(DEVICE, none)]).device(), None);
+            assert_eq!(call(&[(DEVICE, none)]).await.device(), None);
         }
-        assert_eq!(call(&[(COOKIE, "x__Secure-sillage_device=1; __Secure-sillage_refresh")]).refresh_cookie(), None);
+        assert_eq!(
+            call(&[(COOKIE, "x__Secure-sillage_device=1; __Secure-sillage_refresh")]).await.refresh_cookie(),
+            None
+        );
     }
 
-    #[test]
-    fn clients_are_told_apart() {
+    #[tokio::test]
+    async fn clients_are_told_apart() {
         let places = Places::new(&[1; 32]);
-        let bindings = |headers: &[(HeaderName, &'static str)]| call(headers).bindings(&places);
-        assert_eq!(bindings(&[(USER_AGENT, "a")]), bindings(&[(USER_AGENT, "a")]));
-        assert_ne!(bindings(&[(USER_AGENT, "a")]), bindings(&[(USER_AGENT, "b")]));
-        let both = bindings(&[(USER_AGENT, "a"), (DEVICE, SECRET)]);
-        assert_eq!((both.len(), &both[1]), (2, &bindings(&[(USER_AGENT, "a")])[0]));
+        let bindings = async |headers: &[(HeaderName, &'static str)]| call(headers).await.bindings(&places);
+        let one = bindings(&[(USER_AGENT, "a")]).await;
+        assert_eq!(one, bindings(&[(USER_AGENT, "a")]).await);
+        assert_ne!(one, bindings(&[(USER_AGENT, "b")]).await);
+        let both = bindings(&[(USER_AGENT, "a"), (DEVICE, SECRET)]).await;
+        assert_eq!((both.len(), &both[1]), (2, &one[0]));
     }
 }

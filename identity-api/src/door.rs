@@ -16,7 +16,7 @@ use event_store::decisions::RefusedOf;
 use event_store::{Answer, Decisions, Idempotency, Origin};
 use kernel::{Actor, Aggregate, BlindIndexer, Command, CommandId, Context, Scopes, Source as _, TenantId};
 use platform::Problem;
-use platform::auth::{Identity, LinkKey, LiveTrust, Verifier};
+use platform::auth::{Identity, LinkKey, Verifier};
 use sqlx::PgPool;
 use std::sync::Arc;
 use std::time::Duration;
@@ -98,8 +98,8 @@ pub struct Door {
 }
 
 impl Door {
-    /// Opens it. `pool` works as the engine; `trust` is that of the process, so that what is taken back here is refused
-    /// here at once.
+    /// Opens it. `pool` works as the engine; `verifier` goes by the trust of the process, so that what is taken back here
+    /// is refused here at once.
     ///
     /// # Errors
     /// [`OpenError`]
@@ -107,7 +107,7 @@ impl Door {
         pool: PgPool,
         decisions: Decisions,
         keys: Keys,
-        trust: Arc<LiveTrust>,
+        verifier: Verifier,
         options: Options,
     ) -> Result<Self, OpenError> {
         let keyring = Arc::new(Keyring::open(KeyStore::new(pool.clone(), Arc::clone(&keys.seal))).await?);
@@ -117,7 +117,7 @@ impl Door {
             families: Families::new(pool.clone(), options.lifetimes),
             factors: Factors::new(pool.clone(), keys.seal, options.product.clone()),
             access_log: AccessLog::new(pool.clone()),
-            verifier: Verifier::live(trust, &options.issuer, &options.audience),
+            verifier,
             pool,
             decisions,
             keyring,
@@ -129,8 +129,8 @@ impl Door {
     }
 
     /// Who calls.
-    pub(crate) fn caller(&self, call: &Call) -> Result<Arc<Identity>, Refusal> {
-        let identity = self.verifier.authenticate(&call.headers).map_err(Problem::from)?;
+    pub(crate) async fn caller(&self, call: &Call) -> Result<Arc<Identity>, Refusal> {
+        let identity = self.verifier.authenticate(&call.headers).await.map_err(Problem::from)?;
         call.log.caller(&identity);
         Ok(identity)
     }

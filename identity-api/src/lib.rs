@@ -4,6 +4,7 @@
 //! proves it (password hashes, refresh tokens, signing keys) is in schema `secrets`, and never in an event.
 
 pub mod access_log;
+pub mod api_keys;
 mod call;
 mod door;
 pub mod factors;

@@ -38,7 +38,7 @@ pub struct TrustFollower {
 }
 
 impl TrustFollower {
-    /// Reads from this database, tells this trust. The session must work as the engine.
+    /// Reads from this database, tells this trust. The session may work on behalf of tenants.
     pub fn new(pool: PgPool, trust: Arc<LiveTrust>) -> Self {
         Self { pool, trust, keys: (Vec::new(), KeySet::none()) }
     }

@@ -204,6 +204,24 @@ impl MailArgs {
     }
 }
 
+/// The secret that all keys at rest are derived from.
+#[derive(Args, Clone, Debug, Default)]
+#[command(next_help_heading = "Root key")]
+pub struct RootKeyArgs {
+    /// File with the root key: 32 random bytes in base64. Without it, one is made in the data folder.
+    #[arg(long, env = "SILLAGE_ROOT_KEY_FILE", value_name = "FILE")]
+    pub root_key_file: Option<PathBuf>,
+    /// The root key itself, in base64; better kept in a file.
+    #[arg(
+        long,
+        env = "SILLAGE_ROOT_KEY",
+        value_name = "KEY",
+        hide_env_values = true,
+        conflicts_with = "root_key_file"
+    )]
+    pub root_key: Option<Secret>,
+}
+
 /// What is written to standard output.
 #[derive(Args, Clone, Debug)]
 #[command(next_help_heading = "Logs")]
@@ -354,6 +372,8 @@ mod tests {
         auth: AuthArgs,
         #[command(flatten)]
         mail: MailArgs,
+        #[command(flatten)]
+        root: RootKeyArgs,
         #[command(flatten)]
         log: LogArgs,
         #[command(flatten)]

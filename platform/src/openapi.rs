@@ -21,7 +21,7 @@ use utoipa::openapi::{
     Schema,
 };
 use utoipa::{IntoParams, PartialSchema, ToSchema};
-use utoipa_swagger_ui::{Config, SwaggerUi};
+use utoipa_swagger_ui::{Config, SwaggerUi, Url};
 
 /// The name of the security scheme: an access token in the `Authorization` header.
 const BEARER: &str = "bearer";
@@ -367,20 +367,38 @@ fn http_method(method: &Method) -> Option<HttpMethod> {
     })
 }
 
-/// `/openapi.json`, and Swagger UI under `/docs` from assets inside the binary.
+/// A document and where it is served.
+pub struct Page {
+    /// What it is called in the list of documents.
+    pub title: &'static str,
+    /// Where it is: `/openapi.json`.
+    pub path: &'static str,
+    /// The document.
+    pub document: OpenApi,
+}
+
+/// The documents at their paths, and Swagger UI over all of them under `/docs`, from assets inside the binary.
 ///
 /// # Errors
-/// The document cannot be written as JSON.
-pub fn router(document: &OpenApi) -> Result<Router, serde_json::Error> {
-    let json = Bytes::from(document.to_json()?);
-    let serve = move || {
-        let json = json.clone();
-        async move { ([(CONTENT_TYPE, "application/json"), (CACHE_CONTROL, "no-cache")], json) }
+/// A document cannot be written as JSON.
+pub fn router(pages: &[Page]) -> Result<Router, serde_json::Error> {
+    let mut served = Router::new();
+    for page in pages {
+        let json = Bytes::from(page.document.to_json()?);
+        let serve = move || {
+            let json = json.clone();
+            async move { ([(CONTENT_TYPE, "application/json"), (CACHE_CONTROL, "no-cache")], json) }
+        };
+        served = served.route(page.path, get(serve));
+    }
+    let config = match pages {
+        [only] => Config::from(only.path),
+        several => Config::new(several.iter().map(|page| Url::new(page.title, page.path))),
     };
     // "none": the page must not send the document to the validator of its makers.
-    let config = Config::from("/openapi.json").validator_url("none").display_operation_id(true);
-    let pages: Router = SwaggerUi::new("/docs").config(config).into();
-    Ok(pages.layer(from_fn(relaxed)).route("/openapi.json", get(serve)))
+    let config = config.validator_url("none").display_operation_id(true);
+    let docs: Router = SwaggerUi::new("/docs").config(config).into();
+    Ok(docs.layer(from_fn(relaxed)).merge(served))
 }
 
 async fn relaxed(request: Request, next: Next) -> Response {

@@ -64,7 +64,7 @@ pub(crate) async fn answer<D: Detail>(
     query: Option<&str>,
     log: &RequestLog,
 ) -> Result<Response<Body>, Problem> {
-    let identity = services.authorize(request_headers, D::SCOPE, D::NAME, log)?;
+    let identity = services.authorize(request_headers, D::SCOPE, D::NAME, log).await?;
     let mut parameters = Parameters::parse(query)?;
     let (min_position, view) = (parameters.min_position()?, View::of(&mut parameters)?);
     parameters.finish(PARAMETERS)?;

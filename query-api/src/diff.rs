@@ -53,7 +53,7 @@ pub(crate) async fn answer<D: Detail>(
     query: Option<&str>,
     log: &RequestLog,
 ) -> Result<Response<Body>, Problem> {
-    let identity = services.authorize(headers, D::SCOPE, D::NAME, log)?;
+    let identity = services.authorize(headers, D::SCOPE, D::NAME, log).await?;
     let mut parameters = Parameters::parse(query)?;
     let min_position = parameters.min_position()?;
     let views = views(&mut parameters)?;

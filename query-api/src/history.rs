@@ -79,7 +79,7 @@ pub(crate) async fn answer<D: Detail>(
     query: Option<&str>,
     log: &RequestLog,
 ) -> Result<Response<Body>, Problem> {
-    let identity = services.authorize(headers, D::HISTORY_SCOPE, D::NAME, log)?;
+    let identity = services.authorize(headers, D::HISTORY_SCOPE, D::NAME, log).await?;
     let mut parameters = Parameters::parse(query)?;
     let min_position = parameters.min_position()?;
     let limit = parameters.take_as::<usize>("limit", "a number from 1 to 100")?.unwrap_or(LIMIT);

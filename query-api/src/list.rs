@@ -166,7 +166,7 @@ pub(crate) async fn answer<L: List>(
     uri: &Uri,
     log: &RequestLog,
 ) -> Result<Response<Body>, Problem> {
-    let identity = services.authorize(headers, L::SCOPE, L::NAME, log)?;
+    let identity = services.authorize(headers, L::SCOPE, L::NAME, log).await?;
     let asked = asked::<L>(uri.query())?;
     services.wait(L::Model::NAME, asked.min_position).await?;
     let page = page::<L>(services, &identity, parent, &asked, log).await?;

@@ -110,7 +110,7 @@ impl Services {
     }
 
     /// Who asks, if they may.
-    pub(crate) fn authorize(
+    pub(crate) async fn authorize(
         &self,
         headers: &HeaderMap,
         scope: Scope,
@@ -118,7 +118,7 @@ impl Services {
         log: &RequestLog,
     ) -> Result<Arc<Identity>, Problem> {
         log.operation(name);
-        let identity = self.verifier.authenticate(headers).map_err(Problem::from)?;
+        let identity = self.verifier.authenticate(headers).await.map_err(Problem::from)?;
         log.caller(&identity)?;
         identity.require(scope)?;
         Ok(identity)

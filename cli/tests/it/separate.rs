@@ -3,7 +3,7 @@
 use crate::child::{Running, printed, run, sillage};
 use cli::keys::LocalKey;
 use cli::tokens::{Audience, Ttl, issue};
-use cli::{Listeners, Node, NodeOptions, Trust};
+use cli::{Listeners, Node, NodeOptions, RootKey, Trust};
 use serde_json::{Value, json};
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -104,7 +104,8 @@ async fn each_process_does_its_part() {
         let log = folder.join(format!("{name}.log"));
         (Running::start(command, &log), log)
     };
-    // The first makes the development key that the second finds.
+    // Without SILLAGE_JWKS_FILE both accept the development key that they find in the folder.
+    let key = LocalKey::open_or_create(&folder.join(".sillage")).unwrap();
     let mut processes = vec![start("command-api", true)];
     let commands = ready(&processes[0].1).await;
     processes.extend([start("query-api", true), start("projector", false), start("relay", false)]);
@@ -112,7 +113,6 @@ async fn each_process_does_its_part() {
     for (_, log) in &processes {
         ready(log).await;
     }
-    let key = LocalKey::open(LocalKey::path_in(&folder.join(".sillage"))).unwrap();
     let token = issue(&key, &Audience::default(), &cli::demo::AGENT.grant(Ttl::days(1))).unwrap();
     opens_a_ticket(&commands, &queries, &token).await;
     let url_of_queries = url.replacen("//sillage@", &format!("//{}@", own_login("query-api")), 1);
@@ -139,7 +139,8 @@ async fn a_node_runs_inside_a_test() {
     let audience = Audience::default();
     let trust =
         Trust { keys: key.key_set().unwrap(), issuer: audience.issuer.clone(), audience: audience.audience.clone() };
-    let mut options = NodeOptions::new(url, trust, Listeners::free().await.unwrap());
+    let root_key = RootKey::of([1; 32]);
+    let mut options = NodeOptions::new(url, trust, root_key, Listeners::free().await.unwrap());
     options.allow_unsafe_postgres = true;
     let node = Node::start(options).await.unwrap();
     node.until_ready(Duration::from_secs(10)).await.unwrap();

@@ -103,7 +103,7 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
 }
 
 async fn me(door: &Door, call: &Call) -> Result<Response<Body>, Refusal> {
-    let identity = door.caller(call)?;
+    let identity = door.caller(call).await?;
     identity.require(READ_ACCOUNT)?;
     let user_id = UserId::from(identity.actor.id);
     let user = door.load::<User>(TenantId::PLATFORM, user_id.0).await?;
@@ -125,7 +125,7 @@ async fn me(door: &Door, call: &Call) -> Result<Response<Body>, Refusal> {
 }
 
 async fn change_profile(door: &Door, call: &Call) -> Result<Response<Body>, Refusal> {
-    let identity = door.caller(call)?;
+    let identity = door.caller(call).await?;
     identity.require(OWN_ACCOUNT)?;
     let command: ChangeProfile = call.body()?;
     let id = identity.actor.id;
@@ -134,7 +134,7 @@ async fn change_profile(door: &Door, call: &Call) -> Result<Response<Body>, Refu
 }
 
 async fn change_email(door: &Arc<Door>, call: &Arc<Call>) -> Result<Response<Body>, Refusal> {
-    let identity = door.caller(call)?;
+    let identity = door.caller(call).await?;
     identity.require(OWN_ACCOUNT)?;
     let body: ChangeEmail = call.body()?;
     let id = identity.actor.id;

@@ -46,7 +46,7 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
 }
 
 async fn issue(door: &Door, call: &Call) -> Result<Response<Body>, Refusal> {
-    let identity = door.caller(call)?;
+    let identity = door.caller(call).await?;
     identity.require(MANAGE_API_KEYS)?;
     door.verifier.may_change(&identity)?;
     let command: IssueApiKey = call.body()?;

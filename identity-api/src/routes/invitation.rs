@@ -77,7 +77,7 @@ async fn accept(door: &Door, call: &Call) -> Result<Response<Body>, Refusal> {
     let invitation = door.load::<Invitation>(link.tenant_id, link.subject_id).await?;
     let offer = invitation.offer().ok_or_else(link_invalid)?;
     let (user_id, person) = if call.headers.contains_key(AUTHORIZATION) {
-        let identity = door.caller(call)?;
+        let identity = door.caller(call).await?;
         identity.require(OWN_ACCOUNT)?;
         let user_id = UserId::from(identity.actor.id);
         let user = door.load::<User>(TenantId::PLATFORM, user_id.0).await?;

@@ -153,7 +153,7 @@ async fn reset(door: &Door, call: &Call) -> Result<Response<Body>, Refusal> {
 }
 
 async fn change(door: &Arc<Door>, call: &Arc<Call>) -> Result<Response<Body>, Refusal> {
-    let identity = door.caller(call)?;
+    let identity = door.caller(call).await?;
     identity.require(OWN_ACCOUNT)?;
     let body: ChangePassword = call.body()?;
     let user_id = UserId::from(identity.actor.id);

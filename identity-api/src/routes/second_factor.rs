@@ -111,7 +111,7 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
 }
 
 async fn enrol(door: &Arc<Door>, call: &Arc<Call>) -> Result<Response<Body>, Refusal> {
-    let identity = door.caller(call)?;
+    let identity = door.caller(call).await?;
     identity.require(OWN_ACCOUNT)?;
     let body: EnrolTotp = call.body()?;
     let user_id = UserId::from(identity.actor.id);
@@ -128,7 +128,7 @@ async fn enrol(door: &Arc<Door>, call: &Arc<Call>) -> Result<Response<Body>, Ref
 }
 
 async fn confirm(door: &Door, call: &Call) -> Result<Response<Body>, Refusal> {
-    let identity = door.caller(call)?;
+    let identity = door.caller(call).await?;
     identity.require(OWN_ACCOUNT)?;
     let body: ConfirmTotp = call.body()?;
     let id = identity.actor.id;
@@ -141,7 +141,7 @@ async fn confirm(door: &Door, call: &Call) -> Result<Response<Body>, Refusal> {
 }
 
 async fn turn_off(door: &Arc<Door>, call: &Arc<Call>) -> Result<Response<Body>, Refusal> {
-    let identity = door.caller(call)?;
+    let identity = door.caller(call).await?;
     identity.require(OWN_ACCOUNT)?;
     let body: TurnOffTotp = call.body()?;
     let id = identity.actor.id;

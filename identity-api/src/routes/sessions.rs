@@ -64,7 +64,7 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
 }
 
 async fn mine(door: &Door, call: &Call) -> Result<Response<Body>, Refusal> {
-    let identity = door.caller(call)?;
+    let identity = door.caller(call).await?;
     identity.require(READ_ACCOUNT)?;
     let families = door.families.of_user(identity.actor.id.0).await?;
     let sessions: Vec<MySession> = families
@@ -83,7 +83,7 @@ async fn mine(door: &Door, call: &Call) -> Result<Response<Body>, Refusal> {
 }
 
 async fn end(door: &Door, call: &Call) -> Result<Response<Body>, Refusal> {
-    let identity = door.caller(call)?;
+    let identity = door.caller(call).await?;
     identity.require(OWN_ACCOUNT)?;
     let sid = call.target.ok_or_else(Problem::not_found)?;
     let user_id = UserId::from(identity.actor.id);

@@ -55,7 +55,7 @@ async fn sign_out(door: &Door, call: &Call) -> Result<Response<Body>, Refusal> {
         }
     }
     // An access token that has ended names no session; who holds only that has nothing left to end.
-    if let Ok(identity) = door.verifier.authenticate(&call.headers)
+    if let Ok(identity) = door.verifier.authenticate(&call.headers).await
         && let Some(sid) = identity.sid
     {
         call.log.caller(&identity);
@@ -72,7 +72,7 @@ async fn sign_out(door: &Door, call: &Call) -> Result<Response<Body>, Refusal> {
 }
 
 async fn sign_out_everywhere(door: &Door, call: &Call) -> Result<Response<Body>, Refusal> {
-    let identity = door.caller(call)?;
+    let identity = door.caller(call).await?;
     identity.require(OWN_ACCOUNT)?;
     let user_id = UserId::from(identity.actor.id);
     door.end_sessions(call, user_id, None, EndReason::SignedOutEverywhere).await?;

@@ -75,7 +75,7 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
 }
 
 async fn mine(door: &Door, call: &Call) -> Result<Response<Body>, Refusal> {
-    let identity = door.caller(call)?;
+    let identity = door.caller(call).await?;
     identity.require(READ_ACCOUNT)?;
     let user_id = UserId::from(identity.actor.id);
     let mut tenants = Vec::new();
@@ -96,7 +96,7 @@ async fn mine(door: &Door, call: &Call) -> Result<Response<Body>, Refusal> {
 }
 
 async fn switch(door: &Door, call: &Call) -> Result<Response<Body>, Refusal> {
-    let identity = door.caller(call)?;
+    let identity = door.caller(call).await?;
     identity.require(OWN_ACCOUNT)?;
     let sid = identity.sid.ok_or_else(session_needed)?;
     let body: SwitchTenant = call.body()?;

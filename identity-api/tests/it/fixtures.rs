@@ -7,8 +7,14 @@ use std::net::IpAddr;
 
 /// A new database, as the engine sees it.
 pub(crate) async fn engine() -> PgPool {
+    both().await.0
+}
+
+/// The same database as the engine sees it, and as whoever reads on behalf of tenants does.
+pub(crate) async fn both() -> (PgPool, PgPool) {
     let (url, _) = test_support::database().await;
-    schema::connect(&url, "test-identity", Role::Engine, 10).await.expect("Postgres answers")
+    let connect = async |role| schema::connect(&url, "test-identity", role, 8).await.expect("Postgres answers");
+    (connect(Role::Engine).await, connect(Role::Tenant).await)
 }
 
 /// The network of an address.

@@ -1,6 +1,6 @@
 //! Keys rotate without a cut, and what was taken back is refused everywhere soon.
 
-use crate::fixtures::engine;
+use crate::fixtures::{both, engine};
 use chrono::{TimeDelta, Utc};
 use identity_api::families::{Begin, Families, Lifetimes};
 use identity_api::keys::{KeyError, KeyStore, Keyring};
@@ -105,7 +105,7 @@ async fn processes_share_keys_and_nobody_reads_them_without_the_root_key() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_ended_family_is_refused_in_every_process_within_seconds() {
-    let pool = engine().await;
+    let (pool, reader) = both().await;
     let keys = Keyring::open(store(&pool)).await.unwrap();
     let families = Families::new(pool.clone(), Lifetimes::default());
     let (sid, user_id) = (Uuid::now_v7(), Uuid::from_u128(1));
@@ -122,7 +122,7 @@ async fn an_ended_family_is_refused_in_every_process_within_seconds() {
     let stop = CancellationToken::new();
     let doors: Vec<Verifier> = (0..3)
         .map(|_| {
-            let (follower, verifier) = process(&pool);
+            let (follower, verifier) = process(&reader);
             tokio::spawn(follower.run(stop.clone()));
             verifier
         })
@@ -147,4 +147,31 @@ async fn until(mut so: impl FnMut() -> bool) {
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
     panic!("it did not come true");
+}
+
+#[tokio::test]
+async fn who_reads_for_tenants_sees_no_secret() {
+    let (pool, reader) = both().await;
+    Keyring::open(store(&pool)).await.unwrap();
+    for table in [
+        "signing_keys",
+        "passwords",
+        "second_factors",
+        "families",
+        "refresh_tokens",
+        "known_places",
+        "attempts",
+        "followed",
+        "memberships",
+        "api_keys",
+        "access_log",
+    ] {
+        let read = || sqlx::AssertSqlSafe(format!("select count(*), min(t::text) from secrets.{table} t"));
+        assert!(sqlx::query(read()).fetch_one(&reader).await.is_err(), "{table}");
+        assert!(sqlx::query(read()).fetch_one(&pool).await.is_ok(), "{table}");
+    }
+    for call in ["secrets.tidy('1 second')", "secrets.end_family(gen_random_uuid(), 'x', '1 second')"] {
+        let query = sqlx::AssertSqlSafe(format!("select {call}"));
+        assert!(sqlx::query(query).execute(&reader).await.is_err(), "{call}");
+    }
 }

@@ -121,6 +121,18 @@ impl LiveTrust {
         }
     }
 
+    /// How a token stands that no key has signed; it counts as issued now.
+    pub(super) fn standing_of(&self, identity: &Identity, now: DateTime<Utc>) -> Standing {
+        let state = self.state();
+        if !self.is_current() {
+            Standing::Stale
+        } else if state.revoked.includes(identity, now) {
+            Standing::Revoked
+        } else {
+            Standing::Good
+        }
+    }
+
     fn state(&self) -> Arc<State> {
         Arc::clone(&self.state.read().unwrap_or_else(PoisonError::into_inner))
     }

@@ -3,6 +3,7 @@
 mod keys;
 pub mod link_token;
 mod live_trust;
+mod opaque;
 mod signer;
 pub mod standing;
 mod verifier;
@@ -15,6 +16,7 @@ mod tests;
 pub use keys::{KeySet, KeySetError};
 pub use link_token::{Link, LinkError, LinkKey, Purpose};
 pub use live_trust::{LiveTrust, MAX_AGE, Revoked};
+pub use opaque::{OpaqueTokens, Proving};
 pub use signer::{Signer, SignerError};
 pub use verifier::{AuthError, Verifier};
 

@@ -1,7 +1,7 @@
 //! Decides whether a token is good. Once per token: the answer is kept until the token ends.
 
 use super::live_trust::{LiveTrust, Standing};
-use super::{Claims, Identity, KeySet, LEEWAY_S, MAX_TOKEN_BYTES, TOKEN_TYPE, bearer};
+use super::{Claims, Identity, KeySet, LEEWAY_S, MAX_TOKEN_BYTES, OpaqueTokens, TOKEN_TYPE, bearer};
 use crate::problem::Problem;
 use aws_lc_rs::digest;
 use axum::http::{HeaderMap, StatusCode};
@@ -50,6 +50,7 @@ pub struct Verifier {
     validation: Validation,
     /// By the SHA-256 of the token, so that no token is kept.
     verified: Cache<[u8; 32], Proven>,
+    opaque: Option<Arc<dyn OpaqueTokens>>,
 }
 
 /// What a signature has proven; how it stands with what was taken back is asked each time.
@@ -74,7 +75,13 @@ impl Verifier {
         validation.set_required_spec_claims(&["exp", "iss", "aud", "sub"]);
         validation.leeway = LEEWAY_S.unsigned_abs();
         validation.validate_nbf = true;
-        Self { trust, validation, verified: Cache::new(CACHED_TOKENS) }
+        Self { trust, validation, verified: Cache::new(CACHED_TOKENS), opaque: None }
+    }
+
+    /// Also accepts tokens that somebody has to look up.
+    #[must_use]
+    pub fn with_opaque(self, opaque: Arc<dyn OpaqueTokens>) -> Self {
+        Self { opaque: Some(opaque), ..self }
     }
 
     /// What it goes by.
@@ -86,8 +93,19 @@ impl Verifier {
     ///
     /// # Errors
     /// As [`Verifier::verify`], or there is no token.
-    pub fn authenticate(&self, headers: &HeaderMap) -> Result<Arc<Identity>, AuthError> {
-        self.verify(bearer(headers)?)
+    pub async fn authenticate(&self, headers: &HeaderMap) -> Result<Arc<Identity>, AuthError> {
+        let token = bearer(headers)?;
+        match self.opaque.as_ref().filter(|opaque| opaque.fits(token)) {
+            None => self.verify(token),
+            Some(opaque) => {
+                let identity = opaque.prove(token).await?;
+                match self.trust.standing_of(&identity, Utc::now()) {
+                    Standing::Good => Ok(identity),
+                    Standing::Revoked => Err(AuthError::Revoked),
+                    Standing::UnknownKey | Standing::Stale => Err(AuthError::Unknowable),
+                }
+            }
+        }
     }
 
     /// Whose token this is. A known one costs a hash, a few look-ups and a look at the clock.

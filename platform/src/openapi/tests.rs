@@ -130,7 +130,9 @@ fn two_types_of_one_name_and_two_operations_of_one_id_are_found() {
 
 #[tokio::test]
 async fn the_pages_come_from_this_binary_only() {
-    let router = router(&Document::new("Test", "1", "").build()).unwrap();
+    let document = || Document::new("Test", "1", "").build();
+    let page = |title, path| super::Page { title, path, document: document() };
+    let router = router(&[page("One", "/openapi.json"), page("Two", "/openapi-two.json")]).unwrap();
     let fetch = async |path: &str| {
         let response = router.clone().oneshot(Request::get(path).body(Body::empty()).unwrap()).await.unwrap();
         let csp = response.headers().get(CONTENT_SECURITY_POLICY).cloned();

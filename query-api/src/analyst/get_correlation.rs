@@ -42,7 +42,7 @@ pub(super) struct StoryEvent {
 
 pub(super) async fn answer(services: Arc<Services>, asking: Asking) -> Result<Response<Body>, Problem> {
     let mut parameters = Parameters::parse(asking.uri.query())?;
-    let sight = Sight::of(&services, &asking.headers, &mut parameters, NAME, &asking.log)?;
+    let sight = Sight::of(&services, &asking.headers, &mut parameters, NAME, &asking.log).await?;
     let min_position = parameters.min_position()?;
     parameters.finish(&["tenant", "min_position"])?;
     let horizon = horizon(&services, min_position).await?;

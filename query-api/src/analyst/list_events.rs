@@ -45,7 +45,7 @@ pub(super) struct EventPage {
 
 pub(super) async fn answer(services: Arc<Services>, asking: Asking) -> Result<Response<Body>, Problem> {
     let mut parameters = Parameters::parse(asking.uri.query())?;
-    let sight = Sight::of(&services, &asking.headers, &mut parameters, NAME, &asking.log)?;
+    let sight = Sight::of(&services, &asking.headers, &mut parameters, NAME, &asking.log).await?;
     let min_position = parameters.min_position()?;
     let limit = parameters.take_as::<usize>("limit", "a number from 1 to 100")?;
     if limit.is_some_and(|limit| !(1..=LIMIT).contains(&limit)) {

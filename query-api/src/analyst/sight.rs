@@ -23,14 +23,14 @@ pub(super) struct Sight {
 
 impl Sight {
     /// Authorizes the caller, and reads whose events he wants: his own tenant's unless he may and does say otherwise.
-    pub(super) fn of(
+    pub(super) async fn of(
         services: &Services,
         headers: &HeaderMap,
         parameters: &mut Parameters,
         name: &'static str,
         log: &RequestLog,
     ) -> Result<Self, Problem> {
-        let identity = services.authorize(headers, READ, name, log)?;
+        let identity = services.authorize(headers, READ, name, log).await?;
         let own = Some(identity.tenant_id);
         let tenant_id = match parameters.take("tenant").as_deref() {
             None => own,

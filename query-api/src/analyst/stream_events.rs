@@ -46,7 +46,7 @@ const PATIENCE: Duration = Duration::from_millis(500);
 
 pub(super) async fn answer(services: Arc<Services>, asking: Asking) -> Result<Response<Body>, Problem> {
     let mut parameters = Parameters::parse(asking.uri.query())?;
-    let sight = Sight::of(&services, &asking.headers, &mut parameters, NAME, &asking.log)?;
+    let sight = Sight::of(&services, &asking.headers, &mut parameters, NAME, &asking.log).await?;
     let mut asked = Asked::of(&mut parameters, &sight)?;
     parameters.finish(&[FILTERS, &["cursor"]].concat())?;
     if asked.has_end() {

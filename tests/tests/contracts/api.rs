@@ -8,13 +8,23 @@ use std::fs;
 use std::path::Path;
 
 /// Operations that ask for no scope, and why that is right.
-const WITHOUT_SCOPE: [(&str, &str); 2] = [
+const WITHOUT_SCOPE: [(&str, &str); 12] = [
     ("commands:batch", "each command inside asks for its own"),
+    ("identity.forgot_password", "whoever asks cannot sign in; the answer tells nothing"),
+    ("identity.join", "the link of the invitation proves it"),
+    ("identity.prove_email", "the link in the mail proves it"),
+    ("identity.prove_new_email", "the link in the mail proves it"),
+    ("identity.refresh", "the refresh token proves it"),
+    ("identity.register", "whoever asks has no account yet"),
+    ("identity.resend_verification", "whoever asks cannot sign in yet; the answer tells nothing"),
+    ("identity.reset_password", "the link in the mail proves it"),
+    ("identity.sign_in", "the password proves it"),
+    ("identity.sign_out", "whoever holds a token may end its session"),
     ("labels", "the names of enumerations are no secret; no token either"),
 ];
 
 /// Commands that are no route of the write door, and who carries them out.
-const WITHOUT_ROUTE: [(&str, &str); 27] = [
+const WITHOUT_ROUTE: [(&str, &str); 26] = [
     ("identity.accept_invitation", "the sign-in door, when the link was followed"),
     ("identity.change_profile", "the sign-in door, for the account of the caller"),
     ("identity.complete_password_reset", "the sign-in door, when the link was followed"),
@@ -24,7 +34,6 @@ const WITHOUT_ROUTE: [(&str, &str); 27] = [
     ("identity.end_session", "the sign-in door, when somebody signs out"),
     ("identity.expire_invitation", "a timer"),
     ("identity.grant_membership", "the operator's tool: people are invited"),
-    ("identity.issue_api_key", "the sign-in door, which makes the secret"),
     ("identity.record_member_person", "what follows a change of the account"),
     ("identity.record_password_change", "the sign-in door, for the account of the caller"),
     ("identity.record_sign_in_throttled", "the sign-in door"),
@@ -45,11 +54,15 @@ const WITHOUT_ROUTE: [(&str, &str); 27] = [
 ];
 
 /// The documents, by file name.
-fn documents() -> [(&'static str, Value); 2] {
+fn documents() -> [(&'static str, Value); 3] {
     let value = |text: Result<String, serde_json::Error>| -> Value {
         serde_json::from_str(&text.expect("a document is JSON")).expect("a document is JSON")
     };
-    [("command-api", value(command_api::openapi().to_json())), ("query-api", value(query_api::openapi().to_json()))]
+    [
+        ("command-api", value(command_api::openapi().to_json())),
+        ("identity-api", value(identity_api::openapi().to_json())),
+        ("query-api", value(query_api::openapi().to_json())),
+    ]
 }
 
 /// One route, as it is documented.

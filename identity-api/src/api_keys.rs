@@ -1,0 +1,83 @@
+//! Keys of services at the doors: who a key acts as, and what it permits.
+
+use crate::secret::{Sort, hash};
+use chrono::{DateTime, TimeDelta, Utc};
+use domain::identity::api_key::ApiKey;
+use event_store::States;
+use kernel::{Actor, ActorId, ActorKind, Aggregate as _, Source as _, TenantId};
+use moka::sync::Cache;
+use platform::auth::{AuthError, Identity, OpaqueTokens, Proving};
+use sqlx::{PgPool, Row};
+use std::sync::Arc;
+use std::time::Duration;
+use uuid::Uuid;
+
+/// How long an answer is kept. What is revoked meanwhile is refused by the verifier, which looks each time.
+const KEPT: Duration = Duration::from_secs(5);
+/// Keys that are kept.
+const CACHED_KEYS: u64 = 10_000;
+
+/// Looks API keys up.
+pub struct ApiKeys {
+    pool: PgPool,
+    states: States,
+    known: Cache<Vec<u8>, Arc<Identity>>,
+}
+
+impl ApiKeys {
+    /// Finds keys through `pool`, which may work on behalf of tenants, and what they permit through `states`.
+    pub fn new(pool: PgPool, states: States) -> Self {
+        Self { pool, states, known: Cache::builder().max_capacity(CACHED_KEYS).time_to_live(KEPT).build() }
+    }
+
+    async fn look_up(&self, token: &str) -> Result<Arc<Identity>, AuthError> {
+        let hash = hash(token);
+        let identity = match self.known.get(&hash) {
+            Some(identity) => identity,
+            None => {
+                let identity = Arc::new(self.find(&hash).await?);
+                self.known.insert(hash, Arc::clone(&identity));
+                identity
+            }
+        };
+        if identity.expires_at <= Utc::now() { Err(AuthError::Expired) } else { Ok(identity) }
+    }
+
+    async fn find(&self, hash: &[u8]) -> Result<Identity, AuthError> {
+        let row = sqlx::query("select tenant_id, api_key_id from secrets.find_api_key($1)")
+            .bind(hash)
+            .fetch_optional(&self.pool)
+            .await
+            .map_err(|_| AuthError::Unknowable)?;
+        let row = row.ok_or(AuthError::UnknownKey)?;
+        let (tenant_id, id): (TenantId, Uuid) = (TenantId(row.get(0)), row.get(1));
+        // As it is now, not as this process remembers it.
+        self.states.forget(tenant_id, ApiKey::CATEGORY, id);
+        let loaded = self.states.of(tenant_id, None).load::<ApiKey>(id).await.map_err(|_| AuthError::Unknowable)?;
+        let key = loaded.state.key().filter(|key| !key.revoked).ok_or(AuthError::Revoked)?;
+        Ok(Identity {
+            tenant_id,
+            actor: Actor { kind: ActorKind::Service, id: ActorId(id), on_behalf_of: None },
+            sid: Some(id),
+            roles: Arc::new([]),
+            scopes: key.scopes.names().iter().cloned().collect(),
+            expires_at: key.expires_at.unwrap_or_else(for_long),
+            token_id: id.to_string().into(),
+        })
+    }
+}
+
+/// The end of a key that has none: open connections look again after a day.
+fn for_long() -> DateTime<Utc> {
+    Utc::now() + TimeDelta::days(1)
+}
+
+impl OpaqueTokens for ApiKeys {
+    fn fits(&self, token: &str) -> bool {
+        Sort::ApiKey.fits(token)
+    }
+
+    fn prove<'a>(&'a self, token: &'a str) -> Proving<'a> {
+        Box::pin(self.look_up(token))
+    }
+}

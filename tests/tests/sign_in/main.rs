@@ -1,0 +1,9 @@
+//! Signing in, as named people do it over HTTP: what they get, what strangers get, and what ends.
+
+mod attacks;
+mod guesses;
+mod members;
+mod registering;
+mod second_factor;
+mod sessions;
+mod world;
