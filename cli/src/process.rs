@@ -41,6 +41,8 @@ use tokio_util::sync::CancellationToken;
 const STATES: u64 = 100_000;
 /// For keys and revocations every second, and for API keys that are not known.
 const TRUST_CONNECTIONS: u32 = 4;
+/// How often the sign-in door is tried again at the start while Postgres does not answer in time.
+const OPENING_TRIES: u32 = 10;
 /// API keys that a process keeps in memory.
 const API_KEYS: u64 = 10_000;
 /// For the relay, and for partitions that are made ahead of need.
@@ -176,7 +178,7 @@ impl Process {
         }
         let verifier = self.verifier(trust, &log).await;
         let commands = command_router(verifier, &appender, &log, root_key.blind_indexer(), self.standing());
-        let verifier = self.verifier(trust, &log).await;
+        let verifier = Arc::new(self.verifier(trust, &log).await);
         let decisions = Decisions::new(appender, States::new(log.clone(), STATES), log);
         let sign_in = self.sign_in(decisions, verifier, trust, root_key).await?;
         let pages = [
@@ -230,18 +232,29 @@ impl Process {
     async fn sign_in(
         &mut self,
         decisions: Decisions,
-        verifier: Verifier,
+        verifier: Arc<Verifier>,
         trust: &Trust,
         root_key: &RootKey,
     ) -> Result<Router, Failure> {
         let pool = self.pool("sign-in", Role::Engine, self.shared.connections.write);
         let options = identity_api::Options::new(&trust.issuer, &trust.audience);
-        let door = Door::open(pool.clone(), decisions, root_key.sign_in_keys()?, verifier, options).await;
-        let door = Arc::new(door.map_err(|error| {
-            Failure::failed("the sign-in door cannot open")
-                .because(error)
-                .remedy("All processes need the root key that the installation began with: see SILLAGE_ROOT_KEY_FILE.")
-        })?);
+        // A Postgres that has just answered may be busy for a moment; another root key stays another root key.
+        let mut tries = 0;
+        let door = loop {
+            let (decisions, options, verifier) = (decisions.clone(), options.clone(), verifier.clone());
+            match Door::open(pool.clone(), decisions, root_key.sign_in_keys()?, verifier, options).await {
+                Ok(door) => break Arc::new(door),
+                Err(error) if error.passes() && tries < OPENING_TRIES => {
+                    tries += 1;
+                    tokio::time::sleep(Duration::from_millis(200)).await;
+                }
+                Err(error) => {
+                    let remedy = "All processes need the root key that the installation began with: see \
+                                  SILLAGE_ROOT_KEY_FILE.";
+                    return Err(Failure::failed("the sign-in door cannot open").because(error).remedy(remedy));
+                }
+            }
+        };
         let tail = Tail::start(Log::new(pool), self.shared.nats_url.clone(), self.working.clone())
             .await
             .map_err(|error| Failure::failed("the log cannot be followed").because(error))?;

@@ -14,7 +14,7 @@ use chrono::{DateTime, Utc};
 use domain::identity::{EMAIL_RESERVATION, EmailAddress, UserId};
 use event_store::decisions::RefusedOf;
 use event_store::{Answer, Decisions, Idempotency, Origin};
-use kernel::{Actor, Aggregate, BlindIndexer, Command, CommandId, Context, Scopes, Source as _, TenantId};
+use kernel::{Actor, Aggregate, BlindIndexer, Command, CommandId, Context, Scopes, Source as _, Team, TenantId};
 use platform::Problem;
 use platform::auth::{Identity, LinkKey, Verifier};
 use sqlx::PgPool;
@@ -80,6 +80,13 @@ pub enum OpenError {
     Hashing(#[from] HashingError),
 }
 
+impl OpenError {
+    /// Whether trying again can help.
+    pub const fn passes(&self) -> bool {
+        matches!(self, Self::Keys(KeyError::Unavailable(_)))
+    }
+}
+
 /// The sign-in door.
 pub struct Door {
     pub(crate) pool: PgPool,
@@ -94,7 +101,7 @@ pub struct Door {
     pub(crate) factors: Factors,
     pub(crate) keyring: Arc<Keyring>,
     pub(crate) access_log: AccessLog,
-    pub(crate) verifier: Verifier,
+    pub(crate) verifier: Arc<Verifier>,
 }
 
 impl Door {
@@ -107,7 +114,7 @@ impl Door {
         pool: PgPool,
         decisions: Decisions,
         keys: Keys,
-        verifier: Verifier,
+        verifier: Arc<Verifier>,
         options: Options,
     ) -> Result<Self, OpenError> {
         let keyring = Arc::new(Keyring::open(KeyStore::new(pool.clone(), Arc::clone(&keys.seal))).await?);
@@ -163,6 +170,7 @@ impl Door {
             target: act.target,
             now: Self::now(),
             blind: self.blind.clone(),
+            team: Team::none(),
         };
         let origin = Origin {
             idempotency: Idempotency { key: act.key, request_hash: Uuid::nil() },

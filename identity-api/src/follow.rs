@@ -13,7 +13,8 @@ use domain::identity::session::{EndReason, EndSession};
 use domain::identity::{api_key, membership, session, tenant, user};
 use event_store::{Idempotency, Origin, Tail};
 use kernel::{
-    Actor, Command as _, CommandId, Context, DecodeError, Event as _, EventData, Position, Recorded, Scopes, TenantId,
+    Actor, Command as _, CommandId, Context, DecodeError, Event as _, EventData, Position, Recorded, Scopes, Team,
+    TenantId,
 };
 use platform::Problem;
 use sqlx::Row;
@@ -240,6 +241,7 @@ impl Door {
                 target: sid,
                 now: Self::now(),
                 blind: self.blind.clone(),
+                team: Team::none(),
             };
             let origin = Origin {
                 idempotency: Idempotency { key, request_hash: Uuid::nil() },
