@@ -3,6 +3,9 @@
 
 use crate::codec::{self, EventData, Upcaster};
 use crate::event::Event;
+use crate::personal;
+use crate::shape::{self, Heard, Shape};
+use chrono::{DateTime, NaiveDate};
 use serde_json::Value;
 
 /// The events of one aggregate.
@@ -12,6 +15,44 @@ pub struct Category {
     pub name: &'static str,
     upcasters: &'static [Upcaster],
     examples: fn() -> Vec<EventData>,
+    shapes: fn() -> Vec<Shape>,
+}
+
+/// What a field of a payload holds, as far as a table needs to know. Any may be missing: an older event has not got it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FieldKind {
+    /// A JSON string that is none of the others; also sealed personal data.
+    Text,
+    /// `true` or `false`.
+    Boolean,
+    /// A whole number.
+    Integer,
+    /// Any number.
+    Number,
+    /// An RFC 3339 time.
+    Time,
+    /// `YYYY-MM-DD`.
+    Date,
+    /// A list or an object.
+    Json,
+}
+
+/// One field of a payload.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Field {
+    /// Its stored name.
+    pub name: &'static str,
+    /// What it holds.
+    pub kind: FieldKind,
+}
+
+/// One event type of a category.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EventType {
+    /// `opened`.
+    pub name: &'static str,
+    /// The fields of today's payload, in the order of the code.
+    pub fields: Vec<Field>,
 }
 
 impl Category {
@@ -20,11 +61,34 @@ impl Category {
         Self {
             name: E::CATEGORY,
             upcasters: E::UPCASTERS,
-            examples: || E::examples().iter().map(|event| EventData::from(&event.encode())).collect(),
+            examples: || {
+                let encoded = || E::examples().iter().map(|event| EventData::from(&event.encode())).collect();
+                personal::collecting(encoded).0
+            },
+            shapes: shape::shapes::<E>,
         }
     }
 
-    /// One example of every event type, as it is stored today.
+    /// Every event type that the code knows.
+    ///
+    /// The names come from the types themselves, and so do the kinds, but for texts: whether one is a time or a date is
+    /// told by the examples, so a build always says the same.
+    pub fn event_types(&self) -> Vec<EventType> {
+        let examples = self.examples();
+        let typed = |shape: Shape| {
+            let payloads = examples.iter().filter(|example| example.event_type == shape.event_type);
+            let payloads: Vec<Value> =
+                payloads.filter_map(|example| serde_json::from_slice(&example.data).ok()).collect();
+            let field = |(name, heard): &(&'static str, Heard)| {
+                let values = || payloads.iter().map(|payload| &payload[*name]).filter(|value| !value.is_null());
+                Field { name, kind: kind(*heard, &values().collect::<Vec<_>>()) }
+            };
+            EventType { name: shape.event_type, fields: shape.fields.iter().map(field).collect() }
+        };
+        (self.shapes)().into_iter().map(typed).collect()
+    }
+
+    /// One example of every event type, as it is stored today; personal data is left out.
     pub fn examples(&self) -> Vec<EventData> {
         (self.examples)()
     }
@@ -43,6 +107,25 @@ impl Category {
         }
         let data = serde_json::to_vec(&value).unwrap_or_default();
         EventData { data, schema_version: today, event_type: stored.event_type }
+    }
+}
+
+fn kind(heard: Heard, examples: &[&Value]) -> FieldKind {
+    let all = |fits: fn(&Value) -> bool| !examples.is_empty() && examples.iter().all(|example| fits(example));
+    let text = |value: &Value, fits: fn(&str) -> bool| value.as_str().is_some_and(fits);
+    match heard {
+        Heard::Boolean => FieldKind::Boolean,
+        Heard::Integer => FieldKind::Integer,
+        Heard::Number => FieldKind::Number,
+        Heard::Text if all(|value| value.as_str().is_some_and(|text| DateTime::parse_from_rfc3339(text).is_ok())) => {
+            FieldKind::Time
+        }
+        Heard::Text if examples.iter().all(|value| text(value, |text| text.parse::<NaiveDate>().is_ok())) => {
+            if examples.is_empty() { FieldKind::Text } else { FieldKind::Date }
+        }
+        // An enum is stored as a text, unless its values have fields.
+        Heard::Text if examples.iter().all(|value| value.is_string()) => FieldKind::Text,
+        Heard::Text | Heard::Other => FieldKind::Json,
     }
 }
 
@@ -83,5 +166,56 @@ mod tests {
         let newer = stored(4, r#"{"full":"Ada"}"#);
         assert_eq!(category.lift(newer.clone()), newer);
         assert_eq!(category.examples()[0].schema_version, 3);
+    }
+
+    #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+    #[serde(rename_all = "snake_case")]
+    enum Rich {
+        Happened {
+            at: chrono::DateTime<chrono::Utc>,
+            on: Option<NaiveDate>,
+            count: Option<i32>,
+            share: f64,
+            is_so: bool,
+            named: Option<String>,
+            id: uuid::Uuid,
+            list: Vec<i32>,
+        },
+        Ended {},
+    }
+
+    impl Event for Rich {
+        const CATEGORY: &'static str = "test.rich";
+        fn examples() -> Vec<Self> {
+            let happened = Self::Happened {
+                at: chrono::DateTime::UNIX_EPOCH,
+                on: NaiveDate::from_ymd_opt(2026, 1, 1),
+                count: None,
+                share: 0.5,
+                is_so: true,
+                named: None,
+                id: uuid::Uuid::nil(),
+                list: vec![1],
+            };
+            vec![happened, Self::Ended {}]
+        }
+    }
+
+    #[test]
+    fn fields_are_known_by_their_stored_names_and_kinds() {
+        let types = Category::of::<Rich>().event_types();
+        let kinds: Vec<(&str, FieldKind)> = types[0].fields.iter().map(|field| (field.name, field.kind)).collect();
+        let expected = [
+            ("at", FieldKind::Time),
+            ("on", FieldKind::Date),
+            ("count", FieldKind::Integer),
+            ("share", FieldKind::Number),
+            ("is_so", FieldKind::Boolean),
+            ("named", FieldKind::Text),
+            ("id", FieldKind::Text),
+            ("list", FieldKind::Json),
+        ];
+        assert_eq!((types[0].name, kinds.as_slice()), ("happened", &expected[..]));
+        assert_eq!(types[1], EventType { name: "ended", fields: Vec::new() });
     }
 }

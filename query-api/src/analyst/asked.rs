@@ -125,7 +125,7 @@ fn kinds(parameters: &mut Parameters) -> Result<Kinds, Problem> {
     let is_known = |wanted: &String| {
         let one = Kinds { categories: kinds.categories.clone(), types: vec![wanted.clone()] };
         let of = |category: &kernel::Category| {
-            category.examples().iter().any(|example| one.includes(category.name, &example.event_type))
+            category.event_types().iter().any(|known| one.includes(category.name, known.name))
         };
         categories().iter().any(of)
     };
