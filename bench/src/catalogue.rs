@@ -28,6 +28,12 @@ pub(crate) enum Choice {
     /// The proof that the log is whole against COPY BINARY of the columns it looks at.
     #[value(name = "verify_log")]
     VerifyLog,
+    /// The whole log as typed Parquet files against COPY BINARY of the payloads.
+    #[value(name = "export_parquet")]
+    ExportParquet,
+    /// A ticket of 1,000 events as of its end, over HTTP, against reading its events as rows.
+    #[value(name = "as_of_1000")]
+    AsOf1000,
     /// From the answer to a command until every read model shows it, at 500 commands per second.
     #[value(name = "visible_latency")]
     VisibleLatency,
@@ -83,6 +89,8 @@ mod tests {
             "visible_latency",
             "visible_latency_without_nats",
             "get_by_id",
+            "export_parquet",
+            "as_of_1000",
         ] {
             assert!(names.iter().any(|name| name == known), "{known} is gone");
         }

@@ -82,7 +82,7 @@ async fn fold(database: &Database, models: Vec<Box<dyn Projection>>, events: i64
 }
 
 /// Receives all payloads and looks at none.
-async fn copy(pool: &PgPool, events: i64) -> Result<Slice, Failure> {
+pub(crate) async fn copy(pool: &PgPool, events: i64) -> Result<Slice, Failure> {
     let begun = Instant::now();
     let mut stream = pool.copy_out_raw(COPY).await?;
     let mut bytes = 0;

@@ -1,8 +1,10 @@
 //! Benchmarks of Sillage against baselines, interleaved in one run. See README.md for what each one measures.
 
+mod as_of;
 mod bars;
 mod catalogue;
 mod disturbance;
+mod export_parquet;
 mod fold_rows;
 mod get_by_id;
 mod history;
@@ -174,6 +176,8 @@ async fn one(bench: &mut Bench, choice: Choice, plan: Plan) -> Result<Line, Fail
         Choice::HttpCommand64Relayed => http_command::run(bench, choice, plan, true).await,
         Choice::FoldRows => fold_rows::run(bench, choice, plan).await,
         Choice::VerifyLog => verify_log::run(bench, choice, plan).await,
+        Choice::ExportParquet => export_parquet::run(bench, choice, plan).await,
+        Choice::AsOf1000 => as_of::run(bench, choice, plan).await,
         Choice::VisibleLatency => visible_latency::run(bench, choice, plan, true).await,
         Choice::VisibleLatencyWithoutNats => visible_latency::run(bench, choice, plan, false).await,
         Choice::GetById => get_by_id::run(bench, choice, plan, 64).await,

@@ -1,6 +1,7 @@
 //! The command line. Every setting is a flag and an environment variable.
 
 use crate::effects_command::EffectsCommand;
+use crate::events::EventsCommand;
 use crate::failure::EXIT_CODES;
 use crate::parked::ParkedCommand;
 use crate::proving::VerifyArgs;
@@ -57,6 +58,9 @@ pub(crate) enum Task {
     /// The read models at work.
     #[command(subcommand)]
     Projections(ProjectionsCommand),
+    /// History: follow it, look at it, export it.
+    #[command(subcommand)]
+    Events(EventsCommand),
     /// The log itself.
     #[command(subcommand)]
     Log(LogCommand),

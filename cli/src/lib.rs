@@ -10,6 +10,8 @@ pub mod demo;
 mod directory;
 mod dispatch;
 mod effects_command;
+mod events;
+pub mod export;
 pub mod failure;
 pub mod keys;
 mod link_key;

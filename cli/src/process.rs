@@ -194,14 +194,23 @@ impl Process {
     /// Postgres does not answer, or the description cannot be written.
     pub async fn query_api(&mut self, listener: TcpListener, trust: &Trust) -> Result<(), Failure> {
         let pool = self.pool("read", Role::Tenant, self.shared.connections.read);
+        let verifier = self.verifier(trust, &Log::new(pool.clone())).await;
+        let mut services = query_api::Services::new(verifier, pool).with_standing(self.standing());
+        // To follow the log is to read it as it comes, which only the engine may. A door whose login may not is a safer one,
+        // and does without.
+        match self.shared.database.check_roles(&[Role::Engine]).await {
+            Ok(()) => services = self.following(services).await?,
+            Err(reason) => tracing::info!(%reason, "events are shown on request and not followed live"),
+        }
+        let page = Page { title: "Queries", path: "/openapi.json", document: query_api::openapi() };
+        self.api(listener, query_api::router(Arc::new(services)), &[page])
+    }
+
+    async fn following(&mut self, services: query_api::Services) -> Result<query_api::Services, Failure> {
         let log = Log::new(self.pool("follow", Role::Engine, FOLLOW_CONNECTIONS));
         let unreadable = |error| Failure::failed("the log cannot be followed").because(error);
         let tail = Tail::start(log, self.shared.nats_url.clone(), self.working.clone()).await.map_err(unreadable)?;
-        let verifier = self.verifier(trust, &Log::new(pool.clone())).await;
-        let services = query_api::Services::new(verifier, pool).with_standing(self.standing());
-        let services = services.following_by(tail, self.serving.clone()).await.map_err(unreadable)?;
-        let page = Page { title: "Queries", path: "/openapi.json", document: query_api::openapi() };
-        self.api(listener, query_api::router(Arc::new(services)), &[page])
+        services.following_by(tail, self.serving.clone()).await.map_err(unreadable)
     }
 
     /// A verifier for one API. All of a process go by the same knowledge, and find the same API keys.

@@ -1,8 +1,9 @@
 //! What a person sees: progress while something starts, colour where there is a terminal, tables.
 
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use std::io::{IsTerminal, Write};
-use std::sync::Arc;
-use std::time::Instant;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 /// Tells what is going on, on standard error: standard output stays for results and logs.
 #[derive(Clone, Debug)]
@@ -32,6 +33,59 @@ impl Progress {
     /// Seconds since the start.
     pub fn seconds(&self) -> f32 {
         self.began.elapsed().as_secs_f32()
+    }
+}
+
+/// How far something long has come, on standard error: a bar with rate and time left, or a line now and then where there
+/// is no terminal.
+pub struct Meter {
+    bar: ProgressBar,
+    what: &'static str,
+    unit: &'static str,
+    said: Mutex<Instant>,
+    is_plain: bool,
+}
+
+impl Meter {
+    /// Begins at nothing; `of` is the whole.
+    pub fn new(what: &'static str, unit: &'static str, of: i64, quiet: bool) -> Self {
+        let bar = ProgressBar::with_draw_target(Some(of.max(0).unsigned_abs()), ProgressDrawTarget::stderr());
+        let is_plain = quiet || bar.is_hidden();
+        if quiet {
+            bar.set_draw_target(ProgressDrawTarget::hidden());
+        }
+        let form = "{prefix} {wide_bar} {human_pos}/{human_len} {msg} {per_sec} ETA {eta}";
+        if let Ok(style) = ProgressStyle::with_template(form) {
+            bar.set_style(style);
+        }
+        bar.set_prefix(what);
+        bar.set_message(unit);
+        // Nobody is told anything in the quiet: as if it had just been said, for ever.
+        let said = if quiet { Instant::now() + Duration::from_hours(24 * 365) } else { Instant::now() };
+        Self { bar, what, unit, said: Mutex::new(said), is_plain }
+    }
+
+    /// So much is done.
+    pub fn at(&self, done: i64) {
+        self.bar.set_position(done.max(0).unsigned_abs());
+        let mut said = self.said.lock().unwrap_or_else(PoisonError::into_inner);
+        if self.is_plain && said.elapsed() >= Duration::from_secs(5) {
+            *said = Instant::now();
+            let (of, left) = (self.bar.length().unwrap_or_default(), self.bar.eta().as_secs());
+            let line = format!(
+                "{}: {} of {of} {}, {:.0}/s, {left} s left",
+                self.what,
+                self.bar.position(),
+                self.unit,
+                self.bar.per_sec()
+            );
+            let _ = writeln!(std::io::stderr().lock(), "{line}");
+        }
+    }
+
+    /// It is done; the bar goes away.
+    pub fn end(&self) {
+        self.bar.finish_and_clear();
     }
 }
 

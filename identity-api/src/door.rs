@@ -138,7 +138,7 @@ impl Door {
     /// Who calls.
     pub(crate) async fn caller(&self, call: &Call) -> Result<Arc<Identity>, Refusal> {
         let identity = self.verifier.authenticate(&call.headers).await.map_err(Problem::from)?;
-        call.log.caller(&identity);
+        call.log.caller(&identity)?;
         Ok(identity)
     }
 

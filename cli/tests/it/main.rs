@@ -1,6 +1,7 @@
 //! `sillage` as its users meet it: child processes, real servers, HTTP.
 
 mod child;
+mod events;
 mod faults;
 mod refusals;
 mod separate;

@@ -70,7 +70,7 @@ impl Filter {
     }
 
     /// Whether it names something that few events have.
-    pub(crate) const fn is_narrow(&self) -> bool {
+    pub const fn is_narrow(&self) -> bool {
         self.event_id.is_some() || self.correlation_id.is_some() || self.command_id.is_some() || self.actor_id.is_some()
     }
 }

@@ -58,7 +58,7 @@ async fn sign_out(door: &Door, call: &Call) -> Result<Response<Body>, Refusal> {
     if let Ok(identity) = door.verifier.authenticate(&call.headers).await
         && let Some(sid) = identity.sid
     {
-        call.log.caller(&identity);
+        call.log.caller(&identity)?;
         sessions.push((sid, identity.actor.id.into()));
     }
     sessions.dedup();

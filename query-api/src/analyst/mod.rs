@@ -10,6 +10,7 @@ mod seats;
 mod sight;
 mod stream_events;
 
+pub use outgoing::Outgoing;
 pub(crate) use seats::Seats;
 
 use crate::routes::QueryRoutes;

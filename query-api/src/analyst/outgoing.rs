@@ -75,8 +75,8 @@ pub(super) struct EventDocument {
     data: Value,
 }
 
-/// Writes events for one caller.
-pub(super) struct Outgoing {
+/// Writes events for one reader.
+pub struct Outgoing {
     source: String,
     head: Head,
     sees_personal: bool,
@@ -84,7 +84,7 @@ pub(super) struct Outgoing {
 
 impl Outgoing {
     /// For somebody who may or may not see personal data.
-    pub(super) fn new(head: &Head, sees_personal: bool) -> Self {
+    pub fn new(head: &Head, sees_personal: bool) -> Self {
         Self { source: source_of(head.log_id), head: *head, sees_personal }
     }
 
@@ -94,7 +94,10 @@ impl Outgoing {
     }
 
     /// One event as JSON.
-    pub(super) fn event(&self, event: Recorded<EventData>) -> Result<Vec<u8>, Problem> {
+    ///
+    /// # Errors
+    /// Its payload is no JSON.
+    pub fn event(&self, event: Recorded<EventData>) -> Result<Vec<u8>, Problem> {
         self.written(event, None)
     }
 
@@ -114,7 +117,8 @@ impl Outgoing {
         serde_json::to_vec(&cloud).map_err(|error| Problem::internal(&error))
     }
 
-    fn shown(&self, event: Recorded<EventData>) -> Recorded<EventData> {
+    /// An event as it is shown: the payload in today's shape, personal data masked.
+    pub fn shown(&self, event: Recorded<EventData>) -> Recorded<EventData> {
         let lifted = event.try_map(|category, stored| {
             let known = categories().iter().find(|known| known.name == category);
             Ok::<_, std::convert::Infallible>(known.map_or_else(|| stored.clone(), |known| known.lift(stored.clone())))

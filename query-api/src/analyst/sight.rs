@@ -43,6 +43,14 @@ impl Sight {
         if tenant_id != own {
             identity.require(TENANTS)?;
         }
+        if tenant_id.is_none() && services.following().is_none() {
+            return Err(Problem::new(
+                StatusCode::NOT_IMPLEMENTED,
+                "all_tenants_unavailable",
+                "Not all tenants at once here",
+            )
+            .remedy("Ask for one tenant, or ask a server whose login may work as sillage_engine."));
+        }
         let sees_personal = identity.scopes.contains(PERSONAL);
         Ok(Self { identity, tenant_id, sees_personal })
     }
