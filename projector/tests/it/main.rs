@@ -1,7 +1,7 @@
 //! The engine against real Postgres.
 
 mod across;
-mod building;
+mod builds;
 mod codec;
 mod crashes;
 mod fixtures;

@@ -200,7 +200,7 @@ const CHILD: &str = "SILLAGE_TEST_BUILDER";
 impl Process {
     fn start(url: &str, memory: usize) -> Self {
         let child = Command::new(std::env::current_exe().unwrap())
-            .args(["--exact", "building::a_builder_process", "--nocapture"])
+            .args(["--exact", "builds::a_builder_process", "--nocapture"])
             .env(CHILD, format!("{memory} {url}"))
             .stdout(Stdio::null())
             .stderr(Stdio::null())
