@@ -32,13 +32,12 @@ impl ApiKeys {
 
     async fn look_up(&self, token: &str) -> Result<Arc<Identity>, AuthError> {
         let hash = hash(token);
-        let identity = match self.known.get(&hash) {
-            Some(identity) => identity,
-            None => {
-                let identity = Arc::new(self.find(&hash).await?);
-                self.known.insert(hash, Arc::clone(&identity));
-                identity
-            }
+        let identity = if let Some(identity) = self.known.get(&hash) {
+            identity
+        } else {
+            let identity = Arc::new(self.find(&hash).await?);
+            self.known.insert(hash, Arc::clone(&identity));
+            identity
         };
         if identity.expires_at <= Utc::now() { Err(AuthError::Expired) } else { Ok(identity) }
     }
