@@ -246,7 +246,10 @@ impl Process {
         root_key: &RootKey,
     ) -> Result<Router, Failure> {
         let pool = self.pool("sign-in", Role::Engine, self.shared.connections.write);
-        let options = identity_api::Options::new(&trust.issuer, &trust.audience);
+        let mut options = identity_api::Options::new(&trust.issuer, &trust.audience);
+        // Pages that may call may also carry the cookie.
+        let origins = self.shared.settings.origins.iter();
+        options.origins = origins.filter_map(|origin| origin.to_str().ok().map(str::to_owned)).collect();
         // A Postgres that has just answered may be busy for a moment; another root key stays another root key.
         let mut tries = 0;
         let door = loop {
@@ -274,7 +277,7 @@ impl Process {
         };
         self.workers.spawn(Arc::clone(&door).follow(tail, self.working.clone(), told));
         self.workers.spawn(Arc::clone(&door).keep_house(self.working.clone()));
-        identity_api::router(door).map_err(|error| Failure::usage("an origin cannot be used").because(error))
+        identity_api::router(door).map_err(|error| Failure::usage("SILLAGE_CORS_ORIGINS cannot be used").because(error))
     }
 
     fn api(&mut self, listener: TcpListener, router: Router, pages: &[Page]) -> Result<(), Failure> {

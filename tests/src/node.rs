@@ -7,7 +7,7 @@ use event_store::append::AppenderOptions;
 use event_store::{Append, Appender, Idempotency, Role};
 use kernel::{ActorId, Change, CommandId, CorrelationId, Event, TenantId, Version};
 use platform::auth::Signer;
-use reqwest::header::HeaderMap;
+use reqwest::header::{HeaderMap, HeaderValue};
 use reqwest::{Client, Method, RequestBuilder, StatusCode};
 use serde_json::Value;
 use std::sync::Arc;
@@ -52,6 +52,7 @@ impl TestNode {
         options.nats_url = nats_url;
         // Tests come from many addresses, which they name in `X-Forwarded-For`.
         options.settings.proxies = 1;
+        options.settings.origins = [HeaderValue::from_static("https://app.example")].into();
         options.allow_unsafe_postgres = true;
         let node = Node::start(options).await.expect("the node starts");
         node.until_ready(Duration::from_secs(30)).await.expect("the read models are there");

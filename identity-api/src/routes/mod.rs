@@ -126,7 +126,7 @@ pub fn router(door: Arc<Door>) -> Result<Router, tower_http::csrf::ConfigError> 
 fn cross_site() -> Problem {
     Problem::new(StatusCode::FORBIDDEN, "cross_site_request", "The request comes from another site")
         .detail("a page of another origin has sent this request")
-        .remedy("Send it from the application's own pages.")
+        .remedy("Send it from the application's own pages; operators name further origins in SILLAGE_CORS_ORIGINS.")
 }
 
 /// Reads the request, then answers in a task of its own: what has begun is finished, also when the caller hangs up.

@@ -143,7 +143,7 @@ async fn a_browser_keeps_its_refresh_token_where_scripts_and_other_sites_do_not_
     let next = from(&[("sec-fetch-site", "same-origin")]).await;
     let (second, _) = cookie(&next, identity_api::REFRESH_COOKIE).unwrap();
     assert!(next.status == 200 && second != refresh, "{}", next.text);
-    let again = from(&[("sec-fetch-site", "same-origin")]).await;
+    let again = from(&[("sec-fetch-site", "cross-site"), ("origin", "https://app.example")]).await;
     assert_eq!(cookie(&again, identity_api::REFRESH_COOKIE).map(|(value, _)| value), Some(second), "{}", again.text);
 
     let out = send(world.request(&browser, Method::POST, "/v1/auth/logout").header("cookie", &jar)).await;
