@@ -8,7 +8,7 @@ use std::time::Duration;
 use tests::node::{TestNode, eventually, tenant as new_tenant};
 
 /// What a reader for one tenant reaches besides the tables behind the wall, and why that tells nobody about others.
-const WITHOUT_A_TENANT: [(&str, &str); 7] = [
+const WITHOUT_A_TENANT: [(&str, &str); 9] = [
     ("analysis.kinds", "which types of events there have been, as the catalogue tells everybody"),
     ("analysis.progress", "how far the index of events is"),
     ("log.head", "where the log ends"),
@@ -16,13 +16,16 @@ const WITHOUT_A_TENANT: [(&str, &str); 7] = [
     ("log.archives", "which positions lie in files"),
     ("projection.checkpoints", "how far read models are"),
     ("projection.projections", "which read models there are"),
+    ("secrets.revocations", "ids of what was taken back; every door checks its tokens against them"),
+    ("secrets.signing_keys", "the public halves, which /.well-known/jwks.json shows to everybody; no other column"),
 ];
 
 /// What works with its owner's rights, whoever calls it, and why that tells nobody about others.
-const WITH_THE_OWNERS_RIGHTS: [(&str, &str); 3] = [
+const WITH_THE_OWNERS_RIGHTS: [(&str, &str); 4] = [
     ("log.position_at", "a position for a moment"),
     ("log.recorded_at", "a moment for a position"),
     ("projection.parking", "how many streams wait; the health of a process tells it"),
+    ("secrets.find_api_key", "whose API key it is, told to who holds the key"),
 ];
 
 /// The only policies that may speak for the two roles.
