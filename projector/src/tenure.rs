@@ -1,7 +1,6 @@
 //! One stretch of ownership: from getting the first lock to losing them, or being told to stop.
 //!
-//! Once a second the roster is read: new generations are asked for, those that are gone are let go, and what operators
-//! want is passed on.
+//! Once a second the roster is read: generations are asked for or let go, and what operators want is passed on.
 //!
 //! Projections that stand at the same place form the *group*: they fold every batch together, in one transaction. Those
 //! that are behind catch up in *lanes* and then join. Any doubt (a checkpoint that does not move, Postgres gone) ends the
