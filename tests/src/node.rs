@@ -54,7 +54,7 @@ impl TestNode {
         options.settings.proxies = 1;
         options.settings.origins = [HeaderValue::from_static("https://app.example")].into();
         options.allow_unsafe_postgres = true;
-        let node = Node::start(options).await.expect("the node starts");
+        let node = Box::pin(Node::start(options)).await.expect("the node starts");
         node.until_ready(Duration::from_secs(30)).await.expect("the read models are there");
         Self { node, database_url, key, audience, client: Client::new() }
     }

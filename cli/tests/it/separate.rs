@@ -142,7 +142,7 @@ async fn a_node_runs_inside_a_test() {
     let root_key = RootKey::of([1; 32]);
     let mut options = NodeOptions::new(url, trust, root_key, Listeners::free().await.unwrap());
     options.allow_unsafe_postgres = true;
-    let node = Node::start(options).await.unwrap();
+    let node = Box::pin(Node::start(options)).await.unwrap();
     node.until_ready(Duration::from_secs(10)).await.unwrap();
     let token = issue(&key, &audience, &cli::demo::AGENT.grant(Ttl::days(1))).unwrap();
     opens_a_ticket(&node.urls().commands, &node.urls().queries, &token).await;

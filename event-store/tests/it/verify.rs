@@ -271,10 +271,10 @@ impl Mirrored {
         let relaying = tokio::spawn(relay.run(shutdown.clone()));
         // A mirror holds what comes after its making.
         let made = state.wait_for(|state| matches!(state, RelayState::Relaying(_)));
-        tokio::time::timeout(std::time::Duration::from_secs(30), made).await.unwrap().unwrap();
+        tokio::time::timeout(std::time::Duration::from_mins(2), made).await.unwrap().unwrap();
         let head = fill(&store, 40).await;
         let reached = state.wait_for(|state| matches!(state, RelayState::Relaying(at) if *at >= head));
-        tokio::time::timeout(std::time::Duration::from_secs(30), reached).await.unwrap().unwrap();
+        tokio::time::timeout(std::time::Duration::from_mins(2), reached).await.unwrap().unwrap();
         shutdown.cancel();
         relaying.await.unwrap().unwrap();
         let context = jetstream::context(async_nats::connect(&url).await.unwrap());

@@ -7,13 +7,16 @@ use std::time::{Duration, Instant};
 use tests::node::Answer;
 use uuid::Uuid;
 
+/// What is sent about an e-mail address.
+type Body<'a> = &'a dyn Fn(&str) -> Value;
+
 #[tokio::test(flavor = "multi_thread")]
 async fn somebody_registers_proves_his_address_and_signs_in() {
     let world = World::new().await;
     let mut ada = Device::somewhere();
     let email = format!("ada-{}@example.com", Uuid::now_v7().simple());
-    let taken = world.post(&ada, "/v1/auth/register", registration(&email)).await;
-    assert_eq!((taken.status.as_u16(), &taken.json), (202, &json!({ "status": "accepted" })));
+    let answer = world.post(&ada, "/v1/auth/register", registration(&email)).await;
+    assert_eq!((answer.status.as_u16(), &answer.json), (202, &json!({ "status": "accepted" })));
     world.login(&ada, &email, PASSWORD).await.refused(403, "email_not_verified");
 
     let (token, id) = world.link("email_verification_requested", Purpose::VERIFY_EMAIL).await;
@@ -113,7 +116,7 @@ async fn nobody_learns_from_outside_whether_there_is_an_account() {
     let nobody = || format!("nobody-{}@example.com", Uuid::now_v7().simple());
     let login = |email: &str| json!({ "email": email, "password": "quite another password" });
     let only = |email: &str| json!({ "email": email });
-    let requests: [(&str, &dyn Fn(&str) -> Value); 4] = [
+    let requests: [(&str, Body); 4] = [
         ("/v1/auth/login", &login),
         ("/v1/auth/register", &registration),
         ("/v1/auth/forgot-password", &only),

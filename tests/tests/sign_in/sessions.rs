@@ -172,7 +172,7 @@ async fn without_postgres_signing_in_is_503_and_heals() {
     })
     .await;
     servers.postgres.as_mut().expect("Postgres is ours").restart().await.expect("it starts again");
-    eventually("signing in works again", Duration::from_secs(60), async || {
+    eventually("signing in works again", Duration::from_mins(1), async || {
         world.login(&app, &ada.email, PASSWORD).await.status == 200
     })
     .await;

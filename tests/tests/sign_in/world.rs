@@ -24,7 +24,7 @@ pub(crate) struct World {
 pub(crate) struct Device {
     pub(crate) address: String,
     pub(crate) access: Option<String>,
-    pub(crate) device: Option<String>,
+    pub(crate) known_by: Option<String>,
 }
 
 impl Device {
@@ -60,7 +60,7 @@ impl World {
         if let Some(access) = &from.access {
             request = request.bearer_auth(access);
         }
-        if let Some(device) = &from.device {
+        if let Some(device) = &from.known_by {
             request = request.header("sillage-device", device);
         }
         request
@@ -138,7 +138,7 @@ impl Device {
     /// Keeps the tokens of an answer.
     pub(crate) fn keep(&mut self, answer: &Value) {
         self.access = answer["access_token"].as_str().map(str::to_owned);
-        self.device = answer["device_token"].as_str().map(str::to_owned).or(self.device.take());
+        self.known_by = answer["device_token"].as_str().map(str::to_owned).or(self.known_by.take());
     }
 }
 

@@ -164,9 +164,9 @@ async fn an_interrupted_export_goes_on_and_repeats_nothing() {
     assert!(expected.files.len() > 3, "several stretches");
 
     // After two stretches, in the middle of the third: its files are there, the manifest does not know them.
-    let mut part = past.export(Format::Parquet, &folder);
-    part.up_to = Position(8);
-    past.run(&part).await.expect("the first part is exported");
+    let mut first = past.export(Format::Parquet, &folder);
+    first.up_to = Position(8);
+    past.run(&first).await.expect("the first part is exported");
     let table = folder.join("support.ticket.opened");
     let day = fs::read_dir(&table).expect("a table").next().expect("a day").expect("an entry").path();
     let orphan = day.join("9-11.parquet");
