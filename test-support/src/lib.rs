@@ -24,6 +24,8 @@ pub struct Shared {
 const PREFIX: &str = "sillage-test-";
 /// Where it cannot be seen whether a program still runs, no test runs as long as this.
 const OLD: Duration = Duration::from_hours(24);
+/// For so long what a failure left behind may be looked at.
+const LOOKED_AT: Duration = Duration::from_mins(30);
 
 static SWEPT: Once = Once::new();
 static SHARED: OnceLock<Shared> = OnceLock::new();
@@ -66,7 +68,7 @@ pub async fn start(durable: bool) -> Servers {
 }
 
 /// An empty folder that nobody else uses, under the system's folder for temporary files. It is left where it is, for
-/// whoever looks into a failure; the next test program removes it.
+/// whoever looks into a failure; later test programs remove it.
 ///
 /// # Panics
 /// It cannot be made.
@@ -83,12 +85,11 @@ fn sweep() {
     for entry in std::fs::read_dir(std::env::temp_dir()).into_iter().flatten().flatten() {
         let name = entry.file_name();
         let process = name.to_str().and_then(|name| name.strip_prefix(PREFIX)?.split('-').next());
+        let modified = entry.metadata().and_then(|data| data.modified());
+        let age = modified.ok().and_then(|at| at.elapsed().ok()).unwrap_or_default();
         let ended = process.is_some_and(|process| match std::fs::exists(format!("/proc/{process}")) {
-            Ok(running) if cfg!(target_os = "linux") => !running,
-            _ => entry
-                .metadata()
-                .and_then(|data| data.modified())
-                .is_ok_and(|at| at.elapsed().is_ok_and(|age| age > OLD)),
+            Ok(runs) if cfg!(target_os = "linux") => !runs && age > LOOKED_AT,
+            _ => age > OLD,
         });
         if ended {
             // Another program may be at it too.
