@@ -106,10 +106,11 @@ impl Stage {
         tokio::time::sleep(Duration::from_millis(1_200)).await;
     }
 
-    /// Even rounds kill the owner, odd ones pause him until the other has taken over.
+    /// Even rounds kill the projector that owns most, odd ones pause it, until the other one owns everything.
     async fn strike_projector(&mut self, round: u32, pause: Duration) -> Duration {
         let pool = self.pool().await;
-        let owner = until(&pool, |owner| owner).await;
+        let owner =
+            until(&pool, |shares| (shares.all == shares.held.iter().sum::<i64>()).then(|| shares.largest())).await;
         let other = 1 - owner;
         let struck = Instant::now();
         let victim = &mut self.processes[1 + owner];
@@ -118,7 +119,7 @@ impl Stage {
         } else {
             victim.signal("STOP");
         }
-        until(&pool, |found| (found == Some(other)).then_some(other)).await;
+        until(&pool, |shares| (shares.all == shares.held[other]).then_some(other)).await;
         let took = struck.elapsed();
         tokio::time::sleep(pause).await;
         if round.is_multiple_of(2) {
@@ -131,33 +132,53 @@ impl Stage {
     }
 }
 
-/// Waits until the answer to "who owns all read models?" is one that is waited for.
-async fn until(pool: &PgPool, wanted: impl Fn(Option<usize>) -> Option<usize>) -> usize {
+/// Who folds how many of the read models.
+struct Shares {
+    /// Generations that are to be folded.
+    all: i64,
+    /// How many of them each projector holds the lock of.
+    held: [i64; 2],
+}
+
+impl Shares {
+    const fn largest(&self) -> usize {
+        if self.held[0] >= self.held[1] { 0 } else { 1 }
+    }
+}
+
+/// Waits until the read models are shared in a way that is waited for.
+async fn until(pool: &PgPool, wanted: impl Fn(&Shares) -> Option<usize>) -> usize {
     let began = Instant::now();
     loop {
-        if let Some(found) = wanted(owner(pool).await) {
+        let shares = shares(pool).await;
+        if shares.all > 0
+            && let Some(found) = wanted(&shares)
+        {
             return found;
         }
-        assert!(began.elapsed() < TAKE_OVER, "no projector has taken over within {TAKE_OVER:?}");
+        let (all, held) = (shares.all, shares.held);
+        assert!(began.elapsed() < TAKE_OVER, "no projector has taken over within {TAKE_OVER:?}: {held:?} of {all}");
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
 }
 
-/// The projector that holds the lock of every generation, if one does.
-async fn owner(pool: &PgPool) -> Option<usize> {
+async fn shares(pool: &PgPool) -> Shares {
     let rows = sqlx::query(
         "select usename::text, count(*) from pg_locks join pg_stat_activity using (pid) \
-         where locktype = 'advisory' and granted and usename like 'projector%' group by usename",
+         where locktype = 'advisory' and granted and usename like 'projector%' \
+           and (classid::bigint << 32 | objid::bigint) <> hashtextextended('verify', 0) group by usename",
     )
     .fetch_all(pool)
     .await
     .expect("Postgres tells who holds locks");
     let generations = "select count(*) from projection.projections where state not in ('cancelled', 'retired')";
-    let generations: i64 =
+    let all =
         sqlx::query_scalar(generations).fetch_one(pool).await.expect("Postgres tells which projections there are");
-    let held = |row: &sqlx::postgres::PgRow| generations > 0 && row.get::<i64, _>(1) == generations;
-    let name: String = rows.iter().find(|row| held(row))?.get(0);
-    PROJECTORS.iter().position(|projector| *projector == name)
+    let held = PROJECTORS.map(|projector| {
+        let row = rows.iter().find(|row| row.get::<&str, _>(0) == projector);
+        row.map_or(0, |row| row.get(1))
+    });
+    Shares { all, held }
 }
 
 /// Copies a folder with everything in it.
