@@ -70,3 +70,16 @@ create table projection.acts (
 );
 
 create index acts_not_recorded on projection.acts (occurred_at) where recorded_position is null;
+
+-- What a generation would change, before readers are switched to it: the last comparison with the one they saw.
+create table projection.comparisons (
+    name text collate "C" not null,
+    generation integer not null,
+    before integer not null,
+    compared_at timestamptz not null default clock_timestamp(),
+    -- How many rows, which hash, how many differ and how, with samples field by field.
+    result jsonb not null,
+    primary key (name, generation),
+    foreign key (name, generation) references projection.projections on delete cascade
+);
+comment on table projection.comparisons is 'Samples show rows of tenants: no tenant may read it.';

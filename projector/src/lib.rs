@@ -9,6 +9,7 @@ mod ahead;
 pub mod aside;
 mod build;
 pub mod bulk;
+pub mod compare;
 pub mod control;
 pub mod ddl;
 mod declare;

@@ -6,6 +6,7 @@
 //! that are behind catch up in *lanes* and then join. Any doubt (a checkpoint that does not move, Postgres gone) ends the
 //! tenure: everything in memory is dropped and the next one starts from what the database says.
 
+mod comparing;
 mod owning;
 
 use crate::aside::Aside;
@@ -21,6 +22,7 @@ use crate::status::State;
 use crate::switch::{self, SwitchError, Switched, Wish, switch};
 use crate::tables;
 use crate::writer::{Member, WriteError, Writer};
+use comparing::Comparing;
 use event_store::TailError;
 use kernel::{EventData, Position, Recorded};
 use std::collections::{HashMap, HashSet};
@@ -52,6 +54,8 @@ struct Slot {
     /// What the control tables said when they were last read.
     state: State,
     orders: watch::Sender<Orders>,
+    /// The comparison with what readers see, which comes before a switch.
+    comparing: Comparing,
 }
 
 pub(crate) struct Tenure {
@@ -167,7 +171,12 @@ impl Tenure {
                 None if orders.gone => {}
                 None => {
                     self.asks.want(self.slots.len(), &generation);
-                    self.slots.push(Slot { generation, state, orders: watch::Sender::new(orders) });
+                    self.slots.push(Slot {
+                        generation,
+                        state,
+                        orders: watch::Sender::new(orders),
+                        comparing: Comparing::default(),
+                    });
                 }
             }
         }
@@ -424,6 +433,9 @@ impl Tenure {
     async fn try_switches(&mut self) {
         for member in self.group.iter().filter(|member| member.orders.borrow().comes_next) {
             let generation = &member.generation;
+            if !self.slots[member.slot].comparing.is_done(self.shared.log().pool(), generation) {
+                continue;
+            }
             match switch(&self.shared.connect, generation.name, generation.number, Wish::Itself).await {
                 Ok(Switched::Done { before, .. }) => {
                     tracing::info!(

@@ -3,6 +3,7 @@
 mod across;
 mod builds;
 mod codec;
+mod comparing;
 mod crashes;
 mod fixtures;
 mod folding;
