@@ -5,7 +5,10 @@ use crate::events::EventsCommand;
 use crate::failure::EXIT_CODES;
 use crate::parked::ParkedCommand;
 use crate::proving::VerifyArgs;
+use crate::sign_in::SignIn;
+use crate::tenant_command::TenantCommand;
 use crate::tokens::Ttl;
+use crate::user_command::UserCommand;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use platform::config::{AuthArgs, DatabaseArgs, LimitArgs, ListenArgs, LogArgs, MailArgs, NatsArgs, RootKeyArgs};
 use std::net::SocketAddr;
@@ -49,9 +52,14 @@ pub(crate) enum Task {
     /// What is configured, and what is wrong with it.
     #[command(subcommand)]
     Config(ConfigCommand),
-    /// Access tokens of the local key.
+    /// Signs in with address and password, and prints the access token. With `issue`: signs one with the local key.
+    Token(Box<Token>),
+    /// Companies: create, suspend, resume, list.
     #[command(subcommand)]
-    Token(TokenCommand),
+    Tenant(TenantCommand),
+    /// People of a tenant: invite, list, deactivate.
+    #[command(subcommand)]
+    User(UserCommand),
     /// The local signing key.
     #[command(subcommand)]
     Keys(KeysCommand),
@@ -301,6 +309,15 @@ pub(crate) struct ConfigCheck {
     pub(crate) connect: bool,
     #[command(flatten)]
     pub(crate) up: Up,
+}
+
+#[derive(Args, Debug)]
+#[command(args_conflicts_with_subcommands = true)]
+pub(crate) struct Token {
+    #[command(subcommand)]
+    pub(crate) command: Option<TokenCommand>,
+    #[command(flatten)]
+    pub(crate) sign_in: SignIn,
 }
 
 #[derive(Subcommand, Debug)]

@@ -6,7 +6,10 @@ use crate::arguments::{
 use crate::failure::Failure;
 use crate::keys::LocalKey;
 use crate::tokens::{Audience, Grant, all_scopes, issue};
-use crate::{config_check, demo, effects_command, events, operator, parked, separate, terminal, up, verify};
+use crate::{
+    config_check, demo, effects_command, events, operator, parked, separate, sign_in, tenant_command, terminal, up,
+    user_command, verify,
+};
 use clap::parser::ValueSource;
 use clap::{ArgMatches, CommandFactory, FromArgMatches};
 use kernel::{ActorId, TenantId};
@@ -71,7 +74,12 @@ async fn run(task: Task, matches: &ArgMatches) -> Result<ExitCode, Failure> {
         Task::Relay(arguments) => done(separate::relay(&arguments).await),
         Task::Migrate(on) => done(operator::migrate(&on).await),
         Task::Config(ConfigCommand::Check(check)) => config_check::run(&check, matches).await,
-        Task::Token(TokenCommand::Issue(wanted)) => done(token(&wanted)),
+        Task::Token(wanted) => match wanted.command {
+            Some(TokenCommand::Issue(wanted)) => done(token(&wanted)),
+            None => done(sign_in::run(wanted.sign_in).await),
+        },
+        Task::Tenant(command) => done(tenant_command::run(&command).await),
+        Task::User(command) => done(user_command::run(&command).await),
         Task::Keys(KeysCommand::Show { key, folder }) => {
             let key = LocalKey::open(key.unwrap_or_else(|| LocalKey::path_in(&folder.data_dir)))?;
             terminal::print(&format!("{:#}", key.signer().jwks()));

@@ -4,7 +4,7 @@ use crate::arguments::OnDatabase;
 use crate::failure::Failure;
 use crate::models::projections;
 use crate::operator::{Opened, open};
-use crate::terminal::{print, table};
+use crate::terminal::{print, print_json, table};
 use clap::{Args, Subcommand};
 use event_store::Log;
 use kernel::Position;
@@ -12,7 +12,6 @@ use projector::Projection;
 use projector::aside::{ParkedStream, parked_streams, waiting_events};
 use projector::parking::{ParkingError, Request, skip};
 use projector::resume::Resumed;
-use serde::Serialize;
 use std::fmt::Write as _;
 use std::process::ExitCode;
 use uuid::Uuid;
@@ -282,8 +281,4 @@ fn folded_by_this_program(parked: &ParkedStream) -> Result<Box<dyn Projection>, 
 
 fn undone(parked: &ParkedStream, error: ParkingError) -> Failure {
     Failure::failed(format!("nothing was done about {}", parked.stream)).because(error)
-}
-
-fn print_json(value: &impl Serialize) {
-    print(&serde_json::to_string_pretty(value).unwrap_or_default());
 }

@@ -100,7 +100,7 @@ impl Begun {
             let database = Database::open(&attached.database_url, patience, allow_unsafe, &progress).await?;
             database.await_schema(patience, &progress).await?;
             database.check_roles(roles).await?;
-            Ok(database)
+            Ok::<_, Failure>(database)
         };
         let database = match stop.run_until_cancelled(opening).await {
             Some(database) => database?,

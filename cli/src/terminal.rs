@@ -118,6 +118,11 @@ pub fn print(text: &str) {
     let _ = writeln!(output, "{text}").and_then(|()| output.flush());
 }
 
+/// Prints one JSON document, for programs.
+pub fn print_json(value: &impl serde::Serialize) {
+    print(&serde_json::to_string_pretty(value).unwrap_or_default());
+}
+
 /// Rows under headings, each column as wide as its widest cell.
 pub fn table<const N: usize>(headings: [&str; N], rows: &[[String; N]]) -> String {
     let width = |column: usize| {

@@ -10,6 +10,9 @@ use std::collections::BTreeSet;
 use std::str::FromStr;
 use uuid::Uuid;
 
+/// Whoever works with the signing key of the data folder itself, without an account: the operator of the installation.
+pub const OPERATOR: ActorId = ActorId(Uuid::from_u128(0x0197_5111_a6e0_7000_8000_0000_0000_0e70));
+
 /// For whom a token is issued and what it permits.
 #[derive(Clone, Debug)]
 pub struct Grant {
@@ -67,6 +70,11 @@ pub fn issue(key: &LocalKey, audience: &Audience, grant: &Grant) -> Result<Strin
 pub struct Ttl(TimeDelta);
 
 impl Ttl {
+    /// So many minutes.
+    pub const fn minutes(minutes: i64) -> Self {
+        Self(TimeDelta::minutes(minutes))
+    }
+
     /// So many days.
     pub const fn days(days: i64) -> Self {
         Self(TimeDelta::days(days))

@@ -113,7 +113,7 @@ impl Up {
         Self { process, run, folder: folder.to_owned(), took: began.elapsed(), client: Client::new() }
     }
 
-    /// Sends a command as the demo agent, with a new key.
+    /// Sends a command as the demo agent (as nobody where there is none), with a new key.
     pub(crate) async fn command(&self, path: &str, body: Value) -> (StatusCode, Value) {
         let request = self.request(Method::POST, &self.run.command_url, path);
         answer(request.header("idempotency-key", Uuid::now_v7().to_string()).json(&body)).await
@@ -130,7 +130,11 @@ impl Up {
     }
 
     fn request(&self, method: Method, url: &str, path: &str) -> reqwest::RequestBuilder {
-        self.client.request(method, format!("{url}{path}")).bearer_auth(&self.run.tokens["agent"])
+        let request = self.client.request(method, format!("{url}{path}"));
+        match self.run.tokens.get("agent") {
+            Some(token) => request.bearer_auth(token),
+            None => request,
+        }
     }
 
     /// An id of the demo tenant.

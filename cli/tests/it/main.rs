@@ -3,6 +3,7 @@
 mod child;
 mod events;
 mod faults;
+mod people;
 mod refusals;
 mod separate;
 mod up;

@@ -1,0 +1,154 @@
+//! Companies and people from the command line: as the operator of the folder, and as somebody who has signed in.
+
+use crate::child::{Up, printed, sillage};
+use serde_json::{Value, json};
+use std::path::Path;
+use std::process::{Output, Stdio};
+use std::time::{Duration, Instant};
+use test_support::scratch;
+
+const PASSWORD: &str = "gulmohar trellis lantern";
+
+/// Runs a command of the binary beside the `sillage up` of the folder.
+fn run(folder: &Path, arguments: &[&str], variables: &[(&str, &str)]) -> Output {
+    let mut command = sillage(folder);
+    for name in ["SILLAGE_TOKEN", "SILLAGE_EMAIL", "SILLAGE_PASSWORD", "SILLAGE_COMMAND_URL", "SILLAGE_QUERY_URL"] {
+        command.env_remove(name);
+    }
+    command.args(arguments).envs(variables.iter().copied());
+    command.stdin(Stdio::null()).output().expect("the binary runs")
+}
+
+/// The same, which must succeed; standard output.
+#[track_caller]
+fn does(folder: &Path, arguments: &[&str], variables: &[(&str, &str)]) -> String {
+    let output = run(folder, arguments, variables);
+    assert!(output.status.success(), "{arguments:?}: {}", printed(&output));
+    String::from_utf8_lossy(&output.stdout).trim().to_owned()
+}
+
+/// The same, which must fail; what it says.
+#[track_caller]
+fn fails(folder: &Path, arguments: &[&str], variables: &[(&str, &str)]) -> String {
+    let output = run(folder, arguments, variables);
+    assert!(matches!(output.status.code(), Some(1..=3)), "{arguments:?}: {}", printed(&output));
+    assert!(output.stdout.is_empty(), "nothing that a script could take for an answer");
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+/// The token of the link in the first mail to this address.
+async fn link_to(up: &Up, email: &str) -> String {
+    let began = Instant::now();
+    loop {
+        let (_, mails) = up.admin(&format!("/dev/api/mails?to={email}")).await;
+        if let Some(id) = mails[0]["id"].as_str() {
+            let (_, mail) = up.admin(&format!("/dev/api/mails/{id}")).await;
+            let text = mail["plain"].as_str().unwrap_or_default().to_owned();
+            let (_, rest) = text.split_once("#token=").unwrap_or_else(|| panic!("no link in {mail}"));
+            return rest.split_whitespace().next().unwrap_or_default().to_owned();
+        }
+        assert!(began.elapsed() < Duration::from_secs(30), "no mail to {email}: {mails}");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+}
+
+/// Asks again until it is so: lists follow what happened within moments.
+fn until(what: &str, mut is_so: impl FnMut() -> bool) {
+    let began = Instant::now();
+    while !is_so() {
+        assert!(began.elapsed() < Duration::from_secs(20), "{what} did not come true");
+        std::thread::sleep(Duration::from_millis(100));
+    }
+}
+
+#[tokio::test]
+async fn an_operator_makes_a_company_and_its_people_sign_in() {
+    let folder = scratch("cli-people");
+    let up = Up::start_with(&folder, &["--no-demo", "--no-nats"]).await;
+    let none: &[(&str, &str)] = &[];
+
+    let made = does(&folder, &["tenant", "create", "encre-noire", "--name", "Encre Noire", "--json"], none);
+    let id = serde_json::from_str::<Value>(&made).unwrap()["id"].as_str().unwrap().to_owned();
+    let refused = fails(&folder, &["tenant", "create", "encre-noire"], none);
+    assert!(refused.contains("(name_taken)") && refused.contains("Choose another"), "{refused}");
+    let wrong = fails(&folder, &["tenant", "create", "-x", "--plan", "gold"], none);
+    assert!(wrong.contains("tenant create"), "{wrong}");
+    until("the list shows the tenant", || {
+        let listed = does(&folder, &["tenant", "list"], none);
+        listed.contains("encre-noire") && listed.contains("active") && listed.contains(&id)
+    });
+
+    let invite = ["user", "invite", "ada@example.com", "--role", "tenant_admin", "--tenant", "encre-noire"];
+    let invited = does(&folder, &invite, none);
+    assert!(invited.contains("as Administrator") && invited.contains("/dev/mailbox"), "{invited}");
+    let again = fails(&folder, &invite, none);
+    assert!(again.contains("open invitation"), "{again}");
+    let roles = fails(&folder, &["user", "invite", "a@example.com", "--role", "king", "--tenant", &id], none);
+    assert!(roles.contains("support_agent") && roles.contains("photographer"), "{roles}");
+    let unknown = fails(&folder, &["user", "list", "--tenant", "no-such-tenant"], none);
+    assert!(unknown.contains("there is no tenant no-such-tenant"), "{unknown}");
+    until("the list shows the invitation", || {
+        does(&folder, &["user", "list", "--tenant", "encre-noire"], none).contains("invited")
+    });
+
+    let token = link_to(&up, "ada@example.com").await;
+    let account = json!({ "password": PASSWORD, "given_name": "Ada", "family_name": "Byron" });
+    let (status, joined) =
+        up.command("/v1/auth/accept-invitation", json!({ "token": token, "account": account })).await;
+    assert!(status.is_success(), "{joined}");
+
+    // Ada herself, from now on.
+    let ada = [("SILLAGE_EMAIL", "ada@example.com"), ("SILLAGE_PASSWORD", PASSWORD)];
+    let token = does(&folder, &["token"], &ada);
+    assert_eq!(token.split('.').count(), 3, "a token and nothing else: {token}");
+    let whole: Value =
+        serde_json::from_str(&does(&folder, &["token", "--json", "--tenant", "encre-noire"], &ada)).unwrap();
+    assert_eq!((&whole["tenant_id"], &whole["roles"]), (&json!(id), &json!(["tenant_admin"])));
+    assert!(whole["refresh_token"].as_str().unwrap().starts_with("slr_"));
+    let elsewhere = fails(&folder, &["token", "--tenant", "platform"], &ada);
+    assert!(elsewhere.contains("belongs to no tenant platform") && elsewhere.contains("encre-noire"), "{elsewhere}");
+    let wrong = fails(&folder, &["token"], &[ada[0], ("SILLAGE_PASSWORD", "not hers at all")]);
+    assert!(wrong.contains("the address or the password is wrong"), "{wrong}");
+    let missing = fails(&folder, &["token", "--email", "ada@example.com"], none);
+    assert!(missing.contains("SILLAGE_PASSWORD"), "{missing}");
+
+    let as_ada = [("SILLAGE_TOKEN", token.as_str())];
+    until("the list shows Ada", || {
+        let listed = does(&folder, &["user", "list"], &as_ada);
+        listed.contains("Ada Byron") && listed.contains("active")
+    });
+    does(
+        &folder,
+        &["user", "invite", "rep@example.com", "--role", "sales_rep", "--supervisor", "ada@example.com"],
+        &as_ada,
+    );
+    let platform = fails(&folder, &["tenant", "list"], &as_ada);
+    assert!(platform.contains("belongs to no tenant platform"), "{platform}");
+    let bad = fails(&folder, &["user", "list"], &[("SILLAGE_TOKEN", "a.b.c")]);
+    assert!(bad.contains("sillage token"), "{bad}");
+
+    // The last administrator stays, a company is held up and goes on, an account is closed.
+    let last = fails(&folder, &["user", "deactivate", "ada@example.com"], &as_ada);
+    assert!(last.contains("identity.member_last_administrator"), "{last}");
+    does(&folder, &["tenant", "suspend", "encre-noire", "--reason", "The invoice of March."], none);
+    until("nothing can be changed", || {
+        let refused = run(&folder, &["user", "invite", "x@example.com", "--role", "sales_rep"], &as_ada);
+        printed(&refused).contains("tenant_suspended")
+    });
+    until("the list says why", || {
+        does(&folder, &["tenant", "list"], none).contains("suspended: The invoice of March.")
+    });
+    does(&folder, &["tenant", "resume", "encre-noire"], none);
+    until("the list of users shows Ada", || {
+        does(&folder, &["user", "list", "--everybody"], none).contains("Ada Byron")
+    });
+    does(&folder, &["user", "deactivate", "ada@example.com", "--account", "--reason", "She has left."], none);
+    until("her token is refused", || printed(&run(&folder, &["user", "list"], &as_ada)).contains("not good"));
+    let closed = fails(&folder, &["token"], &ada);
+    assert!(closed.contains("the address or the password is wrong"), "{closed}");
+
+    up.stops_on("TERM");
+    let nobody = fails(&folder, &["tenant", "list"], none);
+    assert!(nobody.contains("sillage up"), "{nobody}");
+    std::fs::remove_dir_all(folder).unwrap();
+}
