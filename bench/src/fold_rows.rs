@@ -70,7 +70,8 @@ async fn fold(database: &Database, models: Vec<Box<dyn Projection>>, events: i64
     sqlx::raw_sql(FORGET).execute(&database.pool).await?;
     let names: Vec<&'static str> = models.iter().map(|model| model.name()).collect();
     let shutdown = CancellationToken::new();
-    let tail = Tail::start(Log::new(database.pool.clone()), None, shutdown.clone()).await?;
+    let vault = database.vault().await?;
+    let tail = Tail::start(Log::new(database.pool.clone()).with_vault(vault), None, shutdown.clone()).await?;
     let begun = Instant::now();
     let projector = tokio::spawn(Projector::new(tail, models, Options::default()).run(shutdown.clone()));
     let folded = history::folded(&database.pool, &names, Position(events), PATIENCE).await;

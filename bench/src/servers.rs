@@ -1,6 +1,8 @@
 //! The private servers of a run: Postgres with everything on that makes it durable, and NATS; gone afterwards.
 
 use crate::Failure;
+use crate::sides::sillage::ROOT_KEY;
+use event_store::{Role, RootKey, RootKeys, Vault, schema};
 use local_servers::{Options, Servers};
 use sqlx::{AssertSqlSafe, Connection, PgConnection, PgPool};
 use std::path::{Path, PathBuf};
@@ -30,6 +32,14 @@ pub(crate) struct Bench {
 pub(crate) struct Database {
     pub(crate) url: String,
     pub(crate) pool: PgPool,
+}
+
+impl Database {
+    /// The keys of its personal data.
+    pub(crate) async fn vault(&self) -> Result<Vault, Failure> {
+        let pool = schema::connect(&self.url, "sillage-keys", Role::Engine, 2).await?;
+        Ok(Vault::open(pool, RootKeys::new(RootKey::parse(ROOT_KEY)?, None)).await?)
+    }
 }
 
 impl Bench {

@@ -159,11 +159,11 @@ pub(crate) struct Up {
     #[command(flatten)]
     pub(crate) nats: NatsArgs,
     #[command(flatten)]
+    pub(crate) root_key: RootKeyArgs,
+    #[command(flatten)]
     pub(crate) auth: AuthArgs,
     #[command(flatten)]
     pub(crate) mail: MailArgs,
-    #[command(flatten)]
-    pub(crate) root: RootKeyArgs,
     #[command(flatten)]
     pub(crate) log: LogArgs,
     #[command(flatten)]
@@ -204,6 +204,8 @@ pub(crate) struct Common {
     #[command(flatten)]
     pub(crate) nats: NatsArgs,
     #[command(flatten)]
+    pub(crate) root_key: RootKeyArgs,
+    #[command(flatten)]
     pub(crate) log: LogArgs,
     #[command(flatten)]
     pub(crate) limits: LimitArgs,
@@ -221,8 +223,6 @@ pub(crate) struct CommandApi {
     pub(crate) listen: ListenArgs,
     #[command(flatten)]
     pub(crate) auth: AuthArgs,
-    #[command(flatten)]
-    pub(crate) root: RootKeyArgs,
     #[command(flatten)]
     pub(crate) common: Common,
 }
@@ -291,6 +291,8 @@ pub(crate) struct OnDatabase {
     pub(crate) folder: Folder,
     #[command(flatten)]
     pub(crate) database: DatabaseArgs,
+    #[command(flatten)]
+    pub(crate) root_key: RootKeyArgs,
     /// Print no progress.
     #[arg(long, short)]
     pub(crate) quiet: bool,

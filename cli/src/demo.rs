@@ -61,7 +61,7 @@ pub async fn load(node: &Node, key: &LocalKey, folder: &Path, is_private: bool) 
     let audience = Audience::default();
     let verifier = Verifier::new(key.key_set()?, &audience.issuer, &audience.audience);
     let (appender, log) = (appender(&node.database().url, pool.clone())?, Log::new(pool));
-    let router = command_router(verifier, &appender, &log, node.root_key().blind_indexer(), Arc::new(Unranked));
+    let router = command_router(verifier, &appender, &log, node.vault().clone(), Arc::new(Unranked))?;
     let ids = Story::new(router, key, &audience, day)?.tell().await?;
     remember(Some(ids.clone()))?;
     Ok(Some(ids))

@@ -10,7 +10,7 @@ use clap::{Subcommand, ValueEnum};
 use domain::notifications::email::RequeueEmail;
 use effects::operate::{self, FollowerStatus, JobStatus, RefusalStatus, Which};
 use event_store::{Decisions, Idempotency, Log, Origin, Refused, Role, States};
-use kernel::{Actor, BlindIndexer, Command as _, CommandId, Context, CorrelationId, Rejection as _, Team, TenantId};
+use kernel::{Actor, Command as _, CommandId, Context, CorrelationId, Rejection as _, Team, TenantId};
 use serde::Serialize;
 use sqlx::PgPool;
 use std::fmt::Write as _;
@@ -96,7 +96,7 @@ async fn act(command: &EffectsCommand, opened: &Opened) -> Result<ExitCode, Fail
     let failed = |error: sqlx::Error| Failure::failed("Postgres did not answer").because(error);
     match command {
         EffectsCommand::List { state, json, .. } => list(&pool, (*state).into(), *json).await,
-        EffectsCommand::Requeue { ids, all, .. } => requeue(opened, &pool, ids, *all).await,
+        EffectsCommand::Requeue { ids, all, on } => requeue(opened, on, &pool, ids, *all).await,
         EffectsCommand::Dismiss { command_id, .. } => {
             if operate::dismiss(&pool, *command_id).await.map_err(failed)? {
                 print(&format!("{command_id} is off the list"));
@@ -172,7 +172,13 @@ fn written(listed: &Listed) -> String {
     written
 }
 
-async fn requeue(opened: &Opened, pool: &PgPool, ids: &[Uuid], all: bool) -> Result<ExitCode, Failure> {
+async fn requeue(
+    opened: &Opened,
+    on: &OnDatabase,
+    pool: &PgPool,
+    ids: &[Uuid],
+    all: bool,
+) -> Result<ExitCode, Failure> {
     let dead = operate::jobs(pool, Which::Dead, i64::MAX)
         .await
         .map_err(|error| Failure::failed("effects cannot be read").because(error))?;
@@ -184,7 +190,7 @@ async fn requeue(opened: &Opened, pool: &PgPool, ids: &[Uuid], all: bool) -> Res
     }
     let log = Log::new(pool.clone());
     let appender = appender(&opened.database.url, pool.clone())?;
-    let decisions = Decisions::new(appender, States::new(log.clone(), 1), log);
+    let decisions = Decisions::new(appender, States::new(log.clone(), 1), log, opened.vault(on).await?);
     let mut refused = 0;
     for job in &wanted {
         match again(&decisions, job).await {
@@ -214,7 +220,7 @@ async fn again(decisions: &Decisions, job: &JobStatus) -> Result<(), String> {
         command_id: CommandId(id),
         target: job.id,
         now: DateTime::from_timestamp_micros(Utc::now().timestamp_micros()).unwrap_or_default(),
-        blind: BlindIndexer::unkeyed(),
+        blind: decisions.blind_indexer(),
         team: Team::none(),
     };
     let origin = Origin {

@@ -15,7 +15,6 @@ mod events;
 pub mod export;
 pub mod failure;
 pub mod keys;
-mod link_key;
 mod listen;
 pub mod mail;
 mod models;
@@ -40,10 +39,8 @@ mod watcher;
 
 pub use dispatch::main;
 pub use failure::{Exit, Failure};
-pub use link_key::link_key;
 pub use mail::MailSettings;
 pub use models::projections;
 pub use node::{Listeners, Node, NodeOptions, Urls};
 pub use process::Trust;
-pub use root_key::RootKey;
 pub use run_file::RunFile;

@@ -4,11 +4,10 @@ use crate::failure::Failure;
 use crate::mail::MailSettings;
 use crate::postgres::{Connections, Database};
 use crate::process::{Process, Shared, Trust};
-use crate::root_key::RootKey;
 use crate::terminal::Progress;
 use effects::email::Mailbox;
+use event_store::{RootKeys, Vault};
 use platform::admin::{Readiness, Report};
-use platform::auth::LinkKey;
 use platform::http::Settings;
 use platform::telemetry::Metrics;
 use std::net::SocketAddr;
@@ -45,8 +44,8 @@ pub struct NodeOptions {
     pub nats_url: Option<String>,
     /// Whose tokens are accepted.
     pub trust: Trust,
-    /// What its secrets at rest are sealed under.
-    pub root_key: RootKey,
+    /// What opens personal data; the same for all processes of an installation.
+    pub root_keys: RootKeys,
     /// Where it listens.
     pub listeners: Listeners,
     /// How HTTP is served.
@@ -59,20 +58,20 @@ pub struct NodeOptions {
     pub patience: Duration,
     /// Events per second that are verified in the background; 0 is none.
     pub verify_events_per_second: u32,
-    /// How mails leave, and the key of the links in them; none are sent without it.
-    pub mail: Option<(MailSettings, LinkKey)>,
+    /// How mails leave; none are sent without it.
+    pub mail: Option<MailSettings>,
     /// Who hears what is going on.
     pub progress: Progress,
 }
 
 impl NodeOptions {
     /// A node with the usual settings that says nothing while it starts.
-    pub fn new(database_url: impl Into<String>, trust: Trust, root_key: RootKey, listeners: Listeners) -> Self {
+    pub fn new(database_url: impl Into<String>, trust: Trust, root_keys: RootKeys, listeners: Listeners) -> Self {
         Self {
             database_url: database_url.into(),
             nats_url: None,
             trust,
-            root_key,
+            root_keys,
             listeners,
             settings: Settings::default(),
             connections: Connections::default(),
@@ -102,7 +101,7 @@ pub struct Node {
     urls: Urls,
     database: Database,
     mailbox: Option<Mailbox>,
-    root_key: RootKey,
+    vault: Vault,
 }
 
 impl Node {
@@ -112,7 +111,7 @@ impl Node {
     /// # Errors
     /// Postgres cannot be had, or the schema cannot be brought up to date.
     pub async fn start(options: NodeOptions) -> Result<Self, Failure> {
-        let NodeOptions { database_url, nats_url, trust, root_key, listeners, settings, connections, .. } = options;
+        let NodeOptions { database_url, nats_url, trust, root_keys, listeners, settings, connections, .. } = options;
         let progress = &options.progress;
         let database = Database::open(&database_url, options.patience, options.allow_unsafe_postgres, progress).await?;
         database.migrate().await?;
@@ -121,23 +120,26 @@ impl Node {
             queries: url_of(&listeners.queries)?,
             admin: listeners.admin.as_ref().map(|(listener, _)| url_of(listener)).transpose()?,
         };
-        let mut process = Process::new(Shared { database: database.clone(), connections, settings, nats_url });
-        let is_development = options.mail.as_ref().is_some_and(|(mail, _)| mail.server.is_none());
+        let root_keys = Some(root_keys);
+        let shared = Shared { database: database.clone(), connections, settings, nats_url, root_keys };
+        let mut process = Process::new(shared);
+        let is_development = options.mail.as_ref().is_some_and(|mail| mail.server.is_none());
         let mailbox = is_development.then(|| process.mailbox());
         if let Some((listener, metrics)) = listeners.admin {
             // It shows everybody's mails to anybody who asks.
             let here = listener.local_addr().is_ok_and(|address| address.ip().is_loopback());
             process.admin(listener, metrics, mailbox.as_ref().filter(|_| here));
         }
-        process.command_api(listeners.commands, &trust, &root_key).await?;
+        process.command_api(listeners.commands, &trust).await?;
         process.project().await?;
         process.query_api(listeners.queries, &trust).await?;
-        process.verify(options.verify_events_per_second);
-        if let Some((mail, key)) = options.mail {
-            process.effects(&mail, key, mailbox.clone()).await?;
+        process.verify(options.verify_events_per_second).await?;
+        if let Some(mail) = options.mail {
+            process.effects(&mail, mailbox.clone()).await?;
         }
         process.watch(true);
-        Ok(Self { process, urls, database, mailbox, root_key })
+        let vault = process.vault().await?;
+        Ok(Self { process, urls, database, mailbox, vault })
     }
 
     /// Where it is reached.
@@ -155,9 +157,9 @@ impl Node {
         self.mailbox.as_ref()
     }
 
-    /// What its secrets at rest are sealed under.
-    pub const fn root_key(&self) -> &RootKey {
-        &self.root_key
+    /// The keys of personal data.
+    pub const fn vault(&self) -> &Vault {
+        &self.vault
     }
 
     /// What `/readyz` answers.

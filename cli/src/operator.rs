@@ -4,8 +4,9 @@ use crate::arguments::OnDatabase;
 use crate::attach::{self, Attached};
 use crate::failure::Failure;
 use crate::postgres::{Connections, Database};
+use crate::root_key;
 use crate::terminal::{Progress, print, table};
-use event_store::{Log, Role};
+use event_store::{Log, Role, Vault};
 use projector::ProjectionStatus;
 
 /// A database and what must be let go afterwards.
@@ -40,6 +41,26 @@ impl Opened {
     /// NATS of the `sillage up` that runs the database, if one does.
     pub(crate) fn nats_url(&self) -> Option<String> {
         self.attached.nats_url.clone()
+    }
+
+    /// The same for those who write rows or compare them: they open personal data.
+    ///
+    /// # Errors
+    /// There is no root key, or it is another one.
+    pub(crate) async fn log_with_vault(&self, on: &OnDatabase) -> Result<Log, Failure> {
+        Ok(self.log().with_vault(self.vault(on).await?))
+    }
+
+    /// The vault.
+    ///
+    /// # Errors
+    /// There is no root key, or it is another one.
+    pub(crate) async fn vault(&self, on: &OnDatabase) -> Result<Vault, Failure> {
+        let root_keys = root_key::find(&on.root_key, &on.folder)?;
+        let pool = self.database.pool("sillage-operator-keys", Role::Engine, 2, Connections::default().wait);
+        Vault::open(pool, root_keys)
+            .await
+            .map_err(|error| Failure::failed("the keys of personal data cannot be used").because(error))
     }
 
     /// Lets everything go.

@@ -82,10 +82,14 @@ pub(crate) async fn run(command: &ParkedCommand) -> Result<ExitCode, Failure> {
         ParkedCommand::List { json, on } => with(on, async |opened| list(&opened.log(), *json).await).await,
         ParkedCommand::Show(on) => with(&on.database, async |opened| show(&opened.log(), on).await).await,
         ParkedCommand::DryRun(on) => {
-            with(&on.database, async |opened| resume(&opened.log(), on, true, None).await).await
+            with(&on.database, async |opened| resume(&opened.log_with_vault(&on.database).await?, on, true, None).await)
+                .await
         }
         ParkedCommand::Resume { on, reason } => {
-            with(&on.database, async |opened| resume(&opened.log(), on, false, reason.clone()).await).await
+            with(&on.database, async |opened| {
+                resume(&opened.log_with_vault(&on.database).await?, on, false, reason.clone()).await
+            })
+            .await
         }
         ParkedCommand::Skip { on, position, reason } => {
             with(&on.database, async |opened| skip_one(&opened.log(), on, Position(*position), reason).await).await

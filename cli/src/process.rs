@@ -6,7 +6,7 @@ use crate::mail::MailSettings;
 use crate::models::projections;
 use crate::postgres::{Connections, Database};
 use crate::proving::{Proving, Told};
-use crate::root_key::RootKey;
+use crate::root_key::{link_key, sign_in_keys};
 use crate::watcher::Watcher;
 use axum::Router;
 use axum::response::Redirect;
@@ -17,14 +17,14 @@ use effects::{Runner, Worker};
 use event_store::analysis::Indexer;
 use event_store::jetstream::MirrorOptions;
 use event_store::relay::RelayState;
-use event_store::{Appender, Decisions, Log, Relay, Role, States, Tail, append::AppenderOptions};
+use event_store::{Appender, Decisions, Log, Relay, Role, RootKeys, States, Tail, Vault, append::AppenderOptions};
 use identity_api::Door;
 use identity_api::api_keys::ApiKeys;
 use identity_api::trust::TrustFollower;
-use kernel::{BlindIndexer, Position};
+use kernel::Position;
 use platform::admin::{self, Check, Needed, Readiness};
 use platform::auth::standing::SharedStanding;
-use platform::auth::{KeySet, LinkKey, LiveTrust, Verifier};
+use platform::auth::{KeySet, LiveTrust, Verifier};
 use platform::http::{Rates, Settings};
 use platform::openapi::Page;
 use platform::telemetry::Metrics;
@@ -53,6 +53,9 @@ const FOLLOW_CONNECTIONS: u32 = 4;
 const DIRECTORY_CONNECTIONS: u32 = 2;
 /// Mails that a process keeps in memory: each is read twice or three times.
 const EFFECT_STATES: u64 = 5_000;
+/// For keys: nearly all of them are in memory.
+const VAULT_CONNECTIONS: u32 = 2;
+const NO_ROOT_KEY: &str = "Set SILLAGE_ROOT_KEY_FILE to the key of this installation.";
 /// How long the projector and the relay may take to finish what is in hand.
 const WORKERS_STOP: Duration = Duration::from_secs(5);
 
@@ -72,6 +75,8 @@ pub struct Shared {
     pub settings: Settings,
     /// Where NATS is, if it is anywhere.
     pub nats_url: Option<String>,
+    /// What opens personal data, for the parts that need it.
+    pub root_keys: Option<RootKeys>,
 }
 
 /// Whose tokens the APIs of a process accept.
@@ -99,6 +104,7 @@ pub struct Process {
     pools: Vec<(&'static str, PgPool)>,
     /// What all verifiers of this process know; there once the first is made.
     live: Option<Live>,
+    vault: Option<Vault>,
     failed: watch::Sender<Option<String>>,
     postgres_is_well: watch::Sender<bool>,
     directory: Option<Arc<Directory>>,
@@ -119,6 +125,7 @@ impl Process {
             workers: JoinSet::new(),
             pools: Vec::new(),
             live: None,
+            vault: None,
             failed: watch::Sender::new(None),
             postgres_is_well: watch::Sender::new(true),
             directory: None,
@@ -160,27 +167,41 @@ impl Process {
         directory
     }
 
+    /// The vault of this process, opened when it is first needed.
+    ///
+    /// # Errors
+    /// There is no root key or it is another one, or Postgres does not answer.
+    pub async fn vault(&mut self) -> Result<Vault, Failure> {
+        if let Some(vault) = &self.vault {
+            return Ok(vault.clone());
+        }
+        let root_keys = self.shared.root_keys.clone();
+        let root_keys = root_keys.ok_or_else(|| Failure::usage("there is no root key").remedy(NO_ROOT_KEY))?;
+        let pool = self.pool("keys", Role::Engine, VAULT_CONNECTIONS);
+        let vault = Vault::open(pool, root_keys)
+            .await
+            .map_err(|error| Failure::failed("the keys of personal data cannot be used").because(error))?;
+        self.vault = Some(vault.clone());
+        Ok(vault)
+    }
+
     /// The write door on `listener`, and beside it a relay that hears of every commit at once.
     ///
     /// # Errors
-    /// The database URL is malformed, the root key is another one, or the description cannot be written.
-    pub async fn command_api(
-        &mut self,
-        listener: TcpListener,
-        trust: &Trust,
-        root_key: &RootKey,
-    ) -> Result<(), Failure> {
+    /// The database URL is malformed, the description cannot be written, or there is no vault.
+    pub async fn command_api(&mut self, listener: TcpListener, trust: &Trust) -> Result<(), Failure> {
         let log = Log::new(self.pool("write", Role::Tenant, self.shared.connections.write));
         let engine = self.pool("engine", Role::Engine, ENGINE_CONNECTIONS);
         let appender = appender(&self.shared.database.url, engine.clone())?;
         if let Some(nats_url) = self.shared.nats_url.clone() {
             self.relay_of(Log::new(engine), &nats_url, appender.committed());
         }
+        let vault = self.vault().await?;
         let verifier = self.verifier(trust, &log).await;
-        let commands = command_router(verifier, &appender, &log, root_key.blind_indexer(), self.standing());
+        let commands = command_router(verifier, &appender, &log, vault.clone(), self.standing())?;
         let verifier = Arc::new(self.verifier(trust, &log).await);
-        let decisions = Decisions::new(appender, States::new(log.clone(), STATES), log);
-        let sign_in = self.sign_in(decisions, verifier, trust, root_key).await?;
+        let decisions = Decisions::new(appender, States::new(log.clone(), STATES), log, vault.clone());
+        let sign_in = self.sign_in(decisions, verifier, trust, &vault).await?;
         let pages = [
             Page { title: "Commands", path: "/openapi.json", document: command_api::openapi() },
             Page { title: "Sign-in", path: "/openapi-sign-in.json", document: identity_api::openapi() },
@@ -191,16 +212,19 @@ impl Process {
     /// The read door on `listener`.
     ///
     /// # Errors
-    /// Postgres does not answer, or the description cannot be written.
+    /// Postgres does not answer, the description cannot be written, or there is no vault.
     pub async fn query_api(&mut self, listener: TcpListener, trust: &Trust) -> Result<(), Failure> {
         let pool = self.pool("read", Role::Tenant, self.shared.connections.read);
         let verifier = self.verifier(trust, &Log::new(pool.clone())).await;
         let mut services = query_api::Services::new(verifier, pool).with_standing(self.standing());
-        // To follow the log is to read it as it comes, which only the engine may. A door whose login may not is a safer one,
-        // and does without.
+        // To follow the log is to read it as it comes, and to read keys, is for the engine. A door whose login
+        // may not is a safer one, and does without.
         match self.shared.database.check_roles(&[Role::Engine]).await {
-            Ok(()) => services = self.following(services).await?,
-            Err(reason) => tracing::info!(%reason, "events are shown on request and not followed live"),
+            Ok(()) => {
+                let vault = self.vault().await?;
+                services = self.following(services.with_vault(vault)).await?;
+            }
+            Err(reason) => tracing::info!(%reason, "events are shown on request and sealed, and are not followed live"),
         }
         let page = Page { title: "Queries", path: "/openapi.json", document: query_api::openapi() };
         self.api(listener, query_api::router(Arc::new(services)), &[page])
@@ -243,7 +267,7 @@ impl Process {
         decisions: Decisions,
         verifier: Arc<Verifier>,
         trust: &Trust,
-        root_key: &RootKey,
+        vault: &Vault,
     ) -> Result<Router, Failure> {
         let pool = self.pool("sign-in", Role::Engine, self.shared.connections.write);
         let mut options = identity_api::Options::new(&trust.issuer, &trust.audience);
@@ -254,7 +278,7 @@ impl Process {
         let mut tries = 0;
         let door = loop {
             let (decisions, options, verifier) = (decisions.clone(), options.clone(), verifier.clone());
-            match Door::open(pool.clone(), decisions, root_key.sign_in_keys()?, verifier, options).await {
+            match Door::open(pool.clone(), decisions, sign_in_keys(vault)?, verifier, options).await {
                 Ok(door) => break Arc::new(door),
                 Err(error) if error.passes() && tries < OPENING_TRIES => {
                     tries += 1;
@@ -347,10 +371,11 @@ impl Process {
     /// Folds all read models of this build.
     ///
     /// # Errors
-    /// Postgres does not answer.
+    /// Postgres does not answer, or there is no vault.
     pub async fn project(&mut self) -> Result<(), Failure> {
         // It makes tables, so the login's own rights; what it folds it writes as the engine.
-        let log = Log::new(self.pool("project", Role::Owner, self.shared.connections.write));
+        let vault = self.vault().await?;
+        let log = Log::new(self.pool("project", Role::Owner, self.shared.connections.write)).with_vault(vault);
         let indexer = Indexer::new(Log::new(self.pool("index", Role::Engine, 1)));
         self.workers.spawn(indexer.run(self.working.clone()));
         let tail = Tail::start(log, self.shared.nats_url.clone(), self.working.clone())
@@ -363,16 +388,17 @@ impl Process {
     }
 
     /// Proves log, mirror and read models over and over, beside everything else.
-    pub(crate) fn verify(&mut self, events_per_second: u32) {
+    pub(crate) async fn verify(&mut self, events_per_second: u32) -> Result<(), Failure> {
         if events_per_second == 0 {
-            return;
+            return Ok(());
         }
         let check = self.readiness.check("verify", Needed::Optional);
         check.ok();
-        let log = Log::new(self.pool("verify", Role::Engine, 3));
+        let log = Log::new(self.pool("verify", Role::Engine, 3)).with_vault(self.vault().await?);
         let nats_url = self.shared.nats_url.clone();
         let proving = Proving { log, nats_url, events_per_second, told: Told::Check(check) };
         self.workers.spawn(proving.run(self.working.clone()));
+        Ok(())
     }
 
     /// The development mailbox of the database.
@@ -384,13 +410,8 @@ impl Process {
     ///
     /// # Errors
     /// Postgres does not answer, or the mail server's settings cannot be read.
-    pub async fn effects(
-        &mut self,
-        mail: &MailSettings,
-        key: LinkKey,
-        mailbox: Option<Mailbox>,
-    ) -> Result<(), Failure> {
-        let links = Links::new(&mail.public_url, key);
+    pub async fn effects(&mut self, mail: &MailSettings, mailbox: Option<Mailbox>) -> Result<(), Failure> {
+        let links = Links::new(&mail.public_url, link_key(&self.vault().await?)?);
         match (&mail.server, mailbox) {
             (Some(server), _) => self.effects_through(server.transport()?, mail, links).await,
             (None, Some(mailbox)) => self.effects_through(mailbox, mail, links).await,
@@ -415,11 +436,10 @@ impl Process {
             .await
             .map_err(|error| Failure::failed("the log cannot be followed").because(error))?;
         let states = States::new(log.clone(), EFFECT_STATES);
-        let decisions = Decisions::new(appender, states.clone(), log);
-        let followers = vec![
-            effects::reactor::<MailAboutAccounts>(decisions.clone(), BlindIndexer::unkeyed()),
-            effects::outbox::<EmailEffect<T>>(),
-        ];
+        let vault = self.vault().await?;
+        let decisions = Decisions::new(appender, states.clone(), log, vault.clone());
+        let followers =
+            vec![effects::reactor::<MailAboutAccounts>(decisions.clone()), effects::outbox::<EmailEffect<T>>()];
         let runner = Runner::new(tail, pool.clone(), followers);
         let effect = EmailEffect::new(transport, mail.sender.clone(), links, states);
         let worker = Worker::new(effect, decisions, pool, runner.bell(), effects::Options::default());
@@ -518,12 +538,14 @@ pub(crate) fn command_router(
     verifier: Verifier,
     appender: &Appender,
     log: &Log,
-    blind: BlindIndexer,
+    vault: Vault,
     standing: SharedStanding,
-) -> Router {
+) -> Result<Router, Failure> {
     let states = States::new(log.clone(), STATES);
-    let services = command_api::Services::new(verifier, appender.clone(), states, log.clone());
-    command_api::router(Arc::new(services.with_blind_indexes(blind).with_standing(standing)))
+    let decisions = Decisions::new(appender.clone(), states, log.clone(), vault);
+    let services = command_api::Services::new(verifier, decisions)
+        .map_err(|error| Failure::failed("the command API cannot start").because(error))?;
+    Ok(command_api::router(Arc::new(services.with_standing(standing))))
 }
 
 fn tell_relay(check: &Check, state: &RelayState) {

@@ -4,13 +4,12 @@ use crate::arguments::{CommandApi, Common, EffectsProcess, ProjectorProcess, Que
 use crate::attach;
 use crate::failure::{Exit, Failure};
 use crate::keys::LocalKey;
-use crate::link_key::link_key;
 use crate::listen::exactly;
 use crate::mail::{self, MailSettings};
 use crate::node::url_of;
 use crate::postgres::Database;
 use crate::process::{Process, Shared, Trust};
-use crate::root_key::RootKey;
+use crate::root_key;
 use crate::terminal::Progress;
 use event_store::Role;
 use platform::auth::KeySet;
@@ -23,16 +22,21 @@ pub(crate) async fn command_api(arguments: &CommandApi) -> Result<(), Failure> {
     let findings = [arguments.listen.check(), arguments.auth.check()].concat();
     let begun =
         Begun::begin(&arguments.common, findings, arguments.listen.admin_listen, &[Role::Engine, Role::Tenant]).await?;
+    let begun = begun.with_root_key(&arguments.common)?;
     let listener = exactly("the command API", arguments.listen.listen, "--listen").await?;
     let trust = trust(&arguments.auth, &arguments.common)?;
     let url = url_of(&listener)?;
-    let root_key = RootKey::open(&arguments.root, &arguments.common.folder.data_dir)?;
-    begun.run(false, &url, async |process| process.command_api(listener, &trust, &root_key).await).await
+    begun.run(false, &url, async |process| process.command_api(listener, &trust).await).await
 }
 
 pub(crate) async fn query_api(arguments: &QueryApi) -> Result<(), Failure> {
     let findings = [arguments.listen.check(), arguments.auth.check()].concat();
     let begun = Begun::begin(&arguments.common, findings, arguments.listen.admin_listen, &[Role::Tenant]).await?;
+    // Keys are for the engine; a door whose login may not work as one shows what tables show.
+    let begun = match begun.shared.database.check_roles(&[Role::Engine]).await {
+        Ok(()) => begun.with_root_key(&arguments.common)?,
+        Err(_) => begun,
+    };
     let listener = exactly("the query API", arguments.listen.listen, "--listen").await?;
     let trust = trust(&arguments.auth, &arguments.common)?;
     let url = url_of(&listener)?;
@@ -41,11 +45,12 @@ pub(crate) async fn query_api(arguments: &QueryApi) -> Result<(), Failure> {
 
 pub(crate) async fn projector(arguments: &ProjectorProcess) -> Result<(), Failure> {
     let begun = Begun::begin(&arguments.common, Vec::new(), arguments.admin_listen, &[Role::Engine]).await?;
+    let begun = begun.with_root_key(&arguments.common)?;
     let verify = arguments.verify.verify_events_per_second;
     begun
         .run(true, "the projector", async |process| {
             process.project().await?;
-            process.verify(verify);
+            process.verify(verify).await?;
             Ok(())
         })
         .await
@@ -71,8 +76,8 @@ pub(crate) async fn effects(arguments: &EffectsProcess) -> Result<(), Failure> {
     }
     let begun = Begun::begin(&arguments.common, findings, arguments.admin_listen, &[Role::Engine]).await?;
     let settings = MailSettings::of(&arguments.mail, "")?;
-    let key = link_key(&arguments.common.folder.data_dir)?;
-    begun.run(false, "effects", async |process| process.effects(&settings, key, None).await).await
+    let begun = begun.with_root_key(&arguments.common)?;
+    begun.run(false, "effects", async |process| process.effects(&settings, None).await).await
 }
 
 /// A process whose surroundings are known and whose own part has not been started.
@@ -107,8 +112,15 @@ impl Begun {
             None => return Err(Failure::failed("stopped before it was ready")),
         };
         let settings = common.limits.settings(&common.log);
-        let shared = Shared { database, connections: (&common.database).into(), settings, nats_url };
+        let connections = (&common.database).into();
+        let shared = Shared { database, connections, settings, nats_url, root_keys: None };
         Ok(Self { shared, admin, stop })
+    }
+
+    /// For a process that works with personal data.
+    fn with_root_key(mut self, common: &Common) -> Result<Self, Failure> {
+        self.shared.root_keys = Some(root_key::find(&common.root_key, &common.folder)?);
+        Ok(self)
     }
 
     /// Starts the process's part and runs it until a signal, or until it cannot go on.

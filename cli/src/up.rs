@@ -6,12 +6,11 @@ use crate::banner::Banner;
 use crate::demo::{self, DemoIds};
 use crate::failure::Failure;
 use crate::keys::LocalKey;
-use crate::link_key::link_key;
 use crate::listen::or_free;
 use crate::mail::MailSettings;
 use crate::node::{Listeners, Node, NodeOptions, url_of};
 use crate::process::Trust;
-use crate::root_key::RootKey;
+use crate::root_key;
 use crate::run_file::RunFile;
 use crate::separate::refuse;
 use crate::supervise::supervise;
@@ -127,14 +126,14 @@ async fn with_servers(
         database_url: servers.database_url.clone(),
         nats_url: servers.nats_url.clone(),
         trust: trust(up, &key)?,
-        root_key: RootKey::open(&up.root, &up.folder.data_dir)?,
+        root_keys: root_key::find_or_make(&up.root_key, &up.folder)?,
         listeners,
         settings: up.limits.settings(&up.log),
         connections: (&up.database).into(),
         allow_unsafe_postgres: up.start.allow_unsafe_postgres,
         patience: up.start.patience(),
         verify_events_per_second: up.verify.verify_events_per_second,
-        mail: Some((mail, link_key(&up.folder.data_dir)?)),
+        mail: Some(mail),
         progress: progress.clone(),
     };
     progress.say("starting the APIs and the projector");

@@ -1,6 +1,6 @@
 //! Proves that nothing is missing or altered: the log, its mirror, every read model.
 
-use crate::arguments::Verify;
+use crate::arguments::{OnDatabase, Verify};
 use crate::failure::Failure;
 use crate::models::projections;
 use crate::operator::{Opened, open, unreadable};
@@ -27,7 +27,7 @@ pub(crate) async fn run(arguments: &Verify) -> Result<ExitCode, Failure> {
         let stop = platform::shutdown::on_signal()
             .map_err(|error| Failure::failed("signals cannot be received").because(error))?;
         let proving = Proving {
-            log: opened.log(),
+            log: opened.log_with_vault(&arguments.on).await?,
             nats_url,
             events_per_second: arguments.events_per_second.unwrap_or(5_000),
             told: Told::Terminal,
@@ -35,7 +35,13 @@ pub(crate) async fn run(arguments: &Verify) -> Result<ExitCode, Failure> {
         proving.run(stop).await;
         Ok(Vec::new())
     } else {
-        let once = Once { opened: &opened, only: &arguments.only, nats_url, rate: arguments.events_per_second };
+        let once = Once {
+            opened: &opened,
+            on: &arguments.on,
+            only: &arguments.only,
+            nats_url,
+            rate: arguments.events_per_second,
+        };
         once.everything().await
     };
     opened.close().await;
@@ -53,6 +59,7 @@ pub(crate) async fn run(arguments: &Verify) -> Result<ExitCode, Failure> {
 /// One proof of everything that is asked for.
 struct Once<'a> {
     opened: &'a Opened,
+    on: &'a OnDatabase,
     only: &'a [String],
     nats_url: Option<String>,
     rate: Option<u32>,
@@ -61,7 +68,7 @@ struct Once<'a> {
 impl Once<'_> {
     /// The first divergence of each part.
     async fn everything(&self) -> Result<Vec<Divergence>, Failure> {
-        let log = self.opened.log();
+        let log = self.opened.log_with_vault(self.on).await?;
         let mut divergences = Vec::new();
         if self.wants("log") {
             divergences.extend(self.log(&log).await?);

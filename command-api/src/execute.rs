@@ -2,11 +2,11 @@
 
 use crate::flights::Flights;
 use crate::reply::Reply;
-use aws_lc_rs::digest;
 use axum::http::{HeaderMap, StatusCode};
 use chrono::{DateTime, Utc};
 use event_store::repository::LoadError;
-use event_store::{Answer, AppendError, Appender, Decisions, Expected, Idempotency, Log, Origin, Refused, States};
+use event_store::vault::KeyedHash;
+use event_store::{Answer, AppendError, Decisions, Expected, Idempotency, Origin, Refused, VaultError};
 use kernel::{BlindIndexer, Command, CommandId, Context, Rejection, Streams, Team};
 use platform::Problem;
 use platform::auth::standing::{SharedStanding, Unranked, tenant_suspended};
@@ -26,25 +26,20 @@ pub struct Services {
     flights: Flights,
     blind: BlindIndexer,
     standing: SharedStanding,
+    /// What a request is known by: its key and body may hold personal data, and an unkeyed hash of a short text is as good
+    /// as the text.
+    requests: KeyedHash,
 }
 
 impl Services {
-    /// Verifies with `verifier`, loads through `states`, appends through `appender`.
-    pub fn new(verifier: Verifier, appender: Appender, states: States, log: Log) -> Self {
-        let decisions = Decisions::new(appender, states, log);
-        Self {
-            verifier,
-            decisions,
-            flights: Flights::new(),
-            blind: BlindIndexer::unkeyed(),
-            standing: Arc::new(Unranked),
-        }
-    }
-
-    /// Finds private texts again through `blind`, under the installation's key.
-    #[must_use]
-    pub fn with_blind_indexes(self, blind: BlindIndexer) -> Self {
-        Self { blind, ..self }
+    /// Verifies with `verifier`, carries out with `decisions`, whose vault has the keys of all that is hashed here.
+    ///
+    /// # Errors
+    /// The system's cryptography does not work.
+    pub fn new(verifier: Verifier, decisions: Decisions) -> Result<Self, VaultError> {
+        let blind = decisions.blind_indexer();
+        let requests = decisions.vault().keyed("requests v1")?;
+        Ok(Self { verifier, decisions, flights: Flights::new(), blind, requests, standing: Arc::new(Unranked) })
     }
 
     /// Asks `standing` which tenants are suspended and who leads whom.
@@ -80,7 +75,7 @@ pub(crate) async fn execute<C: Command>(services: &Services, asked: &Asked<'_>) 
         return Err(tenant_suspended());
     }
     let command: C = platform::json::parse_bytes(asked.body)?;
-    let idempotency = idempotency::<C>(asked)?;
+    let idempotency = idempotency::<C>(&services.requests, asked)?;
     let reply = |answer: Answer| {
         asked.log.position(answer.position);
         Reply { answer, collection: asked.collection }
@@ -155,7 +150,7 @@ fn context(
 }
 
 /// The key by which a repeat is known, in the scope of tenant, actor, command and target; it becomes the command's id.
-fn idempotency<C: Command>(asked: &Asked<'_>) -> Result<Idempotency, Problem> {
+fn idempotency<C: Command>(requests: &KeyedHash, asked: &Asked<'_>) -> Result<Idempotency, Problem> {
     let Some(key) = asked.key else {
         if asked.target.is_some() && asked.if_match.is_some() {
             let key = Uuid::now_v7();
@@ -170,27 +165,14 @@ fn idempotency<C: Command>(asked: &Asked<'_>) -> Result<Idempotency, Problem> {
         .remedy("Send a new Idempotency-Key (a UUID, say) with each intent and the same one with each retry of it."));
     };
     let identity = asked.identity;
-    let key =
-        hash(&[identity.tenant_id.0.as_bytes(), identity.actor.id.0.as_bytes(), C::NAME.as_bytes(), key.as_bytes()]);
+    let scope = [identity.tenant_id.0.as_bytes(), identity.actor.id.0.as_bytes()];
+    let key = requests.hash(&[scope[0], scope[1], C::NAME.as_bytes(), key.as_bytes()]);
     let target = asked.target.unwrap_or_default();
     let condition = match asked.if_match {
         Some(IfMatch::Version(version)) => version.0.to_be_bytes(),
         Some(IfMatch::Exists) | None => [0xff; 4],
     };
-    Ok(Idempotency { key, request_hash: hash(&[target.as_bytes(), &condition, asked.body]) })
-}
-
-/// A UUIDv8 of the first bytes of the SHA-256 over the parts, each with its length in front.
-fn hash(parts: &[&[u8]]) -> Uuid {
-    let mut context = digest::Context::new(&digest::SHA256);
-    for part in parts {
-        context.update(&(part.len() as u64).to_be_bytes());
-        context.update(part);
-    }
-    let digest = context.finish();
-    let mut bytes = [0; 16];
-    bytes.copy_from_slice(&digest.as_ref()[..16]);
-    Uuid::new_v8(bytes)
+    Ok(Idempotency { key, request_hash: requests.hash(&[target.as_bytes(), &condition, asked.body]) })
 }
 
 fn refusal<R: Rejection>(refused: Refused<R>) -> Problem {
@@ -205,6 +187,7 @@ fn refusal<R: Rejection>(refused: Refused<R>) -> Problem {
         Refused::Load(error) => load_problem(&error),
         Refused::Append(error) => append_problem(&error),
         Refused::Read(error) => unavailable().because(&error),
+        Refused::Vault(error) => vault_problem(&error),
     }
 }
 
@@ -220,6 +203,21 @@ fn load_problem(error: &LoadError) -> Problem {
     match error {
         LoadError::Read(_) => unavailable().because(error),
         LoadError::Decode { .. } => Problem::internal(error),
+    }
+}
+
+fn vault_problem(error: &VaultError) -> Problem {
+    match error {
+        VaultError::Erased(_) => Problem::new(StatusCode::GONE, "subject_erased", "The person was erased")
+            .detail("the data of the person that this is about was erased, and nothing can be kept about that person")
+            .remedy("Do not send it again. Whoever came back has a new account, with another id."),
+        VaultError::Unavailable(_) => unavailable().because(error),
+        VaultError::Missing(_)
+        | VaultError::Damaged(_)
+        | VaultError::WrongRoot { .. }
+        | VaultError::Altered
+        | VaultError::Cryptography
+        | VaultError::Root(_) => Problem::internal(error),
     }
 }
 

@@ -4,13 +4,13 @@ use crate::follower::{Decoded, Event, Follower, Halt, Led, chain, decode};
 use chrono::{DateTime, Utc};
 use event_store::decisions::RefusedOf;
 use event_store::repository::LoadError;
-use event_store::{AppendError, Decisions, Idempotency, Origin, Refused};
+use event_store::{AppendError, Decisions, Idempotency, Origin, Refused, VaultError};
 use futures_util::future::BoxFuture;
 use futures_util::{FutureExt, StreamExt, stream};
 use kernel::reactor::{Start, command_id};
 use kernel::{
-    Actor, BlindIndexer, Command, Context, CorrelationId, EventId, EventSet, Position, Reaction, Reactor, Recorded,
-    Rejection, Team, TenantId, TraceParent,
+    Actor, Command, Context, CorrelationId, EventId, EventSet, Position, Reaction, Reactor, Recorded, Rejection, Team,
+    TenantId, TraceParent,
 };
 use sqlx::{PgConnection, query};
 use std::marker::PhantomData;
@@ -35,13 +35,12 @@ pub(crate) struct Refusal {
 }
 
 /// A reactor that carries out through `decisions` what it asks for.
-pub fn reactor<R: Reactor>(decisions: Decisions, blind: BlindIndexer) -> Box<dyn Follower> {
-    Box::new(Reacting::<R> { decisions, blind, of: PhantomData })
+pub fn reactor<R: Reactor>(decisions: Decisions) -> Box<dyn Follower> {
+    Box::new(Reacting::<R> { decisions, of: PhantomData })
 }
 
 struct Reacting<R> {
     decisions: Decisions,
-    blind: BlindIndexer,
     of: PhantomData<fn() -> R>,
 }
 
@@ -138,7 +137,7 @@ impl<R: Reactor> Reacting<R> {
             target: *target,
             // Postgres keeps microseconds; what was decided on and what is read back must be the same instant.
             now: DateTime::from_timestamp_micros(Utc::now().timestamp_micros()).unwrap_or_default(),
-            blind: self.blind.clone(),
+            blind: self.decisions.blind_indexer(),
             team: Team::none(),
         };
         let origin = Origin {
@@ -190,6 +189,8 @@ fn sort<C: Command>(refused: RefusedOf<C>, at: Position) -> Result<(String, Stri
         Refused::Load(error @ LoadError::Read(_)) => Err(Came::Halt(chain(&error))),
         Refused::Append(error) => Err(Came::Halt(chain(&error))),
         Refused::Read(error) => Err(Came::Halt(chain(&error))),
+        Refused::Vault(error @ VaultError::Erased(_)) => Ok(("subject_erased".to_owned(), error.to_string())),
+        Refused::Vault(error) => Err(Came::Halt(chain(&error))),
     }
 }
 

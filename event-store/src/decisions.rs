@@ -2,8 +2,10 @@
 
 use crate::log::{Log, ReadError};
 use crate::repository::{LoadError, States};
-use crate::{Answer, Append, AppendError, Appender, Idempotency};
-use kernel::{Command, Context, CorrelationId, Decided, EventId, Streams, TraceParent, Version};
+use crate::{Answer, Append, AppendError, Appender, Idempotency, Vault, VaultError};
+use kernel::{
+    BlindIndexer, Change, Command, Context, CorrelationId, Decided, EventId, Streams, TraceParent, Version, personal,
+};
 use uuid::Uuid;
 
 /// How often a command is decided anew when its streams move on meanwhile (another process writes them).
@@ -48,6 +50,8 @@ pub enum Refused<R> {
     Append(AppendError),
     /// It is not known whether this command was accepted before.
     Read(ReadError),
+    /// Personal data cannot be sealed: its subject was erased, or the keys cannot be had.
+    Vault(VaultError),
 }
 
 impl<R> From<AppendError> for Refused<R> {
@@ -71,12 +75,24 @@ pub struct Decisions {
     appender: Appender,
     states: States,
     log: Log,
+    vault: Vault,
 }
 
 impl Decisions {
-    /// Loads through `states`, appends through `appender`, finds earlier answers in `log`.
-    pub const fn new(appender: Appender, states: States, log: Log) -> Self {
-        Self { appender, states, log }
+    /// Loads through `states`, appends through `appender`, finds earlier answers in `log`, seals personal data with the
+    /// keys of `vault`.
+    pub const fn new(appender: Appender, states: States, log: Log, vault: Vault) -> Self {
+        Self { appender, states, log, vault }
+    }
+
+    /// Where keys come from.
+    pub const fn vault(&self) -> &Vault {
+        &self.vault
+    }
+
+    /// What finds private texts again: for the [`Context`] of every command that is carried out here.
+    pub fn blind_indexer(&self) -> BlindIndexer {
+        self.vault.blind_indexer()
     }
 
     /// Where states come from.
@@ -108,7 +124,13 @@ impl Decisions {
                 Ok(decided) => decided,
                 Err(rejection) => return self.first_answer(context, origin, Refused::Rejected(rejection)).await,
             };
-            let changes = C::Streams::changes(&loaded, &decided.events);
+            let (changes, decided) = match self.sealed::<C>(context, &loaded, decided).await {
+                Ok(sealed) => sealed,
+                Err(error @ VaultError::Erased(_)) => {
+                    return self.first_answer(context, origin, Refused::Vault(error)).await;
+                }
+                Err(error) => return Err(Refused::Vault(error)),
+            };
             let streams: Vec<_> = changes.iter().map(|change| (change.category, change.stream_id)).collect();
             let (append, events) = append(command, context, origin, changes, decided);
             match self.appender.append(append).await {
@@ -128,6 +150,25 @@ impl Decisions {
             }
         }
         Err(Refused::Append(conflict))
+    }
+
+    /// The events as bytes. Where they hold personal data they come back as the log has them: a state that is remembered
+    /// holds no clear text. Where they hold none, nothing is waited for.
+    async fn sealed<C: Command>(
+        &self,
+        context: &Context,
+        loaded: &<C::Streams as Streams>::Loaded,
+        decided: Decided<kernel::Events<C>>,
+    ) -> Result<(Vec<Change>, Decided<kernel::Events<C>>), VaultError> {
+        let encode = || C::Streams::changes(loaded, &decided.events);
+        let (changes, subjects) = personal::collecting(encode);
+        if subjects.is_empty() {
+            return Ok((changes, decided));
+        }
+        let ring = self.vault.ring(context.tenant_id, &subjects).await?;
+        let changes = personal::sealing(ring, encode);
+        let events = C::Streams::stored(&changes).map_err(|_| VaultError::Cryptography)?;
+        Ok((changes, Decided { events, ..decided }))
     }
 
     /// Before a command is refused: it may be the repeat of one that was accepted, when things were different.

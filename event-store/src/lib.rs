@@ -18,6 +18,7 @@ pub mod schema;
 mod snapshots;
 pub mod tail;
 pub mod tenant;
+pub mod vault;
 pub mod verify;
 
 pub use append::{Answer, Append, AppendError, Appender, Idempotency};
@@ -27,3 +28,4 @@ pub use relay::Relay;
 pub use repository::{Repository, States};
 pub use role::Role;
 pub use tail::{Tail, TailError};
+pub use vault::{RootKey, RootKeys, Vault, VaultError};

@@ -1,6 +1,7 @@
 //! Reading the log. Positions are gapless and in commit order, so "what comes after p" is the whole protocol.
 
 use crate::append::Answer;
+use crate::vault::Vault;
 use crate::{copy, tenant};
 use chrono::{DateTime, Utc};
 use futures_util::Stream;
@@ -63,12 +64,24 @@ pub struct Head {
 #[derive(Clone, Debug)]
 pub struct Log {
     pool: PgPool,
+    vault: Option<Vault>,
 }
 
 impl Log {
     /// Reads through this pool.
     pub const fn new(pool: PgPool) -> Self {
-        Self { pool }
+        Self { pool, vault: None }
+    }
+
+    /// The same log for readers who may open the personal data in it.
+    #[must_use]
+    pub fn with_vault(self, vault: Vault) -> Self {
+        Self { vault: Some(vault), ..self }
+    }
+
+    /// What opens the personal data in it, for those who may.
+    pub const fn vault(&self) -> Option<&Vault> {
+        self.vault.as_ref()
     }
 
     /// The pool that it reads through.

@@ -26,6 +26,7 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
     (7, "rebuild", include_str!("../../migrations/0007_rebuild.sql")),
     (8, "analysis", include_str!("../../migrations/0008_analysis.sql")),
     (9, "ownership_and_parking", include_str!("../../migrations/0009_ownership_and_parking.sql")),
+    (10, "personal_data_keys", include_str!("../../migrations/0010_personal_data_keys.sql")),
 ];
 
 /// Why the log cannot be used on this database.

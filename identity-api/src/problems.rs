@@ -8,7 +8,7 @@ use crate::secret::NoRandomness;
 use crate::throttle::ThrottleError;
 use axum::http::StatusCode;
 use event_store::repository::LoadError;
-use event_store::{AppendError, Refused};
+use event_store::{AppendError, Refused, VaultError};
 use kernel::Rejection;
 use platform::Problem;
 use platform::auth::{LinkError, SignerError};
@@ -192,6 +192,24 @@ impl<R: Rejection> From<Refused<R>> for Refusal {
             Refused::Load(error) => return error.into(),
             Refused::Append(error) => return error.into(),
             Refused::Read(error) => unavailable(&error),
+            Refused::Vault(error) => return error.into(),
+        })
+    }
+}
+
+impl From<VaultError> for Refusal {
+    fn from(error: VaultError) -> Self {
+        Self(match error {
+            VaultError::Erased(_) => Problem::new(StatusCode::GONE, "subject_erased", "The person was erased")
+                .detail("the data of this person was erased, and nothing can be kept about that person")
+                .remedy("Register anew: that makes another account."),
+            VaultError::Unavailable(_) => unavailable(&error),
+            VaultError::Missing(_)
+            | VaultError::Damaged(_)
+            | VaultError::WrongRoot { .. }
+            | VaultError::Altered
+            | VaultError::Cryptography
+            | VaultError::Root(_) => Problem::internal(&error),
         })
     }
 }

@@ -1,6 +1,6 @@
 //! What a command decides over: one aggregate, or several whose events must be stored together.
 
-use crate::codec::Encoded;
+use crate::codec::{self, DecodeError, Encoded, EventData};
 use crate::event::Event;
 use crate::position::Version;
 use crate::rejection::Rejection;
@@ -94,6 +94,12 @@ pub trait Streams: 'static {
     /// The new events as bytes, one change per stream; a stream without new events still has its version checked.
     fn changes(loaded: &Self::Loaded, events: &Self::Events) -> Vec<Change>;
 
+    /// The events of `changes`, which [`Streams::changes`] made, as the log gives them back: with personal data sealed.
+    ///
+    /// # Errors
+    /// Never, for what this build encoded.
+    fn stored(changes: &[Change]) -> Result<Self::Events, DecodeError>;
+
     /// Tells the source what the streams have become, after the append succeeded.
     fn remember<S: Source>(source: &S, loaded: Self::Loaded, events: &Self::Events);
 }
@@ -105,6 +111,12 @@ fn change<A: Aggregate>(loaded: &Loaded<A>, events: &[A::Event]) -> Change {
         expected: loaded.version,
         events: events.iter().map(Event::encode).collect(),
     }
+}
+
+fn stored<A: Aggregate>(changes: &[Change], index: usize) -> Result<Vec<A::Event>, DecodeError> {
+    let events = changes.get(index).map_or(&[][..], |change| &change.events);
+    let read = |encoded| codec::decode(A::CATEGORY, A::Event::UPCASTERS, &EventData::from(encoded));
+    events.iter().map(read).collect()
 }
 
 fn remember<A: Aggregate, S: Source>(source: &S, loaded: Loaded<A>, events: &[A::Event]) {
@@ -143,6 +155,10 @@ impl<A: Aggregate> Streams for A {
         vec![change(loaded, events)]
     }
 
+    fn stored(changes: &[Change]) -> Result<Vec<A::Event>, DecodeError> {
+        stored::<A>(changes, 0)
+    }
+
     fn remember<S: Source>(source: &S, loaded: Loaded<A>, events: &Vec<A::Event>) {
         remember(source, loaded, events);
     }
@@ -175,6 +191,10 @@ macro_rules! streams_of_several {
 
             fn changes(loaded: &Self::Loaded, events: &Self::Events) -> Vec<Change> {
                 vec![$(change(&loaded.$index, &events.$index)),+]
+            }
+
+            fn stored(changes: &[Change]) -> Result<Self::Events, DecodeError> {
+                Ok(($(stored::<$aggregate>(changes, $index)?,)+))
             }
 
             fn remember<S: Source>(source: &S, loaded: Self::Loaded, events: &Self::Events) {

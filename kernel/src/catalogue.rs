@@ -3,7 +3,6 @@
 
 use crate::codec::{self, EventData, Upcaster};
 use crate::event::Event;
-use crate::personal;
 use crate::shape::{self, Heard, Shape};
 use chrono::{DateTime, NaiveDate};
 use serde_json::Value;
@@ -61,10 +60,7 @@ impl Category {
         Self {
             name: E::CATEGORY,
             upcasters: E::UPCASTERS,
-            examples: || {
-                let encoded = || E::examples().iter().map(|event| EventData::from(&event.encode())).collect();
-                personal::collecting(encoded).0
-            },
+            examples: || E::examples().iter().map(crate::specs::encode).collect(),
             shapes: shape::shapes::<E>,
         }
     }

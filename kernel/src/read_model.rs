@@ -99,6 +99,17 @@ pub struct Column {
 }
 
 impl Column {
+    /// What the name of a column of personal data ends in where its sealed form is.
+    pub const SEALED: &'static str = "_sealed";
+
+    /// The name of the column that holds the field as the row has it: the column's own, or that of the sealed form.
+    pub fn stored_name(&self) -> std::borrow::Cow<'static, str> {
+        match self.kind {
+            ColumnKind::Personal => format!("{}{}", self.name, Self::SEALED).into(),
+            _ => self.name.into(),
+        }
+    }
+
     /// A column that is never null.
     pub const fn new(name: &'static str, kind: ColumnKind) -> Self {
         Self { name, kind, nullable: false }

@@ -121,6 +121,27 @@ impl ListenArgs {
     }
 }
 
+/// What opens personal data and secrets, and what all other keys follow from.
+#[derive(Args, Clone, Debug, Default)]
+#[command(next_help_heading = "Root key")]
+pub struct RootKeyArgs {
+    /// The root key itself: 32 bytes in base64. A file is safer: others cannot see it in a list of processes.
+    #[arg(
+        long,
+        env = "SILLAGE_ROOT_KEY",
+        value_name = "BASE64",
+        hide_env_values = true,
+        conflicts_with = "root_key_file"
+    )]
+    pub root_key: Option<Secret>,
+    /// File with the root key, 32 bytes in base64. Without it, `root.key` in the data folder.
+    #[arg(long, env = "SILLAGE_ROOT_KEY_FILE", value_name = "FILE")]
+    pub root_key_file: Option<PathBuf>,
+    /// File with the root key before this one, until `sillage keys rotate --root` has ended.
+    #[arg(long, env = "SILLAGE_PREVIOUS_ROOT_KEY_FILE", value_name = "FILE")]
+    pub previous_root_key_file: Option<PathBuf>,
+}
+
 /// Whose tokens are accepted.
 #[derive(Args, Clone, Debug)]
 #[command(next_help_heading = "Access tokens")]
@@ -202,24 +223,6 @@ impl MailArgs {
         );
         findings.0
     }
-}
-
-/// The secret that all keys at rest are derived from.
-#[derive(Args, Clone, Debug, Default)]
-#[command(next_help_heading = "Root key")]
-pub struct RootKeyArgs {
-    /// File with the root key: 32 random bytes in base64. Without it, one is made in the data folder.
-    #[arg(long, env = "SILLAGE_ROOT_KEY_FILE", value_name = "FILE")]
-    pub root_key_file: Option<PathBuf>,
-    /// The root key itself, in base64; better kept in a file.
-    #[arg(
-        long,
-        env = "SILLAGE_ROOT_KEY",
-        value_name = "KEY",
-        hide_env_values = true,
-        conflicts_with = "root_key_file"
-    )]
-    pub root_key: Option<Secret>,
 }
 
 /// What is written to standard output.
@@ -369,11 +372,11 @@ mod tests {
         #[command(flatten)]
         listen: ListenArgs,
         #[command(flatten)]
+        root_key: RootKeyArgs,
+        #[command(flatten)]
         auth: AuthArgs,
         #[command(flatten)]
         mail: MailArgs,
-        #[command(flatten)]
-        root: RootKeyArgs,
         #[command(flatten)]
         log: LogArgs,
         #[command(flatten)]
@@ -419,6 +422,7 @@ mod tests {
     fn a_password_is_never_shown() {
         let everything = given(&["--database-url", "postgres://u:hunter2@h/d", "--nats-url", "nats://u:hunter2@h"]);
         assert!(!format!("{everything:?}").contains("hunter2"));
+        assert!(!format!("{:?}", given(&["--root-key", "hunter2"])).contains("hunter2"));
         assert!(everything.database.database_url.unwrap().expose().contains("hunter2"));
     }
 

@@ -29,11 +29,11 @@ pub trait Bulk: Send {
     fn rows(&self) -> usize;
     /// What they take in memory, about.
     fn bytes(&self) -> usize;
-    /// Takes about so many rows out and appends them to `out` as tuples of a binary `COPY`. `false`: none are left.
+    /// Takes about so many rows out, for a binary `COPY`: see [`Arrays::copy_rows`]. No row: none are left.
     ///
     /// # Errors
     /// A row does not fit its table.
-    fn drain(&mut self, count: usize, out: &mut Vec<u8>) -> Result<bool, Poison>;
+    fn drain(&mut self, count: usize) -> Result<&mut Arrays, Poison>;
 }
 
 type Part<M> = HashMap<(TenantId, <M as ReadModel>::Key), Slot<<M as ReadModel>::Row>>;
@@ -98,7 +98,7 @@ impl<M: ReadModel> Bulk for Rows<M> {
         slots * slot * 8 / 7 + self.count * self.row_bytes
     }
 
-    fn drain(&mut self, count: usize, out: &mut Vec<u8>) -> Result<bool, Poison> {
+    fn drain(&mut self, count: usize) -> Result<&mut Arrays, Poison> {
         self.arrays.clear();
         while self.arrays.len() < count {
             let Some(part) = self.parts.pop() else { break };
@@ -114,8 +114,7 @@ impl<M: ReadModel> Bulk for Rows<M> {
             }
         }
         self.count = self.count.saturating_sub(self.arrays.len());
-        self.arrays.copy_rows(out);
-        Ok(!self.arrays.is_empty())
+        Ok(&mut self.arrays)
     }
 }
 

@@ -10,7 +10,7 @@
 
 use crate::row::arrays::type_name;
 use crate::row::column_list;
-use kernel::{ColumnKind, Table};
+use kernel::{Column, ColumnKind, Table};
 use std::fmt::Write;
 use std::sync::Arc;
 
@@ -62,13 +62,23 @@ pub fn check(model: &str, table: &Table) -> Result<(), DeclarationError> {
         if table.columns[..index].iter().any(|other| other.name == column.name) {
             return fail(format!("column {} stands twice", column.name));
         }
-        if index < table.key && (column.nullable || column.kind == ColumnKind::Json) {
+        if column.kind == ColumnKind::Personal {
+            let sealed = column.stored_name();
+            if sealed.len() > LONGEST_NAME || table.columns.iter().any(|other| other.name == sealed) {
+                return fail(format!("the sealed form of {} has no name of its own", column.name));
+            }
+        }
+        if index < table.key && (column.nullable || matches!(column.kind, ColumnKind::Json | ColumnKind::Personal)) {
             return fail(format!("key column {} must be comparable and never null", column.name));
         }
     }
     for name in table.indexes.iter().flat_map(|index| index.columns) {
         let name = name.trim_start_matches('-');
-        if !table.columns.iter().any(|column| column.name == name && column.kind != ColumnKind::Json) {
+        if !table
+            .columns
+            .iter()
+            .any(|column| column.name == name && !matches!(column.kind, ColumnKind::Json | ColumnKind::Personal))
+        {
             return fail(format!("an index names {name}, which is no column that can be sorted by"));
         }
     }
@@ -83,10 +93,16 @@ pub fn create_table(model: &str, version: i32, generation: i32, table: &Table) -
     let name = table_name(model, generation);
     let mut sql = format!("create table if not exists read.\"{name}\" (tenant_id uuid not null");
     for column in table.columns {
-        let collation = if column.kind == ColumnKind::Text { " collate \"C\"" } else { "" };
+        let collation = match column.kind {
+            ColumnKind::Text | ColumnKind::Personal => " collate \"C\"",
+            _ => "",
+        };
         let null = if column.nullable { "" } else { " not null" };
         // Writing to a String cannot fail, here and below.
-        let _ = write!(sql, ", \"{}\" {}{collation}{null}", column.name, type_name(column.kind));
+        let _ = write!(sql, ", \"{}\" {}{collation}{null}", column.stored_name(), type_name(column.kind));
+    }
+    for column in personal(table) {
+        let _ = write!(sql, ", \"{}\" text collate \"C\"", column.name);
     }
     let _ = write!(
         sql,
@@ -100,8 +116,12 @@ pub fn create_table(model: &str, version: i32, generation: i32, table: &Table) -
 
 /// A generation's table and its columns, as `COPY` names them; in the order of [`crate::row::Arrays`].
 pub(crate) fn copy_target(model: &str, generation: i32, table: &Table) -> (String, String) {
-    let columns = column_list(table.columns, "");
-    (format!("read.\"{}\"", table_name(model, generation)), format!("tenant_id, {columns}, at_position"))
+    let mut columns = format!("tenant_id, {}, at_position", column_list(table.columns, ""));
+    for column in personal(table) {
+        // Writing to a String cannot fail.
+        let _ = write!(columns, ", \"{}\"", column.name);
+    }
+    (format!("read.\"{}\"", table_name(model, generation)), columns)
 }
 
 /// Makes the primary key: from then on rows can be found, changed and deleted. The wall now holds for the owner too.
@@ -127,7 +147,24 @@ pub fn create_indexes(model: &str, generation: i32, table: &Table) -> Vec<(Strin
         let statement = format!("create index if not exists \"{index}\" on read.\"{name}\" (tenant_id{sorted})");
         (index, statement)
     };
-    table.indexes.iter().enumerate().map(|(number, declared)| index(number + 1, declared.columns)).collect()
+    // By whom personal data is about: how it is found when that subject is erased.
+    let subject = |(number, column): (usize, &Column)| {
+        let index = format!("{name}_s{number}");
+        let subject = subject_of(&column.stored_name());
+        let statement = format!("create index if not exists \"{index}\" on read.\"{name}\" (tenant_id, ({subject}))");
+        (index, statement)
+    };
+    let declared = table.indexes.iter().enumerate().map(|(number, declared)| index(number + 1, declared.columns));
+    declared.chain((1..).zip(personal(table)).map(subject)).collect()
+}
+
+/// The subject of the sealed text in a column; see [`kernel::Sealed`].
+pub(crate) fn subject_of(column: &str) -> String {
+    format!("substr(\"{column}\", 4, 36)::uuid")
+}
+
+fn personal(table: &Table) -> impl Iterator<Item = &'static Column> {
+    table.columns.iter().filter(|column| column.kind == ColumnKind::Personal)
 }
 
 /// Points the read model's view at a generation's table, in place; possible where the columns of the one before lead.
@@ -159,8 +196,11 @@ pub struct Statements {
     pub upsert: Arc<str>,
     /// Rows by their keys.
     pub delete: Arc<str>,
-    /// Every row: tenant and columns.
+    /// Every row: tenant, columns, the position of the last event, and the clear texts of personal data.
     pub all: Arc<str>,
+    /// Keeps erasures from this table until the transaction ends, and answers which was the last before; only where there
+    /// is personal data. See [`crate::clear`].
+    pub guard: Option<Arc<str>>,
 }
 
 impl Statements {
@@ -179,16 +219,28 @@ impl Statements {
         };
         let tenant = || std::iter::once(ColumnKind::Uuid);
         let key_arrays = arrays(&mut tenant().chain(keys.iter().map(|column| column.kind)));
-        let row_arrays =
-            arrays(&mut tenant().chain(table.columns.iter().map(|column| column.kind)).chain([ColumnKind::BigInt]));
+        let row_arrays = arrays(
+            &mut tenant()
+                .chain(table.columns.iter().map(|column| column.kind))
+                .chain([ColumnKind::BigInt])
+                .chain(personal(table).map(|_| ColumnKind::Text)),
+        );
+        let list = |prefix: &str| {
+            personal(table).fold(String::new(), |mut list, column| {
+                let _ = write!(list, ", {prefix}\"{}\"", column.name);
+                list
+            })
+        };
+        let (clear, t_clear) = (list(""), list("t."));
         let matches = keys.iter().fold("t.tenant_id = k.tenant_id".to_owned(), |mut list, column| {
             let _ = write!(list, " and t.\"{0}\" = k.\"{0}\"", column.name);
             list
         });
-        let set = table.columns[table.key..].iter().fold(
+        let stored = table.columns[table.key..].iter().map(Column::stored_name);
+        let set = stored.chain(personal(table).map(|column| column.name.into())).fold(
             "at_position = excluded.at_position".to_owned(),
             |mut list, column| {
-                let _ = write!(list, ", \"{0}\" = excluded.\"{0}\"", column.name);
+                let _ = write!(list, ", \"{column}\" = excluded.\"{column}\"");
                 list
             },
         );
@@ -200,13 +252,15 @@ impl Statements {
             )
             .into(),
             upsert: format!(
-                "insert into {name} (tenant_id, {columns}, at_position) select * from unnest({row_arrays}) \
+                "insert into {name} (tenant_id, {columns}, at_position{clear}) select * from unnest({row_arrays}) \
                  on conflict (tenant_id, {key_list}) do update set {set}"
             )
             .into(),
             delete: format!("delete from {name} t using unnest({key_arrays}) as k(tenant_id, {key_list}) where {matches}")
                 .into(),
-            all: format!("select t.tenant_id, {t_columns}, t.at_position from {name} t").into(),
+            all: format!("select t.tenant_id, {t_columns}, t.at_position{t_clear} from {name} t").into(),
+            guard: (!clear.is_empty())
+                .then(|| format!("lock table {name} in row exclusive mode; select seq from keys.head").into()),
         }
     }
 }
@@ -214,7 +268,7 @@ impl Statements {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use kernel::{Column, Index};
+    use kernel::Index;
 
     const TABLE: Table = Table {
         key: 2,

@@ -121,7 +121,7 @@ impl Lane {
     fn new(mut member: Member, shared: Arc<Shared>) -> Self {
         member.projection.bound(shared.options.catch_up_rows);
         Self {
-            writer: Writer::new(shared.fold.clone()),
+            writer: Writer::new(shared.fold.clone(), shared.log().vault().cloned()),
             orders: member.orders.clone(),
             member: Some(member),
             report: None,

@@ -8,16 +8,18 @@
 use crate::ahead::{Chunk, Reading, read_ahead};
 use crate::build::NEARLY;
 use crate::bulk::Bulk;
+use crate::clear::{self, cause};
 use crate::control::{self, Generation, Owned, Place};
-use crate::ddl;
+use crate::ddl::{self, Statements};
 use crate::lane::{Lane, LaneEnd};
 use crate::pace::Pace;
 use crate::poison::Poison;
+use crate::projection::FoldError;
 use crate::report::{Held, Phase, Progress};
 use crate::roster::Orders;
 use crate::runner::Shared;
 use crate::tables;
-use event_store::{Log, ReadError};
+use event_store::{Log, ReadError, Vault};
 use kernel::Position;
 use sqlx::raw_sql;
 use std::sync::Arc;
@@ -367,6 +369,15 @@ enum CopyError {
     Database(sqlx::Error),
 }
 
+impl From<FoldError> for CopyError {
+    fn from(error: FoldError) -> Self {
+        match error {
+            FoldError::Database(error) => Self::Database(error),
+            other => Self::Row(Poison { position: Position::ZERO, event_id: None, cause: cause(other) }),
+        }
+    }
+}
+
 impl From<sqlx::Error> for CopyError {
     fn from(error: sqlx::Error) -> Self {
         Self::Database(error)
@@ -394,14 +405,18 @@ async fn copy_rows(
         tables::run(&mut connection, format!("truncate {target}")).await?;
         ", freeze"
     };
+    let vault = shared.log().vault().cloned();
+    let statements = Statements::new(generation.name, generation.number, table);
+    clear::guard(&mut connection, &statements, vault.as_ref()).await?;
     let statement = format!("copy {target} ({columns}) from stdin (format binary{freeze})");
-    let (sender, mut blocks) = mpsc::channel::<Result<Vec<u8>, Poison>>(AHEAD);
-    let encoding = tokio::task::spawn_blocking(move || encode(rows, &sender));
+    let (sender, mut blocks) = mpsc::channel::<Result<Vec<u8>, CopyError>>(AHEAD);
+    let runtime = Handle::current();
+    let encoding = tokio::task::spawn_blocking(move || encode(rows, vault.as_ref(), &runtime, &sender));
     let mut copy = connection.copy_in_raw(&statement).await?;
     while let Some(block) = blocks.recv().await {
         match block {
             Ok(block) => drop(copy.send(block).await?),
-            Err(poison) => return Err(CopyError::Row(poison)),
+            Err(error) => return Err(error),
         }
     }
     copy.finish().await?;
@@ -415,12 +430,22 @@ async fn copy_rows(
 }
 
 /// Turns all rows into blocks of a binary `COPY`.
-fn encode(mut rows: Box<dyn Bulk>, blocks: &mpsc::Sender<Result<Vec<u8>, Poison>>) {
+fn encode(
+    mut rows: Box<dyn Bulk>,
+    vault: Option<&Vault>,
+    runtime: &Handle,
+    blocks: &mpsc::Sender<Result<Vec<u8>, CopyError>>,
+) {
     let mut block = HEADER.to_vec();
     loop {
-        let more = match rows.drain(ROWS, &mut block) {
+        let opened = rows.drain(ROWS).map_err(CopyError::Row).and_then(|arrays| {
+            runtime.block_on(clear::open(arrays, vault))?;
+            arrays.copy_rows(&mut block);
+            Ok(!arrays.is_empty())
+        });
+        let more = match opened {
             Ok(more) => more,
-            Err(poison) => return drop(blocks.blocking_send(Err(poison))),
+            Err(error) => return drop(blocks.blocking_send(Err(error))),
         };
         if !more {
             block.extend_from_slice(&TRAILER);

@@ -8,13 +8,15 @@ use crate::aside::{self, Aside};
 use crate::ddl::Statements;
 use crate::poison::chain;
 use crate::row::{self, RowError, read_at};
+use crate::shown::Shown;
+use chrono::{DateTime, Utc};
 use event_store::verify::{Divergence, Pace};
-use event_store::{Log, ReadError};
+use event_store::{Log, ReadError, VaultError};
 use futures_util::StreamExt;
 use kernel::{DecodeError, EventData, EventSet, Position, ReadModel, Recorded, TenantId};
+use serde::Serialize;
 use sqlx::{AssertSqlSafe, ConnectOptions, PgConnection, Row, query, query_scalar, raw_sql};
 use std::collections::HashMap;
-use std::fmt::Debug;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::pin::pin;
 
@@ -30,6 +32,9 @@ impl Default for Limits {
         Self { rows: 500_000 }
     }
 }
+
+/// Clear texts that are compared at a time.
+const CHECKED: usize = 500;
 
 /// What a comparison found.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -71,6 +76,12 @@ pub enum CompareError {
     /// A row of the table could not be read, or the fold's row not be written.
     #[error("reading a row of the table")]
     Row(#[from] RowError),
+    /// The table has personal data, and the log was given without its vault.
+    #[error("the table has personal data, and there is no vault to open it")]
+    NoVault,
+    /// Personal data does not open.
+    #[error("opening personal data")]
+    Vault(#[from] VaultError),
     /// The table could not be read.
     #[error("reading the table")]
     Database(#[from] sqlx::Error),
@@ -243,6 +254,7 @@ async fn compare_slice<M: ReadModel>(
         .execute(&mut connection)
         .await?;
     let position = checkpoint::<M>(&mut connection, generation).await?;
+    let since = query_scalar("select now()").fetch_one(&mut connection).await?;
     let aside = aside::load(&mut connection, M::NAME, generation).await?;
     if !aside.agrees(&fold.aside, fold.position) {
         // An operator has just resumed or skipped something.
@@ -252,7 +264,7 @@ async fn compare_slice<M: ReadModel>(
     if !fold.fold_to(log, position, limits, pace).await? {
         return Ok(None);
     }
-    compare_rows(&mut connection, generation, fold, position).await.map(Some)
+    compare_rows(&mut connection, log, generation, fold, (position, since)).await.map(Some)
 }
 
 async fn checkpoint<M: ReadModel>(connection: &mut PgConnection, generation: i32) -> Result<Position, CompareError> {
@@ -266,10 +278,12 @@ async fn checkpoint<M: ReadModel>(connection: &mut PgConnection, generation: i32
 
 async fn compare_rows<M: ReadModel>(
     connection: &mut PgConnection,
+    log: &Log,
     generation: i32,
     mut fold: Fold<M>,
-    position: Position,
+    (position, since): (Position, DateTime<Utc>),
 ) -> Result<Comparison, CompareError> {
+    let mut shown = Shown::new(&M::TABLE, since);
     let statements = Statements::new(M::NAME, generation, &M::TABLE);
     let mut comparison = Comparison { position, rows: 0, divergence: None };
     let mut table = query(AssertSqlSafe(statements.all)).fetch(connection);
@@ -302,6 +316,15 @@ async fn compare_rows<M: ReadModel>(
             return Ok(comparison);
         }
         comparison.rows += 1;
+        shown.push((tenant_id, &place.1, at), &row, &found)?;
+        comparison.divergence = shown.check(M::NAME, log, CHECKED).await?;
+        if comparison.divergence.is_some() {
+            return Ok(comparison);
+        }
+    }
+    comparison.divergence = shown.check(M::NAME, log, 1).await?;
+    if comparison.divergence.is_some() {
+        return Ok(comparison);
     }
     // Of the rows that are missing, the one that was touched first: the same each time.
     let missing = fold.rows.iter().min_by_key(|(_, (_, at))| *at);
@@ -326,7 +349,8 @@ fn diverges<M: ReadModel>(
     }
 }
 
-/// Equal, or printed equally: "not a number" never equals itself.
-fn same<T: PartialEq + Debug>(folded: &T, stored: &T) -> bool {
-    folded == stored || format!("{folded:?}") == format!("{stored:?}")
+/// Equal, or written equally: "not a number" never equals itself.
+fn same<T: PartialEq + Serialize>(folded: &T, stored: &T) -> bool {
+    let written = |row: &T| serde_json::to_string(row).ok();
+    folded == stored || (written(folded).is_some() && written(folded) == written(stored))
 }

@@ -1,6 +1,7 @@
 //! An event that a projection cannot fold.
 
 use crate::row::RowError;
+use event_store::VaultError;
 use kernel::{DecodeError, EventId, Position};
 
 /// What a projection cannot get past, and where. `apply` is total, so it is data that cannot be read, a value that the
@@ -45,6 +46,9 @@ pub enum PoisonCause {
     /// Postgres refuses the row.
     #[error("Postgres refuses the row")]
     Refused(#[source] sqlx::Error),
+    /// Its personal data does not open.
+    #[error("its personal data does not open")]
+    Sealed(#[source] VaultError),
     /// The read model's code panicked.
     #[error("the read model panicked: {0}")]
     Panic(String),
@@ -71,8 +75,8 @@ impl PoisonCause {
                 matches!(error.code().as_deref().and_then(|code| code.get(..2)), Some("21" | "22" | "23" | "54"))
             }
             Self::Refused(error) => matches!(error, sqlx::Error::Encode(_)),
-            Self::Panic(_) => true,
-            Self::Table(_) | Self::TooMany { .. } => false,
+            Self::Panic(_) | Self::Sealed(VaultError::Damaged(_)) => true,
+            Self::Sealed(_) | Self::Table(_) | Self::TooMany { .. } => false,
         }
     }
 }

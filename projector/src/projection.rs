@@ -1,6 +1,7 @@
 //! A read model at work: decodes its events, loads the rows they touch, folds, writes.
 
 use crate::bulk::{Bulk, Rows};
+use crate::clear;
 use crate::ddl::Statements;
 use crate::hot_rows::HotRows;
 use crate::naive::{self, CompareError, Comparison, Limits};
@@ -8,8 +9,8 @@ use crate::parking::{ParkingError, Request};
 use crate::poison::{Poison, PoisonCause, panic_message};
 use crate::resume::{self, Resumed};
 use crate::row::{Arrays, RowError, read_at};
-use event_store::Log;
 use event_store::verify::Pace;
+use event_store::{Log, Vault, VaultError};
 use kernel::{EventData, EventSet, Keys, Position, ReadModel, Recorded, Table, TenantId};
 use sqlx::{PgConnection, Row, query};
 use std::any::Any;
@@ -72,6 +73,15 @@ pub enum FoldError {
     /// What the table holds is not what the read model wrote.
     #[error("loading rows")]
     Load(#[source] RowError),
+    /// Personal data does not open.
+    #[error("opening personal data")]
+    Vault(#[source] VaultError),
+    /// Personal data that the table cannot keep.
+    #[error("writing personal data")]
+    Clear(#[source] RowError),
+    /// The log was given without its vault.
+    #[error("rows with personal data are written, and there is no vault to open it")]
+    NoVault,
 }
 
 /// A read model without its types, for the machinery that runs many. Made by [`projection`].
@@ -107,7 +117,11 @@ pub trait Projection: Send + Sync + 'static {
     fn encode(&mut self) -> Result<Written, Poison>;
     /// Writes what was encoded, inside the connection's open transaction. After its commit comes [`Projection::keep`], after
     /// anything else [`Projection::forget`].
-    fn write<'a>(&'a mut self, connection: &'a mut PgConnection) -> Boxed<'a, Result<(), FoldError>>;
+    fn write<'a>(
+        &'a mut self,
+        connection: &'a mut PgConnection,
+        vault: Option<&'a Vault>,
+    ) -> Boxed<'a, Result<(), FoldError>>;
     /// What was absorbed is committed: the rows stay in memory.
     fn keep(&mut self);
     /// What was absorbed is not known to be committed: nothing in memory is to be trusted. `empty` says that the table has no
@@ -271,12 +285,13 @@ impl<M: ReadModel> Projection for Typed<M> {
         Ok(Written { rows: self.rows.len(), deleted: self.deleted.len(), bytes: self.rows.bytes() })
     }
 
-    fn write<'a>(&'a mut self, connection: &'a mut PgConnection) -> Boxed<'a, Result<(), FoldError>> {
+    fn write<'a>(
+        &'a mut self,
+        connection: &'a mut PgConnection,
+        vault: Option<&'a Vault>,
+    ) -> Boxed<'a, Result<(), FoldError>> {
         Box::pin(async move {
-            if !self.rows.is_empty() {
-                let statement = sqlx::AssertSqlSafe(self.statements.upsert.clone());
-                self.rows.bind(query(statement)).execute(&mut *connection).await?;
-            }
+            clear::upsert(&mut *connection, &self.statements, &mut self.rows, vault).await?;
             if !self.deleted.is_empty() {
                 let statement = sqlx::AssertSqlSafe(self.statements.delete.clone());
                 self.deleted.bind(query(statement)).execute(&mut *connection).await?;

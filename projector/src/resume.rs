@@ -7,6 +7,7 @@
 //! in memory.
 
 use crate::aside::{self, Aside, StreamName};
+use crate::clear::{self, cause};
 use crate::ddl::Statements;
 use crate::parking::{ParkingError, Request, checkpoint, end_ownership, moved, not_parked, open, record, unpark};
 use crate::poison::{PoisonCause, chain, panic_message};
@@ -214,10 +215,7 @@ impl Work<'_> {
             };
             pushed.map_err(PoisonCause::Row)?;
         }
-        if !rows.is_empty() {
-            let upsert = rows.bind(query(AssertSqlSafe(self.statements.upsert.clone())));
-            upsert.execute(&mut *connection).await.map_err(PoisonCause::Refused)?;
-        }
+        clear::upsert(&mut *connection, &self.statements, &mut rows, self.log.vault()).await.map_err(cause)?;
         let mut deleted = 0;
         if !gone.is_empty() {
             let delete = gone.bind(query(AssertSqlSafe(self.statements.delete.clone())));
@@ -304,7 +302,7 @@ fn refused(cause: PoisonCause, folded: Vec<Position>) -> Result<Attempt, Parking
         }
         PoisonCause::Refused(error) => Err(error.into()),
         PoisonCause::Row(error) | PoisonCause::Table(error) => Err(error.into()),
-        PoisonCause::Decode(_) | PoisonCause::Panic(_) | PoisonCause::TooMany { .. } => {
+        PoisonCause::Decode(_) | PoisonCause::Sealed(_) | PoisonCause::Panic(_) | PoisonCause::TooMany { .. } => {
             Err(ParkingError::Refused(chain(&cause)))
         }
     }

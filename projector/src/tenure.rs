@@ -85,7 +85,7 @@ pub(crate) struct Tenure {
 impl Tenure {
     pub(crate) fn new(shared: Arc<Shared>, asks: Asks) -> Self {
         Self {
-            writer: Writer::new(shared.fold.clone()),
+            writer: Writer::new(shared.fold.clone(), shared.log().vault().cloned()),
             shared,
             slots: Vec::new(),
             group: Vec::new(),

@@ -5,6 +5,7 @@ use crate::control::{self, Generation, Owned, Place};
 use crate::poison::{Poison, PoisonCause};
 use crate::projection::{Decoded, FoldError, Projection, Written};
 use crate::roster::Orders;
+use event_store::Vault;
 use kernel::{LogId, Position};
 use sqlx::postgres::PgConnectOptions;
 use sqlx::{ConnectOptions, PgConnection, raw_sql};
@@ -62,6 +63,7 @@ pub(crate) enum WriteError {
 /// Writes batches through one connection of its own.
 pub(crate) struct Writer {
     options: PgConnectOptions,
+    vault: Option<Vault>,
     connection: Option<PgConnection>,
 }
 
@@ -69,8 +71,8 @@ pub(crate) struct Writer {
 pub(crate) type Outcome = (Vec<Member>, Result<Vec<Written>, WriteError>);
 
 impl Writer {
-    pub(crate) const fn new(options: PgConnectOptions) -> Self {
-        Self { options, connection: None }
+    pub(crate) const fn new(options: PgConnectOptions, vault: Option<Vault>) -> Self {
+        Self { options, vault, connection: None }
     }
 
     /// Folds events in memory, to be written with [`Writer::write`] later. Answers how many rows wait.
@@ -104,7 +106,7 @@ impl Writer {
     /// If the engine itself panics: what read models do is caught before.
     pub(crate) async fn write(&mut self, mut members: Vec<Member>, decoded: Vec<Decoded>, to: Place) -> Outcome {
         let connection = self.connection.take();
-        let options = self.options.clone();
+        let (options, vault) = (self.options.clone(), self.vault.clone());
         let unit = tokio::spawn(async move {
             let mut connection = match connection {
                 Some(connection) => connection,
@@ -116,7 +118,7 @@ impl Writer {
                     }
                 },
             };
-            match transact(&mut connection, &mut members, decoded, to).await {
+            match transact(&mut connection, vault.as_ref(), &mut members, decoded, to).await {
                 Ok(written) => {
                     for member in &mut members {
                         member.at = to;
@@ -155,6 +157,7 @@ async fn open(options: &PgConnectOptions) -> Result<PgConnection, sqlx::Error> {
 /// refused in the end. Locks are held for as long as it takes to write.
 async fn transact(
     connection: &mut PgConnection,
+    vault: Option<&Vault>,
     members: &mut [Member],
     decoded: Vec<Decoded>,
     to: Place,
@@ -175,7 +178,7 @@ async fn transact(
     } else {
         raw_sql("begin").execute(&mut *connection).await.map_err(WriteError::Away)?;
         for (index, member) in members.iter_mut().enumerate() {
-            member.projection.write(connection).await.map_err(|error| blame(index, to, error))?;
+            member.projection.write(connection, vault).await.map_err(|error| blame(index, to, error))?;
         }
         let advanced = control::advance(connection, &owned, from, to).await.map_err(WriteError::Away)?;
         if advanced {
@@ -192,6 +195,9 @@ fn blame(index: usize, to: Place, error: FoldError) -> WriteError {
     match error {
         FoldError::Poison(found) => WriteError::Poison(index, found),
         FoldError::Load(error) => WriteError::Poison(index, poison(PoisonCause::Table(error))),
+        FoldError::Clear(error) => WriteError::Poison(index, poison(PoisonCause::Row(error))),
+        FoldError::Vault(error) => WriteError::Poison(index, poison(PoisonCause::Sealed(error))),
+        FoldError::NoVault => WriteError::Away(sqlx::Error::Configuration(error.into())),
         FoldError::Database(sqlx::Error::Database(error)) => {
             let code = error.code().unwrap_or_default().into_owned();
             let error = sqlx::Error::Database(error);

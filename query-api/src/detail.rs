@@ -3,9 +3,9 @@
 use crate::as_of;
 use crate::as_of::{Row, View};
 use crate::parameters::Parameters;
+use crate::personal;
 use crate::reading::{CHECKPOINT, Services, timed};
 use crate::visible::Visible;
-use axum::Json;
 use axum::body::Body;
 use axum::http::header::ETAG;
 use axum::http::{HeaderMap, HeaderValue, Response, StatusCode};
@@ -72,21 +72,26 @@ pub(crate) async fn answer<D: Detail>(
     let current = current::<D>(services, &identity, id, log).await?.ok_or_else(Problem::not_found)?;
     // A version that was put together as it occurred is none that a command could name.
     let has_version = view.is_none_or(|view| view.happened.is_none());
-    let found = match view {
-        None => current,
+    let (found, shows) = match view {
+        None => (current, personal::of_tables()),
         Some(view) => {
             let (row, position) = past::<D>(services, &identity, id, &current, view).await?;
-            Found { row: row.ok_or_else(Problem::not_found)?, position }
+            let row = row.ok_or_else(Problem::not_found)?;
+            let shows = personal::shows(services, identity.tenant_id, &row).await?;
+            (Found { row, position }, shows)
         }
     };
+    let text = personal::text(shows, &found.row)?;
     log.position(found.position);
     let etag = D::version(&found.row).filter(|_| has_version).map(headers::etag);
     if let Some(etag) = &etag
         && if_none_match(request_headers, etag)
+        // An erasure changes what is shown, and no version: whoever has kept the text must not go on showing it.
+        && !personal::has_erased(&text)
     {
         return Ok(finish(StatusCode::NOT_MODIFIED.into_response(), found.position, Some(etag)));
     }
-    Ok(finish(Json(&found.row).into_response(), found.position, etag.as_ref()))
+    Ok(finish(personal::respond(text), found.position, etag.as_ref()))
 }
 
 fn finish(mut response: Response<Body>, position: Position, etag: Option<&HeaderValue>) -> Response<Body> {
@@ -109,7 +114,8 @@ pub(crate) async fn current<D: Detail>(
     // The checkpoint comes from the same snapshot as the row.
     let sql = format!(
         "select {CHECKPOINT} as position, \
-         (select row_to_json(t)::text from {} t where t.tenant_id = caller.tenant_id and t.{key} = $3{}) as found",
+         (select {}::text from {} t where t.tenant_id = caller.tenant_id and t.{key} = $3{}) as found",
+        personal::row_sql::<D::Model>(),
         table::<D::Model>(),
         sight.sql(4)
     );
@@ -121,7 +127,7 @@ pub(crate) async fn current<D: Detail>(
     let row = timed(log, query.fetch_one(&services.pool)).await?;
     let Some(text) = row.get::<Option<&str>, _>(1) else { return Ok(None) };
     let position = Position(row.get::<Option<i64>, _>(0).unwrap_or_default());
-    let row = serde_json::from_str(text).map_err(|error| Problem::internal(&error))?;
+    let row = personal::read_row(text)?;
     Ok(Some(Found { row, position }))
 }
 

@@ -4,6 +4,7 @@ use crate::as_of::View;
 use crate::detail::{Detail, Found, current, past};
 use crate::history::{FieldChange, changes};
 use crate::parameters::{Moment, Parameters, invalid};
+use crate::personal;
 use crate::reading::Services;
 use axum::Json;
 use axum::body::Body;
@@ -93,11 +94,17 @@ async fn side<D: Detail>(
     now: &Found<<D::Model as ReadModel>::Row>,
     view: Option<View>,
 ) -> Result<(Side, Value), Problem> {
-    let written = |row: &<D::Model as ReadModel>::Row| serde_json::to_value(row).unwrap_or_default();
     let Some(view) = view else {
-        return Ok((Side { position: now.position, occurred_by: None, exists: true }, written(&now.row)));
+        return Ok((
+            Side { position: now.position, occurred_by: None, exists: true },
+            personal::value(personal::of_tables(), &now.row)?,
+        ));
     };
     let (row, position) = past::<D>(services, identity, id, now, view).await?;
     let side = Side { position, occurred_by: view.happened, exists: row.is_some() };
-    Ok((side, row.as_ref().map(written).unwrap_or_default()))
+    let shown = match row {
+        Some(row) => personal::value(personal::shows(services, identity.tenant_id, &row).await?, &row)?,
+        None => Value::Null,
+    };
+    Ok((side, shown))
 }

@@ -3,18 +3,24 @@
 use crate::as_of;
 use crate::detail::{Detail, Page, current};
 use crate::parameters::{Parameters, invalid};
+use crate::personal;
 use crate::reading::Services;
 use axum::Json;
 use axum::body::Body;
 use axum::http::{HeaderMap, HeaderValue, Response};
 use axum::response::IntoResponse;
 use chrono::{DateTime, Utc};
-use kernel::{Actor, CommandId, CorrelationId, EventData, EventId, Position, ReadModel, Recorded, Version};
+use kernel::personal::{noting, showing};
+use kernel::{
+    Actor, CommandId, CorrelationId, EventData, EventId, Position, ReadModel, Recorded, Sealed, TenantId, Version,
+};
 use platform::Problem;
 use platform::headers::POSITION;
 use platform::request_log::RequestLog;
 use serde::Serialize;
 use serde_json::Value;
+use std::collections::HashSet;
+use std::sync::Arc;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
@@ -93,7 +99,7 @@ pub(crate) async fn answer<D: Detail>(
     let streams = D::streams(&found.row, id);
     // The read model has folded only what is on disk, so nothing here can be taken back.
     let stored = as_of::stored(services, identity.tenant_id, &streams, found.position).await?;
-    let entries = entries::<D>(id, stored)?;
+    let entries = entries::<D>(services, identity.tenant_id, id, stored).await?;
     let mut items: Vec<_> = entries.into_iter().filter(|entry| entry.position.0 > after).take(limit + 1).collect();
     let more = items.len() > limit;
     items.truncate(limit);
@@ -105,19 +111,35 @@ pub(crate) async fn answer<D: Detail>(
 }
 
 /// The events that touch the row, each with the difference it made.
-fn entries<D: Detail>(id: Uuid, stored: Vec<Recorded<EventData>>) -> Result<Vec<HistoryEntry>, Problem> {
+async fn entries<D: Detail>(
+    services: &Services,
+    tenant_id: TenantId,
+    id: Uuid,
+    stored: Vec<Recorded<EventData>>,
+) -> Result<Vec<HistoryEntry>, Problem> {
     let key = id.into();
-    let (mut row, mut before) = (None, Value::Null);
-    let mut entries = Vec::with_capacity(stored.len());
-    for event in stored {
-        let entry = entry(&event)?;
-        let decoded: Recorded<<D::Model as ReadModel>::Event> =
-            event.decode().map_err(|error| Problem::internal(&error))?;
-        if !D::Model::keys(&decoded).as_slice().contains(&key) {
-            continue;
+    let mut kept = Vec::with_capacity(stored.len());
+    // Whatever is in a row was in an event.
+    let (read, sealed) = noting(|| {
+        for event in stored {
+            let entry = entry(&event)?;
+            let decoded: Recorded<<D::Model as ReadModel>::Event> =
+                event.decode().map_err(|error| Problem::internal(&error))?;
+            if D::Model::keys(&decoded).as_slice().contains(&key) {
+                kept.push((entry, decoded));
+            }
         }
+        Ok::<_, Problem>(())
+    });
+    read?;
+    let shows = personal::open(services, tenant_id, sealed.clone()).await?;
+    let sealed: HashSet<&str> = sealed.iter().map(Sealed::as_str).collect();
+    let (mut row, mut before) = (None, Value::Null);
+    let mut entries = Vec::with_capacity(kept.len());
+    for (mut entry, decoded) in kept {
+        personal::reveal(&mut entry.data, &sealed, &*shows);
         row = D::Model::apply(row, &key, &decoded);
-        let after = serde_json::to_value(&row).unwrap_or_default();
+        let after = showing(Arc::clone(&shows), || serde_json::to_value(&row).unwrap_or_default());
         entries.push(HistoryEntry { changes: changes(&before, &after), ..entry });
         before = after;
     }

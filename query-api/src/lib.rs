@@ -15,6 +15,7 @@ mod labels;
 mod list;
 mod messaging;
 mod parameters;
+mod personal;
 mod reading;
 mod routes;
 mod support;

@@ -3,13 +3,12 @@
 use crate::cursor::Cursor;
 use crate::detail::{Page, table};
 use crate::parameters::{Parameters, invalid};
+use crate::personal;
 use crate::reading::{CHECKPOINT, Services, timed};
 use crate::visible::{Sight, Visible};
-use axum::Json;
 use axum::body::Body;
 use axum::http::header::LINK;
 use axum::http::{HeaderMap, HeaderValue, Response, Uri};
-use axum::response::IntoResponse;
 use chrono::{DateTime, Datelike, NaiveDate};
 use event_store::tenant;
 use kernel::{ColumnKind, Labelled, Position, ReadModel, Scope};
@@ -173,7 +172,7 @@ pub(crate) async fn answer<L: List>(
     log.position(Position(page.as_of_position));
     let position = HeaderValue::from(page.as_of_position);
     let next = page.next_cursor.as_deref().and_then(|cursor| next_link(uri, cursor));
-    let mut response = Json(page).into_response();
+    let mut response = personal::respond(personal::text(personal::of_tables(), &page)?);
     response.headers_mut().insert(POSITION, position);
     if let Some(next) = next {
         response.headers_mut().insert(LINK, next);
@@ -207,11 +206,7 @@ async fn page<L: List>(
         Some(last) if more => Some(cursor_after::<L>(asked.sort, last)?.encode()),
         _ => None,
     };
-    let items = texts
-        .into_iter()
-        .map(serde_json::from_str)
-        .collect::<Result<_, _>>()
-        .map_err(|error| Problem::internal(&error))?;
+    let items = texts.into_iter().map(personal::read_row).collect::<Result<_, _>>()?;
     Ok(Page { items, next_cursor, as_of_position: position })
 }
 
@@ -256,7 +251,8 @@ fn statement<L: List>(sight: &Sight, parent: Option<Uuid>, asked: &Asked) -> Res
     let direction = if down { " desc" } else { "" };
     let by: Vec<String> = columns.iter().map(|column| format!("t.{column}{direction}")).collect();
     let sql = format!(
-        "select null::text, {CHECKPOINT} union all (select row_to_json(t)::text, null::bigint from {} t where {conditions} order by {} limit $3)",
+        "select null::text, {CHECKPOINT} union all (select {}::text, null::bigint from {} t where {conditions} order by {} limit $3)",
+        personal::row_sql::<L::Model>(),
         table::<L::Model>(),
         by.join(", ")
     );

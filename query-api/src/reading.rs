@@ -4,7 +4,7 @@ use crate::analyst::Seats;
 use crate::visible::{Sight, Visible};
 use axum::http::HeaderMap;
 use event_store::analysis::Finder;
-use event_store::{Head, Log, ReadError, Tail};
+use event_store::{Head, Log, ReadError, Tail, Vault};
 use kernel::{Position, Scope, Team};
 use platform::Problem;
 use platform::auth::standing::{SharedStanding, Unranked};
@@ -107,6 +107,12 @@ impl Services {
 
     pub(crate) const fn following(&self) -> Option<&Following> {
         self.following.as_ref()
+    }
+
+    /// Opens personal data that is folded from the log with the keys of `vault`; without, it is shown as erased.
+    #[must_use]
+    pub fn with_vault(self, vault: Vault) -> Self {
+        Self { log: self.log.with_vault(vault), ..self }
     }
 
     /// Who asks, if they may.

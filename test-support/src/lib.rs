@@ -3,7 +3,9 @@
 //! They start when the first test asks and end with the program. Durability is off unless a test starts servers
 //! of its own: these are for logic, `tests/chaos` is for crashes.
 
+use event_store::{Role, RootKey, RootKeys, Vault};
 use local_servers::{Options, Servers};
+use sqlx::postgres::PgPoolOptions;
 use sqlx::{AssertSqlSafe, Connection, PgConnection, PgPool};
 use std::path::PathBuf;
 use std::sync::{Once, OnceLock};
@@ -129,4 +131,25 @@ pub async fn empty_database(url: &str) -> (String, PgPool) {
     let pool =
         event_store::schema::connect(&url, "test", event_store::Role::Owner, 10).await.expect("the database answers");
     (url, pool)
+}
+
+/// The root key of every test, in base64.
+pub const ROOT_KEY: &str = "dGhpcyByb290IGtleSBpcyBmb3IgdGVzdHMgb25seSE=";
+
+/// The root key of every test.
+///
+/// # Panics
+/// Never.
+pub fn root_keys() -> RootKeys {
+    RootKeys::new(RootKey::parse(ROOT_KEY).expect("32 bytes"), None)
+}
+
+/// The vault of a migrated database.
+///
+/// # Panics
+/// It cannot be opened.
+pub async fn vault(pool: &PgPool) -> Vault {
+    let session = Role::Engine.assume((*pool.connect_options()).clone().application_name("test-keys"));
+    let pool = PgPoolOptions::new().max_connections(4).connect_lazy_with(session);
+    Vault::open(pool, root_keys()).await.expect("the vault opens")
 }

@@ -2,7 +2,7 @@
 
 use cli::keys::LocalKey;
 use cli::tokens::{Audience, Grant, issue};
-use cli::{Listeners, Node, NodeOptions, RootKey, Trust};
+use cli::{Listeners, Node, NodeOptions, Trust};
 use event_store::append::AppenderOptions;
 use event_store::{Append, Appender, Idempotency, Role};
 use kernel::{ActorId, Change, CommandId, CorrelationId, Event, TenantId, Version};
@@ -13,9 +13,6 @@ use serde_json::Value;
 use std::sync::Arc;
 use std::time::Duration;
 use uuid::Uuid;
-
-/// What the secrets of test nodes are sealed under.
-pub const ROOT_KEY: RootKey = RootKey::of(*b"the root key of test nodes, only");
 
 /// A node on free ports with a database of its own.
 pub struct TestNode {
@@ -48,7 +45,7 @@ impl TestNode {
             audience: audience.audience.clone(),
         };
         let listeners = Listeners::free().await.expect("free ports");
-        let mut options = NodeOptions::new(database_url.clone(), trust, ROOT_KEY, listeners);
+        let mut options = NodeOptions::new(database_url.clone(), trust, test_support::root_keys(), listeners);
         options.nats_url = nats_url;
         // Tests come from many addresses, which they name in `X-Forwarded-For`.
         options.settings.proxies = 1;

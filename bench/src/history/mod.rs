@@ -30,7 +30,7 @@ pub(crate) async fn fill(database: &Database, events: i64) -> Result<(), Failure
     // A connection of its own: the pool's sessions would time out.
     let mut connection = PgConnection::connect(&database.url).await?;
     let mut writer = Writer::begin(&mut connection).await?;
-    let mut world = World::new();
+    let mut world = World::new(Some(database.vault().await?));
     while world.position() < events {
         world.step(events, writer.buffer())?;
         writer.flush_if_full().await?;

@@ -5,7 +5,7 @@ use crate::identity::{AUDIENCE, ISSUER};
 use axum::Router;
 use event_store::append::AppenderOptions;
 use event_store::jetstream::MirrorOptions;
-use event_store::{Appender, Log, Relay, Role, States, Tail, schema};
+use event_store::{Appender, Decisions, Log, Relay, Role, RootKey, RootKeys, States, Tail, Vault, schema};
 use platform::auth::{KeySet, Verifier};
 use platform::http::Settings;
 use platform::telemetry::{self, LogFormat};
@@ -17,6 +17,8 @@ use tokio_util::sync::CancellationToken;
 
 /// States of aggregates that are kept in memory, as in `sillage up`.
 const STATES: u64 = 100_000;
+/// What wraps the keys of its personal data.
+pub(crate) const ROOT_KEY: &str = "dGhpcyByb290IGtleSBpcyBmb3IgYmVuY2htYXJrcyE=";
 
 /// Which parts run.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -52,10 +54,13 @@ pub(crate) async fn serve(
         tokio::spawn(relay.run(shutdown.clone()));
     }
     let states = States::new(log.clone(), STATES);
-    let commands = command_api::Services::new(verifier(), appender, states, log);
+    let keys = schema::connect(&setup.database_url, "sillage-keys", Role::Engine, 2).await?;
+    let vault = Vault::open(keys, RootKeys::new(RootKey::parse(ROOT_KEY)?, None)).await?;
+    let decisions = Decisions::new(appender, states, log, vault.clone());
+    let commands = command_api::Services::new(verifier(), decisions)?;
     let mut router = command_api::router(Arc::new(commands));
     if setup.reads {
-        router = router.merge(reads(setup, verifier(), &shutdown).await?);
+        router = router.merge(reads(setup, verifier(), vault, &shutdown).await?);
     }
     ready();
     platform::http::serve(listener, router, Settings::default(), shutdown).await;
@@ -63,10 +68,16 @@ pub(crate) async fn serve(
 }
 
 /// Folds all read models, and gives the routes that read them.
-async fn reads(setup: &Setup, verifier: Verifier, shutdown: &CancellationToken) -> Result<Router, Failure> {
+async fn reads(
+    setup: &Setup,
+    verifier: Verifier,
+    vault: Vault,
+    shutdown: &CancellationToken,
+) -> Result<Router, Failure> {
     let log = Log::new(schema::connect(&setup.database_url, "sillage-project", Role::Owner, 8).await?);
+    let log = log.with_vault(vault.clone());
     let tail = Tail::start(log, setup.nats_url.clone(), shutdown.clone()).await?;
     tokio::spawn(Projector::new(tail, cli::projections(), Options::default()).run(shutdown.clone()));
     let pool = schema::connect(&setup.database_url, "sillage-read", Role::Tenant, 16).await?;
-    Ok(query_api::router(Arc::new(query_api::Services::new(verifier, pool))))
+    Ok(query_api::router(Arc::new(query_api::Services::new(verifier, pool).with_vault(vault))))
 }

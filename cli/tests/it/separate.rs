@@ -3,7 +3,7 @@
 use crate::child::{Running, printed, run, sillage};
 use cli::keys::LocalKey;
 use cli::tokens::{Audience, Ttl, issue};
-use cli::{Listeners, Node, NodeOptions, RootKey, Trust};
+use cli::{Listeners, Node, NodeOptions, Trust};
 use serde_json::{Value, json};
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -139,8 +139,7 @@ async fn a_node_runs_inside_a_test() {
     let audience = Audience::default();
     let trust =
         Trust { keys: key.key_set().unwrap(), issuer: audience.issuer.clone(), audience: audience.audience.clone() };
-    let root_key = RootKey::of([1; 32]);
-    let mut options = NodeOptions::new(url, trust, root_key, Listeners::free().await.unwrap());
+    let mut options = NodeOptions::new(url, trust, test_support::root_keys(), Listeners::free().await.unwrap());
     options.allow_unsafe_postgres = true;
     let node = Box::pin(Node::start(options)).await.unwrap();
     node.until_ready(Duration::from_secs(10)).await.unwrap();

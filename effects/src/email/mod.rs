@@ -20,10 +20,8 @@ use domain::notifications::email::{
     self, EmailContent, EmailFailure, EmailStatus, EmailSuppression, Event, Letter, Receipt, RecordEmailFailure,
     RecordEmailSent, SuppressEmail,
 };
-use event_store::{AppendError, Decisions, Idempotency, Origin, Refused, States};
-use kernel::{
-    Actor, Aggregate, BlindIndexer, Command, Context, Labelled, Recorded, Rejection, Source as _, Team, TenantId,
-};
+use event_store::{AppendError, Decisions, Idempotency, Origin, Refused, States, VaultError};
+use kernel::{Actor, Aggregate, Command, Context, Labelled, Recorded, Rejection, Source as _, Team, TenantId};
 use uuid::Uuid;
 use wording::Facts;
 
@@ -138,7 +136,7 @@ async fn carry_out<C: Command>(
         command_id,
         target: job.id,
         now: DateTime::from_timestamp_micros(Utc::now().timestamp_micros()).unwrap_or_default(),
-        blind: BlindIndexer::unkeyed(),
+        blind: decisions.blind_indexer(),
         team: Team::none(),
     };
     let origin = Origin {
@@ -160,5 +158,7 @@ async fn carry_out<C: Command>(
         Err(Refused::Load(error)) => Err(RecordError::Away(chain(&error))),
         Err(Refused::Append(error)) => Err(RecordError::Away(chain(&error))),
         Err(Refused::Read(error)) => Err(RecordError::Away(chain(&error))),
+        Err(Refused::Vault(error @ VaultError::Erased(_))) => Err(RecordError::Refused(error.to_string())),
+        Err(Refused::Vault(error)) => Err(RecordError::Away(chain(&error))),
     }
 }

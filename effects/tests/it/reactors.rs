@@ -8,7 +8,7 @@ use domain::notifications::{MailAddress, WrittenIn};
 use effects::{Follower, RunError, Runner, operate, reactor};
 use event_store::Tail;
 use kernel::reactor::{Start, target};
-use kernel::{BlindIndexer, Reaction, Reactor, Recorded, TenantId};
+use kernel::{Reaction, Reactor, Recorded, TenantId};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
@@ -90,7 +90,7 @@ impl Running {
 }
 
 fn of<R: Reactor>(world: &World) -> Vec<Box<dyn Follower>> {
-    vec![reactor::<R>(world.decisions.clone(), BlindIndexer::unkeyed())]
+    vec![reactor::<R>(world.decisions.clone())]
 }
 
 async fn at_the_end(world: &World, name: &'static str) {

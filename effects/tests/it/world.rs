@@ -8,7 +8,7 @@ use effects::email::{EmailEffect, Links, Sender, Smtp, Transport};
 use effects::{Options, Runner, Worker, outbox, reactor};
 use event_store::append::AppenderOptions;
 use event_store::{Appender, Decisions, Idempotency, Log, Origin, Role, States, Tail, schema};
-use kernel::{Actor, BlindIndexer, Command, CommandId, Context, CorrelationId, Team, TenantId};
+use kernel::{Actor, Command, CommandId, Context, CorrelationId, Team, TenantId};
 use platform::auth::LinkKey;
 use sqlx::PgPool;
 use std::time::{Duration, Instant};
@@ -39,7 +39,8 @@ impl World {
         let options = AppenderOptions { partition_size: 100_000, ..AppenderOptions::default() };
         let appender = Appender::start(&url, pool.clone(), &options).unwrap();
         let log = Log::new(pool.clone());
-        let decisions = Decisions::new(appender, States::new(log.clone(), 10_000), log.clone());
+        let vault = test_support::vault(&pool).await;
+        let decisions = Decisions::new(appender, States::new(log.clone(), 10_000), log.clone(), vault);
         Self { url, pool, log, decisions }
     }
 
@@ -53,7 +54,7 @@ impl World {
             command_id: CommandId(id),
             target,
             now: DateTime::from_timestamp_micros(Utc::now().timestamp_micros()).unwrap(),
-            blind: BlindIndexer::unkeyed(),
+            blind: self.decisions.blind_indexer(),
             team: Team::none(),
         };
         let origin = Origin {
@@ -90,10 +91,7 @@ impl World {
     pub(crate) async fn start<T: Transport>(&self, transport: T, options: Options) -> Running {
         let stop = CancellationToken::new();
         let tail = Tail::start(self.log.clone(), None, stop.clone()).await.unwrap();
-        let reactors = vec![
-            reactor::<MailAboutAccounts>(self.decisions.clone(), BlindIndexer::unkeyed()),
-            outbox::<EmailEffect<T>>(),
-        ];
+        let reactors = vec![reactor::<MailAboutAccounts>(self.decisions.clone()), outbox::<EmailEffect<T>>()];
         let runner = Runner::new(tail, self.pool.clone(), reactors);
         let bell = runner.bell();
         let states = self.decisions.states().clone();

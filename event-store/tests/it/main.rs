@@ -8,5 +8,6 @@ mod mirror;
 mod readers;
 mod repository;
 mod settings;
+mod vault;
 mod verify;
 mod wall;

@@ -12,19 +12,17 @@ pub mod scope;
 mod sealed;
 
 pub use private::Private;
-pub use scope::{SealError, Seals, Shows, collecting, listing, sealing, showing, shown};
+pub use scope::{SealError, Seals, Shows, collecting, listing, noting, sealing, showing, shown};
 pub use sealed::Sealed;
 
 use crate::ids::SubjectId;
 use serde::de::{Unexpected, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
-use std::borrow::Cow;
 use std::fmt;
 use std::marker::PhantomData;
 use std::str::FromStr;
 use std::sync::Arc;
-use utoipa::openapi::{ObjectBuilder, RefOr, Schema, schema::Type};
-use utoipa::{PartialSchema, ToSchema};
+use utoipa::ToSchema;
 use uuid::Uuid;
 
 /// What is shown where a person's data was.
@@ -37,7 +35,12 @@ pub(crate) const REDACTED: &str = "‹redacted›";
 ///
 /// `Debug` and `Display` print `‹redacted›`. Two fresh values are equal if subject and value are; two sealed ones if they
 /// are the same stored bytes; a fresh and a sealed one never are, since only the key could tell.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq, ToSchema)]
+#[schema(
+    bound = "",
+    value_type = String,
+    description = "What a person wrote, or is known or reached by. `[erased]` once that person's data was erased."
+)]
 pub struct Personal<T>(Form<T>);
 
 #[derive(Clone, PartialEq, Eq)]
@@ -133,7 +136,9 @@ impl<T: FromStr<Err: fmt::Display>> Visitor<'_> for TextVisitor<T> {
         // Errors never quote the text: it may be somebody's data.
         match scope::reading() {
             scope::Reading::Stored => {
-                Sealed::parse(text).map(|sealed| Personal(Form::Sealed(sealed))).map_err(E::custom)
+                let sealed = Sealed::parse(text).map_err(E::custom)?;
+                scope::note(&sealed);
+                Ok(Personal(Form::Sealed(sealed)))
             }
             scope::Reading::Shown if text == ERASED => Ok(Personal(Form::Erased)),
             scope::Reading::Shown => Ok(Personal(Form::Shown(text.into()))),
@@ -146,19 +151,6 @@ impl<T: FromStr<Err: fmt::Display>> Visitor<'_> for TextVisitor<T> {
                 Ok(Personal(Form::Plain { subject, value }))
             }
         }
-    }
-}
-
-impl<T> PartialSchema for Personal<T> {
-    fn schema() -> RefOr<Schema> {
-        let about = "What a person wrote, or is known or reached by. `[erased]` once that person's data was erased.";
-        ObjectBuilder::new().schema_type(Type::String).description(Some(about)).into()
-    }
-}
-
-impl<T> ToSchema for Personal<T> {
-    fn name() -> Cow<'static, str> {
-        Cow::Borrowed("Personal")
     }
 }
 

@@ -2,16 +2,15 @@
 
 use super::{Personal, REDACTED};
 use serde::{Deserialize, Deserializer};
-use std::borrow::Cow;
 use std::fmt;
-use utoipa::openapi::{RefOr, Schema};
-use utoipa::{PartialSchema, ToSchema};
+use utoipa::ToSchema;
 use uuid::Uuid;
 
 /// What a caller sent about a person: a field of a command. Nobody has said yet whose it is; [`Private::about`] does.
 ///
 /// `Debug` and `Display` print `‹redacted›`, and it cannot be serialized. To the API it is a `T`.
-#[derive(Clone, PartialEq, Eq, Hash)]
+#[derive(Clone, PartialEq, Eq, Hash, ToSchema)]
+#[schema(description = "About a person: encrypted where it is kept, and gone once that person is erased.")]
 pub struct Private<T>(pub T);
 
 impl<T> Private<T> {
@@ -49,21 +48,5 @@ impl<T> fmt::Display for Private<T> {
 impl<'de, T: Deserialize<'de>> Deserialize<'de> for Private<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         T::deserialize(deserializer).map(Self)
-    }
-}
-
-impl<T: PartialSchema> PartialSchema for Private<T> {
-    fn schema() -> RefOr<Schema> {
-        T::schema()
-    }
-}
-
-impl<T: ToSchema> ToSchema for Private<T> {
-    fn name() -> Cow<'static, str> {
-        T::name()
-    }
-
-    fn schemas(schemas: &mut Vec<(String, RefOr<Schema>)>) {
-        T::schemas(schemas);
     }
 }

@@ -68,6 +68,7 @@ thread_local! {
     static WRITING: RefCell<Writing> = const { RefCell::new(Writing::Stored) };
     static READING: Cell<Reading> = const { Cell::new(Reading::Stored) };
     static SUBJECTS: RefCell<BTreeSet<SubjectId>> = const { RefCell::new(BTreeSet::new()) };
+    static NOTED: RefCell<Option<Vec<Sealed>>> = const { RefCell::new(None) };
     static LISTED: RefCell<Vec<Sealed>> = const { RefCell::new(Vec::new()) };
 }
 
@@ -125,6 +126,30 @@ pub fn showing<R>(shows: Arc<dyn Shows>, work: impl FnOnce() -> R) -> R {
 /// written inside [`showing`] only.
 pub fn shown<R>(work: impl FnOnce() -> R) -> R {
     reading_as(Reading::Shown, work)
+}
+
+/// Runs `work`, which reads stored events or rows, and answers which sealed data it read: exactly what its types say is
+/// personal, whatever other texts look like.
+pub fn noting<R>(work: impl FnOnce() -> R) -> (R, Vec<Sealed>) {
+    struct Before(Option<Vec<Sealed>>);
+    impl Drop for Before {
+        fn drop(&mut self) {
+            NOTED.set(self.0.take());
+        }
+    }
+    let before = Before(NOTED.replace(Some(Vec::new())));
+    let done = work();
+    let noted = NOTED.take().unwrap_or_default();
+    drop(before);
+    (done, noted)
+}
+
+pub(super) fn note(sealed: &Sealed) {
+    NOTED.with_borrow_mut(|noted| {
+        if let Some(noted) = noted {
+            noted.push(sealed.clone());
+        }
+    });
 }
 
 /// Runs `work`, in which specs read what specs sealed.

@@ -85,6 +85,15 @@ fn an_answer_shows_what_its_reader_may_know_and_erased_else() {
 }
 
 #[test]
+fn only_what_is_personal_by_its_type_is_noted() {
+    let sealed = Sealed::of_spec(BOB, "CANARY");
+    let text = format!(r#"["{sealed}","{sealed}"]"#);
+    let (read, noted) = noting(|| from_str::<(String, Name)>(&text).is_ok());
+    assert_eq!((read, noted), (true, vec![sealed]));
+    assert!(noting(|| from_str::<Name>("\"x\"").is_err()).1.is_empty());
+}
+
+#[test]
 fn a_table_shows_text_or_erased() {
     let read = |text: &str| shown(|| from_str::<(Name, Option<Name>)>(text)).unwrap();
     let (filled, erased) = (read(r#"["Ada",null]"#), read(r#"["[erased]","[erased]"]"#));

@@ -2,8 +2,9 @@
 
 use super::error::RowError;
 use super::time::{date_text, instant_text};
+use super::value::NULL;
 use super::{decode, encode};
-use kernel::{Column, ColumnKind, Table, TenantId};
+use kernel::{Column, ColumnKind, Sealed, Table, TenantId};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use sqlx::encode::{Encode, IsNull};
@@ -11,21 +12,28 @@ use sqlx::error::BoxDynError;
 use sqlx::postgres::{PgArgumentBuffer, PgArguments, PgTypeInfo};
 use sqlx::query::Query;
 use sqlx::{Postgres, Type};
+use std::sync::Arc;
 use uuid::Uuid;
 
 /// The values of many rows, or of their keys, as arrays in the order of the table's columns: `tenant_id` first and, for
-/// rows, `at_position` last.
+/// rows, `at_position` after them and then the clear texts of personal data.
 pub struct Arrays {
     columns: &'static [Column],
     tenant: Array,
     values: Vec<Array>,
     at: Option<Array>,
+    /// For each column of personal data of whole rows, by its index: the clear text.
+    clear: Vec<(usize, Array)>,
 }
 
 impl Arrays {
     /// For whole rows.
     pub fn of_rows(table: &Table) -> Self {
-        Self { at: Some(Array::new(ColumnKind::BigInt)), ..Self::of(table.columns) }
+        let clear = |(index, column): (usize, &Column)| {
+            (column.kind == ColumnKind::Personal).then(|| (index, Array::new(ColumnKind::Text)))
+        };
+        let clear = table.columns.iter().enumerate().filter_map(clear).collect();
+        Self { at: Some(Array::new(ColumnKind::BigInt)), clear, ..Self::of(table.columns) }
     }
 
     /// For keys.
@@ -35,7 +43,7 @@ impl Arrays {
 
     fn of(columns: &'static [Column]) -> Self {
         let values = columns.iter().map(|column| Array::new(column.kind)).collect();
-        Self { columns, tenant: Array::new(ColumnKind::Uuid), values, at: None }
+        Self { columns, tenant: Array::new(ColumnKind::Uuid), values, at: None, clear: Vec::new() }
     }
 
     /// Adds a row that was last touched by the event at `at`. Answers whether the table keeps it exactly: `false` means that
@@ -62,6 +70,50 @@ impl Arrays {
         Ok(())
     }
 
+    /// Whether its rows have columns of personal data.
+    pub const fn is_personal(&self) -> bool {
+        !self.clear.is_empty()
+    }
+
+    /// The sealed texts of all rows, column by column; what is null is left out.
+    ///
+    /// # Errors
+    /// A text is not in its sealed form.
+    pub fn sealed(&self) -> Result<Vec<(TenantId, Sealed)>, RowError> {
+        let mut found = Vec::new();
+        for (index, _) in &self.clear {
+            let damaged = || RowError::damaged(&self.columns[*index]);
+            for (tenant, text) in self.tenant.elements().zip(self.values[*index].elements()) {
+                let Some(text) = text else { continue };
+                let tenant_id = tenant.and_then(|id| Uuid::from_slice(id).ok()).map(TenantId).ok_or_else(damaged)?;
+                let text = std::str::from_utf8(text).ok().and_then(|text| Sealed::parse(text).ok());
+                found.push((tenant_id, text.ok_or_else(damaged)?));
+            }
+        }
+        Ok(found)
+    }
+
+    /// Adds the clear texts, in the order of [`Arrays::sealed`]; `None` is what was erased.
+    ///
+    /// # Errors
+    /// A text is one that Postgres does not keep.
+    pub fn fill(&mut self, texts: impl IntoIterator<Item = Option<Arc<str>>>) -> Result<(), RowError> {
+        let mut texts = texts.into_iter();
+        for (index, clear) in &mut self.clear {
+            clear.clear();
+            for sealed in self.values[*index].elements() {
+                match sealed.and_then(|_| texts.next().flatten()) {
+                    Some(text) if text.as_bytes().contains(&0) => {
+                        return Err(RowError::Nul { column: self.columns[*index].name });
+                    }
+                    Some(text) => clear.push(text.as_bytes()),
+                    None => clear.push_null(),
+                }
+            }
+        }
+        Ok(())
+    }
+
     /// How many rows or keys were added.
     pub const fn len(&self) -> usize {
         self.tenant.count
@@ -78,7 +130,7 @@ impl Arrays {
     }
 
     /// Appends the rows to `out` as the tuples of a binary `COPY`: the columns' arrays cut across.
-    pub(crate) fn copy_rows(&self, out: &mut Vec<u8>) {
+    pub fn copy_rows(&self, out: &mut Vec<u8>) {
         let fields = i16::try_from(self.arrays().count()).unwrap_or(i16::MAX).to_be_bytes();
         let mut rest: Vec<&[u8]> = self.arrays().map(|array| array.bytes.as_slice()).collect();
         out.reserve(self.bytes() + self.len() * fields.len());
@@ -105,11 +157,15 @@ impl Arrays {
     }
 
     fn arrays(&self) -> impl Iterator<Item = &Array> {
-        std::iter::once(&self.tenant).chain(&self.values).chain(&self.at)
+        std::iter::once(&self.tenant)
+            .chain(&self.values)
+            .chain(&self.at)
+            .chain(self.clear.iter().map(|(_, array)| array))
     }
 
     fn arrays_mut(&mut self) -> impl Iterator<Item = &mut Array> {
-        std::iter::once(&mut self.tenant).chain(&mut self.values).chain(&mut self.at)
+        let clear = self.clear.iter_mut().map(|(_, array)| array);
+        std::iter::once(&mut self.tenant).chain(&mut self.values).chain(&mut self.at).chain(clear)
     }
 }
 
@@ -222,6 +278,25 @@ impl Array {
         let out = self.grow();
         out.extend_from_slice(&u32::try_from(value.len()).unwrap_or(u32::MAX).to_be_bytes());
         out.extend_from_slice(value);
+    }
+
+    fn push_null(&mut self) {
+        self.grow().extend_from_slice(&NULL);
+    }
+
+    /// Every element, in order; `None` where it is null.
+    fn elements(&self) -> impl Iterator<Item = Option<&[u8]>> {
+        let mut rest = &self.bytes[..];
+        std::iter::from_fn(move || {
+            let (length, after) = rest.split_first_chunk::<4>()?;
+            let Ok(length) = usize::try_from(i32::from_be_bytes(*length)) else {
+                rest = after;
+                return Some(None);
+            };
+            let (element, after) = after.split_at_checked(length)?;
+            rest = after;
+            Some(Some(element))
+        })
     }
 
     fn clear(&mut self) {

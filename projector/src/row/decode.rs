@@ -12,13 +12,13 @@ use std::fmt::Write;
 use uuid::Uuid;
 
 /// The columns of a row, quoted, for the select list of a query whose answer [`read`] reads: `"id", "title", …`.
-/// With a prefix: `t."id", …`.
+/// With a prefix: `t."id", …`. Personal data is read in its sealed form.
 pub fn column_list(columns: &[Column], prefix: &str) -> String {
     columns.iter().enumerate().fold(String::new(), |mut list, (index, column)| {
         let comma = if index == 0 { "" } else { ", " };
         let dot = if prefix.is_empty() { "" } else { "." };
         // Writing to a String cannot fail.
-        let _ = write!(list, "{comma}{prefix}{dot}\"{}\"", column.name);
+        let _ = write!(list, "{comma}{prefix}{dot}\"{}\"", column.stored_name());
         list
     })
 }
@@ -30,7 +30,7 @@ pub fn column_list(columns: &[Column], prefix: &str) -> String {
 /// # Errors
 /// A column is missing, or holds what the row's field cannot be.
 pub fn read<R: DeserializeOwned>(table: &Table, row: &PgRow) -> Result<R, RowError> {
-    values(table.columns, |index| raw(row, table.columns[index].name, &table.columns[index]))
+    values(table.columns, |index| raw(row, &*table.columns[index].stored_name(), &table.columns[index]))
 }
 
 /// The same where the columns stand side by side, the first at index `first`.

@@ -9,7 +9,7 @@ use std::fmt::{Display, Write};
 use uuid::Uuid;
 
 /// The length that stands for null.
-const NULL: [u8; 4] = (-1_i32).to_be_bytes();
+pub(super) const NULL: [u8; 4] = (-1_i32).to_be_bytes();
 
 /// Appends one value to `out`: four bytes of length, then the value, as in an array and in a binary `COPY`.
 ///
@@ -104,7 +104,7 @@ impl Value<'_> {
         let column = self.column;
         let wrong = || RowError::out_of_range(column, text);
         match column.kind {
-            ColumnKind::Text => {
+            ColumnKind::Text | ColumnKind::Personal => {
                 if text.as_bytes().contains(&0) {
                     return Err(RowError::Nul { column: column.name });
                 }

@@ -4,7 +4,7 @@ use chrono::{DateTime, NaiveDate, Utc};
 use domain::field_sales::building::DoorNumber;
 use domain::field_sales::door::{ClockTime, Comment, DoorStatus, Event};
 use domain::field_sales::{BuildingId, ContractId, DoorId, UserId, ZoneId};
-use kernel::{ActorId, Column, ColumnKind, Index, Keys, ReadModel, Recorded, Table, Version};
+use kernel::{ActorId, Column, ColumnKind, Index, Keys, Personal, ReadModel, Recorded, Table, Version};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -29,7 +29,7 @@ pub struct DoorVisitRow {
     /// What came of the visit.
     pub outcome: DoorStatus,
     /// What the visitor noted.
-    pub comment: Option<Comment>,
+    pub comment: Option<Personal<Comment>>,
     /// The day to come back, with the outcome `appointment_taken`.
     pub appointment_date: Option<NaiveDate>,
     /// The time at the door to come back, with the outcome `appointment_taken`.
@@ -71,7 +71,7 @@ impl ReadModel for DoorVisits {
             Column::new("floor", ColumnKind::Integer),
             Column::new("previous_status", ColumnKind::Text),
             Column::new("outcome", ColumnKind::Text),
-            Column::optional("comment", ColumnKind::Text),
+            Column::optional("comment", ColumnKind::Personal),
             Column::optional("appointment_date", ColumnKind::Date),
             Column::optional("appointment_time", ColumnKind::Text),
             Column::new("number_of_contracts", ColumnKind::Integer),

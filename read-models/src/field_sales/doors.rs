@@ -5,7 +5,7 @@ use chrono::{DateTime, NaiveDate, Utc};
 use domain::field_sales::building::{self, DoorNumber};
 use domain::field_sales::door::{self, ClockTime, Comment, DoorStatus};
 use domain::field_sales::{BuildingId, DoorId, UserId, ZoneId};
-use kernel::{ActorId, Column, ColumnKind, Index, Keys, ReadModel, Recorded, Table, Version};
+use kernel::{ActorId, Column, ColumnKind, Index, Keys, Personal, ReadModel, Recorded, Table, Version};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -34,7 +34,7 @@ pub struct DoorRow {
     /// The time at the door to come back, while the status is `appointment_taken`.
     pub appointment_time: Option<ClockTime>,
     /// What a visitor noted last; a visit without a comment leaves it.
-    pub last_comment: Option<Comment>,
+    pub last_comment: Option<Personal<Comment>>,
     /// When somebody last knocked, by the devices' clocks.
     pub last_visited_at: Option<DateTime<Utc>>,
     /// Who made the visit of that time.
@@ -68,7 +68,7 @@ impl ReadModel for Doors {
             Column::new("number_of_contracts", ColumnKind::Integer),
             Column::optional("appointment_date", ColumnKind::Date),
             Column::optional("appointment_time", ColumnKind::Text),
-            Column::optional("last_comment", ColumnKind::Text),
+            Column::optional("last_comment", ColumnKind::Personal),
             Column::optional("last_visited_at", ColumnKind::Timestamp),
             Column::optional("last_visited_by", ColumnKind::Uuid),
             Column::optional("zone_id", ColumnKind::Uuid),
@@ -199,7 +199,7 @@ mod tests {
         house.visit_silently("101", DoorStatus::Absent);
         let row = house.story().row::<Doors>(&door("101")).unwrap();
         assert_eq!((row.appointment_date, row.appointment_time), (None, None));
-        assert_eq!(row.last_comment.as_ref().map(Comment::as_str), Some("appointment_taken"));
+        assert_eq!(row.last_comment.as_ref().and_then(Personal::fresh).map(Comment::as_str), Some("appointment_taken"));
     }
 
     #[test]

@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use domain::messaging::conversation::{
     AppointmentId, ConversationId, ConversationSubject, Event, MessageContent, ReadState,
 };
-use kernel::{ActorId, Column, ColumnKind, Index, Keys, ReadModel, Recorded, Table, Version};
+use kernel::{ActorId, Column, ColumnKind, Index, Keys, Personal, ReadModel, Recorded, Table, Version};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -26,7 +26,7 @@ pub struct ConversationRow {
     /// The appointment that it is about.
     pub appointment_id: Option<AppointmentId>,
     /// What it is about.
-    pub subject: Option<ConversationSubject>,
+    pub subject: Option<Personal<ConversationSubject>>,
     /// The place of the last message; 0 for none.
     pub last_seq: i32,
     /// When the last message was sent.
@@ -34,7 +34,7 @@ pub struct ConversationRow {
     /// Who sent the last message.
     pub last_author_id: Option<ActorId>,
     /// The beginning of the last message: at most 140 characters.
-    pub last_message_preview: Option<String>,
+    pub last_message_preview: Option<Personal<MessageContent>>,
     /// How many messages the client wrote.
     pub client_message_count: i32,
     /// Up to which message the client has read; 0 for none.
@@ -75,11 +75,11 @@ impl ReadModel for Conversations {
             Column::new("client_user_id", ColumnKind::Uuid),
             Column::new("studio_user_id", ColumnKind::Uuid),
             Column::optional("appointment_id", ColumnKind::Uuid),
-            Column::optional("subject", ColumnKind::Text),
+            Column::optional("subject", ColumnKind::Personal),
             Column::new("last_seq", ColumnKind::Integer),
             Column::optional("last_message_at", ColumnKind::Timestamp),
             Column::optional("last_author_id", ColumnKind::Uuid),
-            Column::optional("last_message_preview", ColumnKind::Text),
+            Column::optional("last_message_preview", ColumnKind::Personal),
             Column::new("client_message_count", ColumnKind::Integer),
             Column::new("client_read_seq", ColumnKind::Integer),
             Column::new("client_own_read_count", ColumnKind::Integer),
@@ -143,9 +143,6 @@ fn opened(conversation_id: ConversationId, event: &Recorded<Event>) -> Option<Co
 }
 
 impl ConversationRow {
-    /// How much of a message a list shows.
-    const PREVIEW_CHARACTERS: usize = 140;
-
     /// Where the client stands.
     pub const fn client(&self) -> ReadState {
         ReadState {
@@ -169,12 +166,12 @@ impl ConversationRow {
     fn changed_by(mut self, event: &Recorded<Event>) -> Self {
         match &event.event {
             Event::Opened { .. } => {}
-            Event::MessageSent { seq, author_id, author_count, content, .. } => {
+            Event::MessageSent { seq, author_id, author_count, content, preview, .. } => {
                 self.last_seq = *seq;
                 self.last_message_at = Some(event.occurred_at);
                 self.last_activity_at = event.occurred_at;
                 self.last_author_id = Some(*author_id);
-                self.last_message_preview = Some(preview(content));
+                self.last_message_preview = Some(preview.as_ref().unwrap_or(content).clone());
                 if *author_id == self.client_user_id {
                     self.client_message_count = *author_count;
                 } else if *author_id == self.studio_user_id {
@@ -197,10 +194,6 @@ impl ConversationRow {
     }
 }
 
-fn preview(content: &MessageContent) -> String {
-    content.as_str().chars().take(ConversationRow::PREVIEW_CHARACTERS).collect()
-}
-
 #[cfg(test)]
 pub(super) mod tests {
     use super::super::messages::Messages;
@@ -208,7 +201,7 @@ pub(super) mod tests {
     use chrono::TimeDelta;
     use domain::messaging::conversation::{Conversation, MarkReadUpTo, MessageId, MessageKind, SendMessage};
     use kernel::specs::{Story, context, noon};
-    use kernel::{Aggregate, Command};
+    use kernel::{Aggregate, BlindIndex, Command};
     use proptest::prelude::*;
     use uuid::Uuid;
 
@@ -218,6 +211,7 @@ pub(super) mod tests {
 
     pub(crate) fn opened() -> Event {
         let subject = ConversationSubject::parse("RDV Tattoo - 12/03/2026").ok();
+        let subject = subject.map(|subject| Personal::new(CLEO, subject));
         Event::Opened { client_user_id: CLEO, studio_user_id: STUDIO, appointment_id: None, subject }
     }
 
@@ -228,7 +222,9 @@ pub(super) mod tests {
             author_id,
             recipient_id: if author_id == CLEO { STUDIO } else { CLEO },
             kind: MessageKind::Text,
-            content: MessageContent::parse(content).unwrap(),
+            content: Personal::new(author_id, MessageContent::parse(content).unwrap()),
+            preview: None,
+            content_index: BlindIndex(Uuid::from_u128(u128::from(seq.unsigned_abs()))),
             author_count,
         }
     }
@@ -251,14 +247,24 @@ pub(super) mod tests {
 
     #[test]
     fn a_message_moves_the_conversation_up_and_is_unread_to_the_other_one_only() {
-        let long = "é".repeat(500);
-        let row = row(&Story::new().then(TALK, STUDIO, opened()).then(TALK, CLEO, sent(1, CLEO, 1, &long)));
+        let row = row(&Story::new().then(TALK, STUDIO, opened()).then(TALK, CLEO, sent(1, CLEO, 1, "Bonjour")));
         assert_eq!((row.client_unread, row.studio_unread, row.last_author_id), (0, 1, Some(CLEO)));
         assert_eq!(row.last_message_at, Some(noon() + TimeDelta::minutes(2)));
-        assert_eq!(
-            (row.last_activity_at, row.last_message_preview),
-            (noon() + TimeDelta::minutes(2), Some("é".repeat(140)))
-        );
+        assert_eq!(row.last_activity_at, noon() + TimeDelta::minutes(2));
+        assert_eq!(shown(&row), Some("Bonjour"));
+    }
+
+    #[test]
+    fn of_a_long_message_the_list_shows_the_beginning() {
+        let mut long = sent(1, CLEO, 1, &"é".repeat(500));
+        if let Event::MessageSent { preview, .. } = &mut long {
+            *preview = Some(Personal::new(CLEO, MessageContent::parse("Bonjour…").unwrap()));
+        }
+        assert_eq!(shown(&row(&Story::new().then(TALK, STUDIO, opened()).then(TALK, CLEO, long))), Some("Bonjour…"));
+    }
+
+    fn shown(row: &ConversationRow) -> Option<&str> {
+        row.last_message_preview.as_ref().and_then(Personal::fresh).map(MessageContent::as_str)
     }
 
     #[test]
@@ -293,7 +299,7 @@ pub(super) mod tests {
                 let actor = if by_client { CLEO } else { STUDIO };
                 let cx = context(actor, TALK.0, &[]);
                 let content = MessageContent::parse("Bonjour").unwrap();
-                let send = SendMessage { message_id: MessageId(Uuid::from_u128(step)), kind: MessageKind::Text, content };
+                let send = SendMessage { message_id: MessageId(Uuid::from_u128(step)), kind: MessageKind::Text, content: content.into() };
                 let decision =
                     if sends { send.decide(&state, &cx) } else { MarkReadUpTo { seq }.decide(&state, &cx) };
                 for event in decision.map(|decided| decided.events).unwrap_or_default() {

@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 use domain::messaging::conversation::{ConversationId, Event, MessageContent, MessageId, MessageKind};
-use kernel::{ActorId, Column, ColumnKind, Index, Keys, ReadModel, Recorded, Table};
+use kernel::{ActorId, Column, ColumnKind, Index, Keys, Personal, ReadModel, Recorded, Table};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -28,7 +28,7 @@ pub struct MessageRow {
     /// What it consists of.
     pub kind: MessageKind,
     /// What it says, as typed: to be escaped where it is shown as HTML.
-    pub content: MessageContent,
+    pub content: Personal<MessageContent>,
     /// When it was sent.
     pub sent_at: DateTime<Utc>,
 }
@@ -49,7 +49,7 @@ impl ReadModel for Messages {
             Column::new("author_id", ColumnKind::Uuid),
             Column::new("recipient_id", ColumnKind::Uuid),
             Column::new("kind", ColumnKind::Text),
-            Column::new("content", ColumnKind::Text),
+            Column::new("content", ColumnKind::Personal),
             Column::new("sent_at", ColumnKind::Timestamp),
         ],
         indexes: &[Index { columns: &["message_id"] }, Index { columns: &["author_id", "-sent_at"] }],
@@ -96,6 +96,7 @@ mod tests {
         assert_eq!(rows.len(), 2);
         let answer = &rows[&(TALK, 2)];
         assert_eq!((answer.author_id, answer.recipient_id, answer.seq), (STUDIO, CLEO, 2));
-        assert_eq!((answer.content.as_str(), answer.kind), ("<b>Bonjour</b>", MessageKind::Text));
+        let content = answer.content.fresh().map(MessageContent::as_str);
+        assert_eq!((content, answer.kind), (Some("<b>Bonjour</b>"), MessageKind::Text));
     }
 }

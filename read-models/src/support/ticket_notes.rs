@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 use domain::support::ticket::{Content, Event, TicketId, TicketNoteId};
-use kernel::{ActorId, Column, ColumnKind, Index, Keys, ReadModel, Recorded, Table, Version};
+use kernel::{ActorId, Column, ColumnKind, Index, Keys, Personal, ReadModel, Recorded, Table, Version};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -19,7 +19,7 @@ pub struct TicketNoteRow {
     /// The agent who wrote.
     pub author_id: ActorId,
     /// What was written, as typed.
-    pub content: Content,
+    pub content: Personal<Content>,
     /// When it was written.
     pub created_at: DateTime<Utc>,
     /// Place in the ticket's stream; orders the notes.
@@ -39,7 +39,7 @@ impl ReadModel for TicketNotes {
             Column::new("ticket_id", ColumnKind::Uuid),
             Column::new("note_id", ColumnKind::Uuid),
             Column::new("author_id", ColumnKind::Uuid),
-            Column::new("content", ColumnKind::Text),
+            Column::new("content", ColumnKind::Personal),
             Column::new("created_at", ColumnKind::Timestamp),
             Column::new("version", ColumnKind::Integer),
         ],
@@ -98,6 +98,6 @@ mod tests {
         let rows: Vec<TicketNoteRow> = story.rows::<TicketNotes>().into_values().collect();
         assert_eq!(rows.len(), 1);
         assert_eq!((rows[0].ticket_id, rows[0].author_id, rows[0].version), (TICKET, BOB, Version(3)));
-        assert_eq!(rows[0].content.as_str(), "SECRET");
+        assert_eq!(rows[0].content.fresh().map(Content::as_str), Some("SECRET"));
     }
 }

@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use domain::support::ticket::{
     Content, Event, Subject, Tags, TicketCategory, TicketId, TicketNumber, TicketPriority, TicketStatus,
 };
-use kernel::{ActorId, Column, ColumnKind, Index, Keys, ReadModel, Recorded, Table, Version};
+use kernel::{ActorId, Column, ColumnKind, Index, Keys, Personal, ReadModel, Recorded, Table, Version};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -23,9 +23,9 @@ pub struct TicketRow {
     /// The number as people say it: `TKT-00042`.
     pub ticket_number: String,
     /// What it is about, one line.
-    pub subject: Subject,
+    pub subject: Personal<Subject>,
     /// The question.
-    pub description: Content,
+    pub description: Personal<Content>,
     /// Where it stands.
     pub status: TicketStatus,
     /// How soon it needs an answer.
@@ -70,8 +70,8 @@ impl ReadModel for Tickets {
             Column::new("ticket_id", ColumnKind::Uuid),
             Column::new("number", ColumnKind::BigInt),
             Column::new("ticket_number", ColumnKind::Text),
-            Column::new("subject", ColumnKind::Text),
-            Column::new("description", ColumnKind::Text),
+            Column::new("subject", ColumnKind::Personal),
+            Column::new("description", ColumnKind::Personal),
             Column::new("status", ColumnKind::Text),
             Column::new("priority", ColumnKind::Text),
             Column::new("category", ColumnKind::Text),
@@ -187,13 +187,13 @@ pub(super) mod tests {
     pub(crate) const BOB: ActorId = ActorId(Uuid::from_u128(0xb0b));
     pub(crate) const TICKET: TicketId = TicketId(Uuid::from_u128(0x71c));
 
-    fn text(text: &str) -> Content {
-        Content::parse(text).unwrap()
+    fn text(text: &str) -> Personal<Content> {
+        Personal::new(ADA, Content::parse(text).unwrap())
     }
 
     pub(crate) fn opened() -> Event {
         Event::Opened {
-            subject: Subject::parse("Printer on fire").unwrap(),
+            subject: Personal::new(ADA, Subject::parse("Printer on fire").unwrap()),
             description: text("It burns."),
             priority: TicketPriority::High,
             category: TicketCategory::Bug,

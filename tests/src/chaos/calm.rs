@@ -22,7 +22,7 @@ const PATIENCE: Duration = Duration::from_mins(1);
 /// # Errors
 /// Postgres does not answer.
 pub async fn check_read_models(pool: &PgPool) -> Result<Vec<Violation>, Box<dyn std::error::Error>> {
-    let log = Log::new(pool.clone());
+    let log = Log::new(pool.clone()).with_vault(test_support::vault(pool).await);
     let began = Instant::now();
     let models = cli::projections();
     let status = loop {

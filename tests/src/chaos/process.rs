@@ -70,14 +70,12 @@ pub fn send_signal(name: &str, pid: u32) -> bool {
     sent.is_ok_and(|status| status.success())
 }
 
-/// 32 bytes in base64, the same for all processes: each would make one of its own, and read none of the others' secrets.
-const ROOT_KEY: &str = "AQIDBAUGBwgJCgsMDQ4PEBESExQVFhcYGRobHB0eHyA=";
-
 fn spawn(program: &Path, folder: &Path, log: &Path, arguments: &[String]) -> Child {
     let log = File::options().create(true).append(true).open(log).expect("a log file");
     let mut command = Command::new(program);
     command.arg0(SILLAGE).args(arguments).current_dir(folder);
-    command.env("SILLAGE_ROOT_KEY", ROOT_KEY);
+    // The same for all: each would make one of its own, and read none of the others' secrets.
+    command.env("SILLAGE_ROOT_KEY", test_support::ROOT_KEY);
     for name in ["DATABASE_URL", "NATS_URL", "RUST_LOG"] {
         command.env_remove(name);
     }

@@ -76,7 +76,12 @@ async fn two_different_requests_racing_for_a_key_have_one_winner() {
         let answers: Vec<Answer> = join_all(racers).await;
         let (won, lost): (Vec<Answer>, Vec<Answer>) =
             answers.into_iter().partition(|answer| answer.status.is_success());
-        assert_eq!((won.len(), lost.len()), (4, 4), "one of the two requests wins, all its copies with it");
+        let refusals: Vec<_> = lost.iter().map(|answer| (answer.status, &answer.text)).collect();
+        assert_eq!(
+            (won.len(), lost.len()),
+            (4, 4),
+            "one of the two requests wins, all its copies with it: {refusals:?}"
+        );
         assert!(won.iter().all(|answer| answer.text == won[0].text));
         for answer in lost {
             answer.refused(422, "idempotency_key_reused");

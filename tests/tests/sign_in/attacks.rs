@@ -3,11 +3,13 @@
 use crate::world::{Device, World};
 use chrono::TimeDelta;
 use identity_api::keys::KeyStore;
+use identity_api::seal::Seal;
 use platform::auth::attacks::Forge;
 use reqwest::header::HeaderValue;
 use serde_json::json;
+use std::sync::Arc;
 use std::time::Duration;
-use tests::node::{ROOT_KEY, eventually, send};
+use tests::node::{eventually, send};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn no_forged_token_passes_any_door() {
@@ -49,7 +51,8 @@ async fn keys_rotate_under_people_who_stay_signed_in() {
     assert_eq!(published.header("cache-control"), "public, max-age=60");
     assert!(!published.text.contains("\"d\"") && published.json["keys"].as_array().unwrap().len() == 1);
 
-    let store = KeyStore::new(world.pool.clone(), ROOT_KEY.sign_in_keys().unwrap().seal);
+    let seal = world.node.node().vault().derive(Seal::LABEL).unwrap();
+    let store = KeyStore::new(world.pool.clone(), Arc::new(Seal::new(&seal).unwrap()));
     let next = store.rotate(TimeDelta::seconds(3), TimeDelta::minutes(10)).await.unwrap();
     eventually("the next key is published before it signs", Duration::from_secs(10), async || {
         let keys = world.get(&Device::somewhere(), "/.well-known/jwks.json").await.json;

@@ -8,7 +8,7 @@ use reqwest::{Client, Method, RequestBuilder};
 use serde_json::{Value, json};
 use sqlx::{PgPool, Row};
 use std::sync::atomic::{AtomicU32, Ordering};
-use tests::node::{Answer, ROOT_KEY, TestNode, send};
+use tests::node::{Answer, TestNode, send};
 use uuid::Uuid;
 
 pub(crate) const PASSWORD: &str = "gulmohar trellis lantern";
@@ -115,7 +115,10 @@ impl World {
         let expires_at: DateTime<Utc> = row.get::<&str, _>(3).parse().expect("a time");
         let cause_id = row.get::<&str, _>(2).parse().expect("an id");
         let link = Link { tenant_id: TenantId(row.get(0)), subject_id: row.get(1), cause_id, expires_at };
-        (LinkKey::new(&ROOT_KEY.derive(LinkKey::LABEL)).token(purpose, &link), row.get(1))
+        (
+            LinkKey::new(&self.node.node().vault().derive(LinkKey::LABEL).expect("a key")).token(purpose, &link),
+            row.get(1),
+        )
     }
 
     /// How many events of a type there are about a stream.

@@ -152,7 +152,7 @@ async fn parquet_is_typed_and_whole_as_pyarrow_reads_it() {
     assert_eq!(visits["data.number_of_contracts"], "int64");
     assert_eq!(visits["data.counts_as_return_visit"], "bool");
     assert_eq!(visits["data.visited_at"], "timestamp[us, tz=UTC]");
-    assert_eq!(opened["first"]["data"]["subject"], "Printer on fire");
+    assert_eq!(opened["first"]["data"]["subject"], "[masked]");
     assert_eq!(opened["first"]["number"], 1);
 }
 
@@ -200,7 +200,7 @@ async fn csv_is_safe_and_lines_are_cloud_events() {
     let replies = manifest.files.iter().find(|part| part.path.starts_with("support.ticket.agent_replied/"));
     let text = fs::read_to_string(csv.join(&replies.expect("replies").path)).expect("text");
     assert!(text.starts_with("position,epoch,event_id,") && text.contains(",data.content"), "{text}");
-    assert!(text.contains("\"'=1+1, \"\"quoted\"\"\nand é\""), "no formula: {text}");
+    assert!(text.contains("[masked]") && !text.contains("=1+1"), "what people wrote stays where it is: {text}");
 
     let mut export = past.export(Format::Ndjson, &lines);
     export.filter.kinds = Kinds { categories: vec!["support.ticket".into()], types: vec!["opened".into()] };

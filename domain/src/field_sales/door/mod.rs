@@ -8,10 +8,10 @@ mod record_visit;
 pub use appointment::{Appointment, ClockTime};
 pub use record_visit::RecordVisit;
 
-use super::building::{DoorNumber, DoorPlace};
+use super::building::{DoorNumber, DoorPlace, door_id};
 use super::{BuildingId, ContractId, UserId, Whole, ZoneId};
 use chrono::{DateTime, Utc};
-use kernel::{ActorId, Aggregate, RejectionKind, Text};
+use kernel::{ActorId, Aggregate, Personal, Private, RejectionKind, Text};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use uuid::Uuid;
@@ -114,8 +114,8 @@ pub enum Event {
         contract_id: Option<ContractId>,
         /// When to come back; only with the outcome `appointment_taken`.
         appointment: Option<Appointment>,
-        /// What the visitor noted.
-        comment: Option<Comment>,
+        /// What the visitor noted. It is about the people behind the door.
+        comment: Option<Personal<Comment>>,
     },
 }
 
@@ -131,10 +131,15 @@ impl kernel::Event for Event {
                 "visited_by": sales_rep_id, "visited_at": "2026-01-15T11:00:00Z",
                 "previous_status": "absent", "outcome": "appointment_taken", "counts_as_return_visit": false,
                 "number_of_contracts": 0, "contract_id": null,
-                "appointment": { "date": "2026-01-20", "time": "14:30" }, "comment": "Wants to compare prices",
+                "appointment": { "date": "2026-01-20", "time": "14:30" }, "comment": null,
             } },
         ]);
-        serde_json::from_value(examples).expect("examples have the stored shape")
+        let mut examples: Vec<Self> = serde_json::from_value(examples).expect("examples have the stored shape");
+        for Self::VisitRecorded { comment, building_id, door_number, .. } in &mut examples {
+            let text = Comment::parse("Wants to compare prices").expect("an example is valid");
+            *comment = Some(Personal::new(door_id(*building_id, door_number), text));
+        }
+        examples
     }
 }
 
@@ -146,7 +151,7 @@ pub(super) struct Knock {
     pub(super) number_of_contracts: Option<ContractCount>,
     pub(super) contract_id: Option<ContractId>,
     pub(super) appointment: Option<Appointment>,
-    pub(super) comment: Option<Comment>,
+    pub(super) comment: Option<Private<Comment>>,
 }
 
 /// A door, as far as decisions need it.
@@ -187,7 +192,7 @@ impl Door {
 
     /// The fact of a knock on this door, complete.
     pub(super) fn visit_recorded(&self, place: DoorPlace, knock: Knock) -> Event {
-        let DoorPlace { building_id, door_id: _, number, floor, zone_id, sales_rep_id, manager_id } = place;
+        let DoorPlace { building_id, door_id, number, floor, zone_id, sales_rep_id, manager_id } = place;
         Event::VisitRecorded {
             building_id,
             door_number: number,
@@ -203,7 +208,7 @@ impl Door {
             number_of_contracts: knock.number_of_contracts.map_or(0, ContractCount::get),
             contract_id: knock.contract_id,
             appointment: knock.appointment,
-            comment: knock.comment,
+            comment: knock.comment.map(|comment| comment.about(door_id)),
         }
     }
 }

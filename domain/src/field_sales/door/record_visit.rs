@@ -6,7 +6,7 @@ use crate::field_sales::building::{Building, DoorNumber, door_id};
 use crate::field_sales::when::at_the_door;
 use chrono::{DateTime, FixedOffset, Months, NaiveDate, Utc};
 use kernel::command::Decided;
-use kernel::{Command, Context, Decision, Scope};
+use kernel::{Command, Context, Decision, Private, Scope};
 use serde::Deserialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
@@ -27,7 +27,7 @@ pub struct RecordVisit {
     /// What came of the visit; anything but `not_visited`.
     pub outcome: DoorStatus,
     /// What the visitor noted.
-    pub comment: Option<Comment>,
+    pub comment: Option<Private<Comment>>,
     /// The day to come back. Required for `appointment_taken`, refused otherwise; not before the day of the visit.
     pub appointment_date: Option<NaiveDate>,
     /// The time at the door to come back, `HH:MM`. Required for `appointment_taken`, refused otherwise.

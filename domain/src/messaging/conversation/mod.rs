@@ -15,7 +15,7 @@ pub use rejection::Rejection;
 pub use send::SendMessage;
 pub use unread::ReadState;
 
-use kernel::{ActorId, Aggregate, Context, Scope, Text, labelled, typed_id};
+use kernel::{ActorId, Aggregate, BlindIndex, Context, Personal, Scope, Text, labelled, typed_id};
 use remembered::{Messages, Seqs};
 use serde::{Deserialize, Serialize};
 
@@ -26,6 +26,8 @@ pub const MANAGE: Scope = Scope::new("messaging.conversation:manage");
 pub type ConversationSubject = Text<3, 200>;
 /// What a message says.
 pub type MessageContent = Text<1, 5000>;
+/// How many characters of a message lists show.
+pub const PREVIEW_CHARACTERS: usize = 140;
 
 typed_id! {
     /// A conversation: its stream.
@@ -63,6 +65,8 @@ labelled! {
 ///
 /// The numbers in an event are absolute (the place of this message, the count so far), so that a reader sets what
 /// it shows and never adds up: it cannot drift.
+///
+/// A message is about who wrote it, the subject of the conversation about the client.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Event {
@@ -75,7 +79,7 @@ pub enum Event {
         /// What it is about, where it is about an appointment.
         appointment_id: Option<AppointmentId>,
         /// What it is about, in words.
-        subject: Option<ConversationSubject>,
+        subject: Option<Personal<ConversationSubject>>,
     },
     /// A participant wrote.
     MessageSent {
@@ -90,7 +94,11 @@ pub enum Event {
         /// What it consists of.
         kind: MessageKind,
         /// What was written.
-        content: MessageContent,
+        content: Personal<MessageContent>,
+        /// Its beginning, where it is longer than what lists show.
+        preview: Option<Personal<MessageContent>>,
+        /// By what a resend is known: follows from the message's id, its author and its content.
+        content_index: BlindIndex,
         /// How many messages the author has sent here, with this one.
         author_count: i32,
     },
@@ -154,10 +162,10 @@ impl Aggregate for Conversation {
                     messages: Messages::default(),
                 });
             }
-            Event::MessageSent { message_id, seq, author_id, content, .. } => {
+            Event::MessageSent { message_id, seq, author_id, content_index, .. } => {
                 if let Some(talk) = &mut self.talk {
                     talk.last_seq = *seq;
-                    talk.messages.insert(*message_id, *author_id, content);
+                    talk.messages.insert(*message_id, *content_index);
                     if let Some(author) = talk.participant_mut(*author_id) {
                         author.sent.insert(*seq);
                     }
@@ -201,6 +209,7 @@ impl Participant {
 }
 
 fn examples() -> Vec<Event> {
+    const TEXT: &str = "Bonjour, est-ce que 15 h vous convient ?";
     let id = |n: u128| uuid::Uuid::from_u128(0x3e55_0000_0000_4000_8000_0000_0000_0000 + n);
     let (client, studio) = (ActorId(id(1)), ActorId(id(2)));
     vec![
@@ -208,7 +217,7 @@ fn examples() -> Vec<Event> {
             client_user_id: client,
             studio_user_id: studio,
             appointment_id: Some(AppointmentId(id(10))),
-            subject: ConversationSubject::parse("RDV Tattoo - 12/03/2026").ok(),
+            subject: ConversationSubject::parse("RDV Tattoo - 12/03/2026").ok().map(|it| Personal::new(client, it)),
         },
         Event::MessageSent {
             message_id: MessageId(id(11)),
@@ -216,7 +225,9 @@ fn examples() -> Vec<Event> {
             author_id: client,
             recipient_id: studio,
             kind: MessageKind::Text,
-            content: MessageContent::parse("Bonjour, est-ce que 15 h vous convient ?").expect("an example is valid"),
+            content: Personal::new(client, MessageContent::parse(TEXT).expect("an example is valid")),
+            preview: None,
+            content_index: BlindIndex(id(12)),
             author_count: 1,
         },
         Event::ReadUpTo { reader_id: studio, other_id: client, seq: 1, previous_seq: 0, own_count: 0 },

@@ -2,7 +2,7 @@
 
 use super::{AppointmentId, Conversation, ConversationId, ConversationSubject, Event, MANAGE, Rejection};
 use kernel::command::unchanged;
-use kernel::{ActorId, Command, Context, Decided, Decision, Scope, View};
+use kernel::{ActorId, Command, Context, Decided, Decision, Private, Scope, View};
 use serde::Deserialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
@@ -22,7 +22,7 @@ pub struct OpenConversation {
     /// The appointment that they talk about.
     pub appointment_id: Option<AppointmentId>,
     /// What they talk about.
-    pub subject: Option<ConversationSubject>,
+    pub subject: Option<Private<ConversationSubject>>,
 }
 
 impl Command for OpenConversation {
@@ -55,7 +55,7 @@ impl Command for OpenConversation {
             client_user_id: self.client_user_id,
             studio_user_id: self.studio_user_id,
             appointment_id: self.appointment_id,
-            subject: self.subject.clone(),
+            subject: self.subject.as_ref().map(|subject| subject.about(self.client_user_id)),
         }))
     }
 }
@@ -95,7 +95,8 @@ mod tests {
         assert_eq!(open().streams(fresh(1), &cx), fresh(1));
         let opened = given([]).when(&for_appointment(7), &cx).accepted().events;
         given(opened.clone()).when(&for_appointment(7), &cx).changes_nothing();
-        let renamed = OpenConversation { subject: ConversationSubject::parse("Other").ok(), ..for_appointment(7) };
+        let renamed =
+            OpenConversation { subject: ConversationSubject::parse("Other").ok().map(Private), ..for_appointment(7) };
         given(opened).when(&renamed, &context(STUDIO)).changes_nothing();
     }
 

@@ -1,9 +1,9 @@
 //! Sending a message.
 
 use super::remembered::Seen;
-use super::{Conversation, Event, MessageContent, MessageId, MessageKind, Rejection};
+use super::{Conversation, Event, MessageContent, MessageId, MessageKind, PREVIEW_CHARACTERS, Rejection};
 use kernel::command::unchanged;
-use kernel::{Command, Context, Decided, Decision, Scope, View};
+use kernel::{ActorId, BlindIndex, Command, Context, Decided, Decision, Personal, Private, Scope, View};
 use serde::Deserialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
@@ -21,7 +21,20 @@ pub struct SendMessage {
     #[serde(default)]
     pub kind: MessageKind,
     /// What the message says. Stored as typed: whoever shows it as HTML must escape it.
-    pub content: MessageContent,
+    pub content: Private<MessageContent>,
+}
+
+impl SendMessage {
+    /// The same for a resend and for nothing else. The id is part of it, so that equal messages are not seen to be equal.
+    pub(super) fn content_index(&self, author_id: ActorId, cx: &Context) -> BlindIndex {
+        cx.blind_index("messaging.message", &format!("{} {author_id} {}", self.message_id, self.content.value()))
+    }
+}
+
+/// The beginning of a message that is too long for a list.
+fn preview(content: &MessageContent) -> Option<MessageContent> {
+    let (end, _) = content.as_str().char_indices().nth(PREVIEW_CHARACTERS)?;
+    MessageContent::parse(&content.as_str()[..end]).ok()
 }
 
 impl Command for SendMessage {
@@ -40,7 +53,8 @@ impl Command for SendMessage {
             MessageKind::System => return Err(Rejection::SystemMessage),
             MessageKind::Image | MessageKind::File => return Err(Rejection::KindNotSupported),
         }
-        match talk.messages.seen(self.message_id, author.user_id, &self.content) {
+        let content_index = self.content_index(author.user_id, cx);
+        match talk.messages.seen(self.message_id, content_index) {
             Seen::Never => {}
             Seen::Same => return unchanged(),
             Seen::Other => return Err(Rejection::MessageIdReused),
@@ -51,7 +65,9 @@ impl Command for SendMessage {
             author_id: author.user_id,
             recipient_id: recipient.user_id,
             kind: self.kind,
-            content: self.content.clone(),
+            content: self.content.about(author.user_id),
+            preview: preview(self.content.value()).map(|preview| Personal::new(author.user_id, preview)),
+            content_index,
             author_count: author.sent.count_up_to(talk.last_seq) + 1,
         }))
     }
@@ -81,9 +97,19 @@ mod tests {
     #[test]
     fn a_used_id_takes_no_other_message() {
         let history = || [opened(), sent(1, 1, CLEO, 1)];
-        let other = SendMessage { content: MessageContent::parse("Other").unwrap(), ..message(1) };
+        let other = SendMessage { content: MessageContent::parse("Other").unwrap().into(), ..message(1) };
         given(history()).when(&other, &context(CLEO)).is_rejected(&Rejection::MessageIdReused);
         given(history()).when(&message(1), &context(STUDIO)).is_rejected(&Rejection::MessageIdReused);
+    }
+
+    #[test]
+    fn a_long_message_has_a_beginning() {
+        let long = "é".repeat(PREVIEW_CHARACTERS + 1);
+        let command = SendMessage { content: MessageContent::parse(&long).unwrap().into(), ..message(1) };
+        let events = given([opened()]).when(&command, &context(CLEO)).accepted().events;
+        let [Event::MessageSent { preview: Some(preview), .. }] = &events[..] else { panic!("{events:?}") };
+        assert_eq!(preview.fresh().unwrap().as_str().chars().count(), PREVIEW_CHARACTERS);
+        assert_eq!(preview.subject(), Some(CLEO.0.into()));
     }
 
     #[test]

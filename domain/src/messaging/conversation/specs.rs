@@ -32,13 +32,23 @@ pub(super) fn message(id: u128) -> SendMessage {
     SendMessage {
         message_id: MessageId(Uuid::from_u128(id)),
         kind: MessageKind::Text,
-        content: MessageContent::parse(&format!("Message {id}")).unwrap(),
+        content: MessageContent::parse(&format!("Message {id}")).unwrap().into(),
     }
 }
 
 pub(super) fn sent(id: u128, seq: i32, author_id: ActorId, author_count: i32) -> Event {
-    let SendMessage { message_id, kind, content } = message(id);
-    Event::MessageSent { message_id, seq, author_id, recipient_id: other(author_id), kind, content, author_count }
+    let message = message(id);
+    Event::MessageSent {
+        message_id: message.message_id,
+        seq,
+        author_id,
+        recipient_id: other(author_id),
+        kind: message.kind,
+        content: message.content.about(author_id),
+        preview: None,
+        content_index: message.content_index(author_id, &context(author_id)),
+        author_count,
+    }
 }
 
 pub(super) fn read(reader_id: ActorId, previous_seq: i32, seq: i32, own_count: i32) -> Event {
@@ -145,7 +155,7 @@ proptest! {
 #[test]
 fn every_event_type_has_an_example() {
     let examples = <Event as kernel::Event>::examples();
-    let types: Vec<String> = examples.iter().map(|e| kernel::Event::encode(e).event_type().to_owned()).collect();
+    let types: Vec<String> = examples.iter().map(|e| kernel::specs::encode(e).event_type).collect();
     assert_eq!(types, ["opened", "message_sent", "read_up_to"]);
     kernel::specs::state_of::<Conversation>(examples);
 }

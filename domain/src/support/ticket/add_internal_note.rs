@@ -1,7 +1,7 @@
 //! Writing a note for colleagues.
 
 use super::{Content, Event, Ticket, TicketNoteId, WORK};
-use kernel::{Command, Context, Decided, Decision, Scope, View};
+use kernel::{Command, Context, Decided, Decision, Private, Scope, View};
 use serde::Deserialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
@@ -13,7 +13,7 @@ use uuid::Uuid;
 #[serde(deny_unknown_fields)]
 pub struct AddInternalNote {
     /// What colleagues should know.
-    pub content: Content,
+    pub content: Private<Content>,
 }
 
 impl Command for AddInternalNote {
@@ -26,9 +26,10 @@ impl Command for AddInternalNote {
     }
 
     fn decide(&self, ticket: View<'_, Self>, cx: &Context) -> Decision<Self> {
-        ticket.existing()?.takes_messages()?;
+        let case = ticket.existing()?;
+        case.takes_messages()?;
         let note_id = TicketNoteId(cx.derived_id("note"));
-        Ok(Decided::from(Event::InternalNoteAdded { note_id, content: self.content.clone() }))
+        Ok(Decided::from(Event::InternalNoteAdded { note_id, content: self.content.about(case.customer_id) }))
     }
 }
 
@@ -40,14 +41,14 @@ mod tests {
     use kernel::specs::given;
 
     fn add() -> AddInternalNote {
-        AddInternalNote { content: text("Rude") }
+        AddInternalNote { content: text("Rude").into() }
     }
 
     #[test]
     fn a_note_is_neither_a_first_response_nor_a_step() {
         given([opened()]).when(&add(), &agent(BOB)).answers([note()]);
         given([opened(), note()])
-            .when(&ReplyToTicket { content: text("Hello") }, &agent(BOB))
+            .when(&ReplyToTicket { content: text("Hello").into() }, &agent(BOB))
             .answers([agent_replied(1, true), moved(TicketStatus::Open, TicketStatus::InProgress)]);
     }
 

@@ -3,7 +3,7 @@
 use super::{Case, Event, Party, REOPEN_WINDOW_DAYS, Reason, Rejection, Ticket, TicketStatus};
 use chrono::TimeDelta;
 use kernel::command::unchanged;
-use kernel::{Command, Context, Decided, Decision, Scope, View};
+use kernel::{Command, Context, Decided, Decision, Private, Scope, View};
 use serde::Deserialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
@@ -20,7 +20,7 @@ pub struct ChangeTicketStatus {
     /// Where the ticket should stand.
     pub status: TicketStatus,
     /// Why, for the record.
-    pub reason: Option<Reason>,
+    pub reason: Option<Private<Reason>>,
 }
 
 impl Command for ChangeTicketStatus {
@@ -42,7 +42,7 @@ impl Command for ChangeTicketStatus {
         Ok(Decided::from(Event::StatusChanged {
             from: case.status,
             to: self.status,
-            reason: self.reason.clone(),
+            reason: self.reason.as_ref().map(|reason| reason.about(case.customer_id)),
             customer_id: case.customer_id,
             assignee_id: case.assignee_id,
             reopen_until,
@@ -94,7 +94,7 @@ mod tests {
     use super::*;
     use TicketStatus::{Cancelled, Closed, InProgress, Open, Resolved, WaitingCustomer};
     use kernel::specs::{given, noon};
-    use kernel::{Labelled, Rejection as _};
+    use kernel::{Labelled, Personal, Rejection as _};
 
     fn set(status: TicketStatus) -> ChangeTicketStatus {
         ChangeTicketStatus { status, reason: None }
@@ -142,11 +142,11 @@ mod tests {
     #[test]
     fn a_step_says_from_where_and_why() {
         let why = Reason::parse("Solved by phone").unwrap();
-        let command = ChangeTicketStatus { status: Resolved, reason: Some(why.clone()) };
+        let command = ChangeTicketStatus { status: Resolved, reason: Some(why.clone().into()) };
         given([opened()]).when(&command, &agent(BOB)).answers([Event::StatusChanged {
             from: Open,
             to: Resolved,
-            reason: Some(why),
+            reason: Some(Personal::new(ADA, why)),
             customer_id: ADA,
             assignee_id: None,
             reopen_until: None,

@@ -23,7 +23,7 @@ pub use tags::{Tag, Tags};
 pub use unassign::UnassignTicket;
 
 use chrono::{DateTime, Utc};
-use kernel::{ActorId, Aggregate, Context, Scope, Text, labelled, typed_id};
+use kernel::{ActorId, Aggregate, Context, Personal, Scope, Text, labelled, typed_id};
 use serde::{Deserialize, Serialize};
 
 /// What makes an actor an agent: sees and works on every ticket of the tenant.
@@ -125,15 +125,17 @@ labelled! {
 /// Who and when are in the envelope. Every event that the customer may learn of names the customer; an internal
 /// note does not, so that a reader keyed by customer cannot pick one up. A reply or an assignment that also moves
 /// the ticket is followed by a `status_changed` in the same append: that one alone tells statuses.
+///
+/// Whatever is written on a ticket is about its customer, whoever wrote it: it goes when the customer is erased.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Event {
     /// Somebody asked. The envelope's number is the ticket's number.
     Opened {
         /// One line.
-        subject: Subject,
+        subject: Personal<Subject>,
         /// The question.
-        description: Content,
+        description: Personal<Content>,
         /// How soon.
         priority: TicketPriority,
         /// About what.
@@ -150,7 +152,7 @@ pub enum Event {
         /// Place in the public thread: 1, 2, 3, …
         seq: i32,
         /// What was written.
-        content: Content,
+        content: Personal<Content>,
         /// Whose ticket it is, and who wrote.
         customer_id: ActorId,
         /// Who should know.
@@ -163,7 +165,7 @@ pub enum Event {
         /// Place in the public thread: 1, 2, 3, …
         seq: i32,
         /// What was written.
-        content: Content,
+        content: Personal<Content>,
         /// Whose ticket it is.
         customer_id: ActorId,
         /// Whether no agent had answered before; true at most once per ticket.
@@ -174,7 +176,7 @@ pub enum Event {
         /// The note.
         note_id: TicketNoteId,
         /// What was written.
-        content: Content,
+        content: Personal<Content>,
     },
     /// An agent became responsible.
     Assigned {
@@ -203,7 +205,7 @@ pub enum Event {
         /// Where it stands.
         to: TicketStatus,
         /// Why, where somebody said so.
-        reason: Option<Reason>,
+        reason: Option<Personal<Reason>>,
         /// Whose ticket it is.
         customer_id: ActorId,
         /// Who is responsible.
@@ -332,11 +334,11 @@ impl Case {
 
 fn examples() -> Vec<Event> {
     let id = |n: u128| uuid::Uuid::from_u128(0x5000_0000_0000_4000_8000_0000_0000_0000 + n);
-    let text = |text: &str| Content::parse(text).expect("an example is valid");
     let (customer_id, agent, colleague) = (ActorId(id(1)), ActorId(id(2)), ActorId(id(3)));
+    let text = |text: &str| Personal::new(customer_id, Content::parse(text).expect("an example is valid"));
     vec![
         Event::Opened {
-            subject: Subject::parse("Invoice of March").expect("an example is valid"),
+            subject: Personal::new(customer_id, Subject::parse("Invoice of March").expect("an example is valid")),
             description: text("The amount is wrong."),
             priority: TicketPriority::High,
             category: TicketCategory::Billing,
@@ -368,7 +370,7 @@ fn examples() -> Vec<Event> {
         Event::StatusChanged {
             from: TicketStatus::Resolved,
             to: TicketStatus::Closed,
-            reason: Reason::parse("The customer is content.").ok(),
+            reason: Reason::parse("The customer is content.").ok().map(|reason| Personal::new(customer_id, reason)),
             customer_id,
             assignee_id: Some(agent),
             reopen_until: DateTime::from_timestamp(1_771_066_800, 0),

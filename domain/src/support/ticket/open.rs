@@ -1,7 +1,7 @@
 //! Opening a ticket.
 
 use super::{Content, Event, Rejection, Subject, Tags, Ticket, TicketCategory, TicketPriority, WORK};
-use kernel::{ActorId, Command, Context, Decided, Decision, Scope, View};
+use kernel::{ActorId, Command, Context, Decided, Decision, Private, Scope, View};
 use serde::Deserialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
@@ -13,9 +13,9 @@ use uuid::Uuid;
 #[serde(deny_unknown_fields)]
 pub struct OpenTicket {
     /// What it is about, one line.
-    pub subject: Subject,
+    pub subject: Private<Subject>,
     /// The question.
-    pub description: Content,
+    pub description: Private<Content>,
     /// How soon it needs an answer.
     #[serde(default)]
     pub priority: TicketPriority,
@@ -47,8 +47,8 @@ impl Command for OpenTicket {
             return Err(Rejection::ForSomebodyElse);
         }
         let opened = Event::Opened {
-            subject: self.subject.clone(),
-            description: self.description.clone(),
+            subject: self.subject.about(customer_id),
+            description: self.description.about(customer_id),
             priority: self.priority,
             category: self.category,
             tags: self.tags.clone(),

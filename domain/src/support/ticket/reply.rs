@@ -1,7 +1,7 @@
 //! Replying on a ticket.
 
 use super::{Content, Event, Party, Ticket, TicketMessageId, TicketStatus};
-use kernel::{Command, Context, Decided, Decision, Scope, View};
+use kernel::{Command, Context, Decided, Decision, Private, Scope, View};
 use serde::Deserialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
@@ -15,7 +15,7 @@ use uuid::Uuid;
 #[serde(deny_unknown_fields)]
 pub struct ReplyToTicket {
     /// What is said.
-    pub content: Content,
+    pub content: Private<Content>,
 }
 
 impl Command for ReplyToTicket {
@@ -31,7 +31,8 @@ impl Command for ReplyToTicket {
         let (case, party) = ticket.seen_by(cx)?;
         case.takes_messages()?;
         let message_id = TicketMessageId(cx.derived_id("message"));
-        let (seq, content, customer_id) = (case.message_count + 1, self.content.clone(), case.customer_id);
+        let (seq, content, customer_id) =
+            (case.message_count + 1, self.content.about(case.customer_id), case.customer_id);
         let (reply, taken_up_from) = match party {
             Party::Agent => {
                 let first_response = !case.answered;
@@ -60,7 +61,7 @@ mod tests {
     use kernel::specs::given;
 
     fn reply() -> ReplyToTicket {
-        ReplyToTicket { content: text("Hello") }
+        ReplyToTicket { content: text("Hello").into() }
     }
 
     #[test]

@@ -8,7 +8,7 @@ use TicketStatus::{Cancelled, Closed, InProgress, Open, Resolved, WaitingCustome
 use chrono::TimeDelta;
 use kernel::ids::derived;
 use kernel::specs::{context, noon};
-use kernel::{ActorId, Aggregate, Command, CommandId, Context, Decision, Labelled};
+use kernel::{ActorId, Aggregate, Command, CommandId, Context, Decision, Labelled, Personal};
 use proptest::prelude::*;
 use uuid::Uuid;
 
@@ -32,14 +32,19 @@ pub(super) fn agent(actor: ActorId) -> Context {
     context(actor, TICKET, &scopes)
 }
 
+/// What is written on a ticket is about its customer.
+fn about(content: Content) -> Personal<Content> {
+    Personal::new(ADA, content)
+}
+
 pub(super) fn text(text: &str) -> Content {
     Content::parse(text).unwrap()
 }
 
 pub(super) fn opened() -> Event {
     Event::Opened {
-        subject: Subject::parse("Printer on fire").unwrap(),
-        description: text("It burns."),
+        subject: Personal::new(ADA, Subject::parse("Printer on fire").unwrap()),
+        description: about(text("It burns.")),
         priority: TicketPriority::Medium,
         category: TicketCategory::Technical,
         tags: Tags::default(),
@@ -52,15 +57,27 @@ fn message_id() -> TicketMessageId {
 }
 
 pub(super) fn agent_replied(seq: i32, first_response: bool) -> Event {
-    Event::AgentReplied { message_id: message_id(), seq, content: text("Hello"), customer_id: ADA, first_response }
+    Event::AgentReplied {
+        message_id: message_id(),
+        seq,
+        content: about(text("Hello")),
+        customer_id: ADA,
+        first_response,
+    }
 }
 
 pub(super) fn customer_replied(seq: i32, assignee_id: Option<ActorId>) -> Event {
-    Event::CustomerReplied { message_id: message_id(), seq, content: text("Hello"), customer_id: ADA, assignee_id }
+    Event::CustomerReplied {
+        message_id: message_id(),
+        seq,
+        content: about(text("Hello")),
+        customer_id: ADA,
+        assignee_id,
+    }
 }
 
 pub(super) fn note() -> Event {
-    Event::InternalNoteAdded { note_id: TicketNoteId(agent(BOB).derived_id("note")), content: text("Rude") }
+    Event::InternalNoteAdded { note_id: TicketNoteId(agent(BOB).derived_id("note")), content: about(text("Rude")) }
 }
 
 pub(super) fn assigned(assignee_id: ActorId, previous_assignee_id: Option<ActorId>) -> Event {
@@ -108,8 +125,8 @@ enum Deed {
 impl Deed {
     fn decide(&self, ticket: &Ticket, cx: &Context) -> Decision<ReplyToTicket> {
         match self {
-            Self::Reply => ReplyToTicket { content: text("Hello") }.decide(ticket, cx),
-            Self::Note => AddInternalNote { content: text("Rude") }.decide(ticket, cx),
+            Self::Reply => ReplyToTicket { content: text("Hello").into() }.decide(ticket, cx),
+            Self::Note => AddInternalNote { content: text("Rude").into() }.decide(ticket, cx),
             Self::Assign(assignee_id) => AssignTicket { assignee_id: *assignee_id }.decide(ticket, cx),
             Self::Unassign => UnassignTicket {}.decide(ticket, cx),
             Self::Move(status) => ChangeTicketStatus { status: *status, reason: None }.decide(ticket, cx),
@@ -209,7 +226,7 @@ proptest! {
 #[test]
 fn every_event_type_has_an_example() {
     let mut types: Vec<String> =
-        <Event as kernel::Event>::examples().iter().map(|e| kernel::Event::encode(e).event_type().to_owned()).collect();
+        <Event as kernel::Event>::examples().iter().map(|e| kernel::specs::encode(e).event_type).collect();
     types.sort_unstable();
     let expected = [
         "agent_replied",
