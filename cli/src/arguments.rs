@@ -1,5 +1,6 @@
 //! The command line. Every setting is a flag and an environment variable.
 
+use crate::archive::Archive;
 use crate::effects_command::EffectsCommand;
 use crate::events::EventsCommand;
 use crate::failure::EXIT_CODES;
@@ -387,6 +388,9 @@ pub(crate) enum ProjectionsCommand {
 
 #[derive(Subcommand, Debug)]
 pub(crate) enum LogCommand {
+    /// Moves old stretches of the log into files: writes them, reads them back, compares them with the database, takes them
+    /// out of it. What was archived answers `log_archived` until it is brought back.
+    Archive(Box<Archive>),
     /// Begins a new epoch, after a standby without the tail was promoted or a backup was restored: positions may be
     /// handed out again. Until then everything that follows the log answers `LOG_DIVERGED` and stands still.
     Adopt {

@@ -7,8 +7,8 @@ use crate::failure::Failure;
 use crate::keys::LocalKey;
 use crate::tokens::{Audience, Grant, all_scopes, issue};
 use crate::{
-    config_check, demo, effects_command, events, operator, parked, separate, sign_in, tenant_command, terminal, up,
-    user_command, verify,
+    archive, config_check, demo, effects_command, events, operator, parked, separate, sign_in, tenant_command,
+    terminal, up, user_command, verify,
 };
 use clap::parser::ValueSource;
 use clap::{ArgMatches, CommandFactory, FromArgMatches};
@@ -88,6 +88,7 @@ async fn run(task: Task, matches: &ArgMatches) -> Result<ExitCode, Failure> {
         Task::Projections(ProjectionsCommand::Status { json, on }) => done(operator::status(&on, json).await),
         Task::Projections(ProjectionsCommand::Parked(command)) => parked::run(&command).await,
         Task::Events(command) => done(Box::pin(events::run(command)).await),
+        Task::Log(LogCommand::Archive(arguments)) => Box::pin(archive::run(&arguments)).await,
         Task::Log(LogCommand::Adopt { reason, on }) => done(operator::adopt(&on, &reason).await),
         Task::Verify(arguments) => Box::pin(verify::run(&arguments)).await,
         Task::Openapi { api } => done(openapi(api)),

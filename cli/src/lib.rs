@@ -2,6 +2,7 @@
 //!
 //! Start reading at [`up`]. Tests and benchmarks use [`Node`] and [`projections`] without the command line.
 
+mod archive;
 mod arguments;
 mod attach;
 mod banner;

@@ -130,7 +130,14 @@ fn row_of(one: &ProjectionStatus) -> [String; 10] {
 
 /// The log does not answer.
 pub(crate) fn unreadable(error: event_store::ReadError) -> Failure {
-    Failure::failed("the log cannot be read")
-        .because(error)
-        .remedy("`sillage migrate` makes the schema where it is missing.")
+    let remedy = match &error {
+        event_store::ReadError::Archived(_) => {
+            "Ask for what came later, read the Parquet files that the manifest lists, or bring them back: \
+             `sillage log archive restore --from <position>`."
+        }
+        event_store::ReadError::Database(_) | event_store::ReadError::Damaged(_) => {
+            "`sillage migrate` makes the schema where it is missing."
+        }
+    };
+    Failure::failed("the log cannot be read").because(error).remedy(remedy)
 }

@@ -30,6 +30,11 @@ impl Progress {
         let _ = writeln!(std::io::stderr().lock(), "{dim}{seconds:6.1} s{plain}  {line}");
     }
 
+    /// Whether nothing is said.
+    pub const fn is_quiet(&self) -> bool {
+        self.quiet
+    }
+
     /// Seconds since the start.
     pub fn seconds(&self) -> f32 {
         self.began.elapsed().as_secs_f32()

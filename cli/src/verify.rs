@@ -72,6 +72,8 @@ impl Once<'_> {
         let mut divergences = Vec::new();
         if self.wants("log") {
             divergences.extend(self.log(&log).await?);
+            let quiet = self.opened.progress.is_quiet();
+            divergences.extend(crate::archive::prove(log.pool(), None, quiet, false).await?);
             // Whatever else differs follows from it, or cannot be told.
             if !divergences.is_empty() && self.only.is_empty() {
                 return Ok(divergences);

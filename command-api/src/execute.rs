@@ -4,6 +4,7 @@ use crate::flights::Flights;
 use crate::reply::Reply;
 use axum::http::{HeaderMap, StatusCode};
 use chrono::{DateTime, Utc};
+use event_store::ReadError;
 use event_store::repository::LoadError;
 use event_store::vault::KeyedHash;
 use event_store::{Answer, AppendError, Decisions, Expected, Idempotency, Origin, Refused, VaultError};
@@ -201,6 +202,12 @@ fn same_request(hash: Uuid, asked: Idempotency, answer: Answer) -> Result<Answer
 
 fn load_problem(error: &LoadError) -> Problem {
     match error {
+        LoadError::Read(ReadError::Archived(archived)) => {
+            Problem::new(StatusCode::CONFLICT, "log_archived", "What it is about is archived")
+                .detail(format!("its history up to position {} is in an archive", archived.last))
+                .remedy("Ask an operator to bring the archive back.")
+                .extra("archived_up_to", archived.last.0)
+        }
         LoadError::Read(_) => unavailable().because(error),
         LoadError::Decode { .. } => Problem::internal(error),
     }

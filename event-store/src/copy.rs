@@ -1,6 +1,7 @@
 //! Reading long stretches of the log by `COPY BINARY`.
 
-use crate::log::{ReadError, actor, columns};
+use crate::archive::{ContentHash, Hasher};
+use crate::log::{ReadError, actor, columns, require_here};
 use bytes::{Buf, BytesMut};
 use chrono::{DateTime, TimeDelta, Utc};
 use futures_util::{Stream, StreamExt, stream};
@@ -17,7 +18,7 @@ const CHUNK: usize = 1_000;
 /// `PGCOPY\n\377\r\n\0`, flags, length of the header extension.
 const HEADER: usize = 19;
 /// Microseconds from the Unix epoch to Postgres' own, 2000-01-01.
-const POSTGRES_EPOCH_US: i64 = 946_684_800_000_000;
+pub(crate) const POSTGRES_EPOCH_US: i64 = 946_684_800_000_000;
 
 /// How one row of a copy is read.
 type Parse<T> = fn(Fields<'_>) -> Result<T, ReadError>;
@@ -36,7 +37,7 @@ pub(crate) fn scan(
     up_to: Position,
     categories: &[&str],
 ) -> impl Stream<Item = Result<Vec<Recorded<EventData>>, ReadError>> + Send + 'static {
-    rows(pool, statement(after, up_to, categories), parse)
+    rows(pool, after, statement(after, up_to, categories), parse)
 }
 
 /// The envelopes of the events after `after` up to `up_to`, as far as they follow from each other.
@@ -49,7 +50,47 @@ pub(crate) fn links(
         "copy (select position, recorded_at, epoch, version, event_id, tenant_id, stream_id, category from log.events \
          where position > {after} and position <= {up_to} order by position) to stdout (format binary)"
     );
-    rows(pool, statement, link)
+    rows(pool, after, statement, link)
+}
+
+/// The events after `after` up to `up_to` as the bytes of a copy, its beginning and end included.
+pub(crate) fn raw(
+    pool: PgPool,
+    after: Position,
+    up_to: Position,
+) -> impl Stream<Item = Result<BytesMut, ReadError>> + Send + 'static {
+    stream::once(async move {
+        let mut connection = pool.acquire().await?.detach();
+        let (blocks, source) = mpsc::channel(READ_AHEAD);
+        tokio::spawn(async move {
+            // Of however many events.
+            let patience = sqlx::raw_sql("set statement_timeout = 0").execute(&mut connection).await;
+            match patience {
+                Ok(_) => receive(connection, after, statement(after, up_to, &[]), blocks).await,
+                Err(error) => drop(blocks.send(Err(error)).await),
+            }
+        });
+        Ok::<_, ReadError>(source)
+    })
+    .flat_map(|opened| match opened {
+        Ok(source) => stream::unfold(source, async |mut source| {
+            let block = source.recv().await?.map_err(ReadError::from);
+            Some((block, source))
+        })
+        .boxed(),
+        Err(error) => stream::once(async { Err(error) }).boxed(),
+    })
+}
+
+/// SHA-256 of a table of events as the bytes of a copy. The table's name is no caller's choice.
+pub(crate) async fn raw_of(connection: &mut PgConnection, table: &str) -> Result<ContentHash, sqlx::Error> {
+    let statement = format!("copy (select {} from {table} order by position) to stdout (format binary)", columns!());
+    let mut hasher = Hasher::of_bytes();
+    let mut blocks = connection.copy_out_raw(&statement).await?;
+    while let Some(block) = blocks.next().await {
+        hasher.bytes(&block?);
+    }
+    Ok(hasher.finish())
 }
 
 /// What an event has to do with the others.
@@ -79,6 +120,7 @@ fn link(mut row: Fields<'_>) -> Result<Link, ReadError> {
 
 fn rows<T: Send + 'static>(
     pool: PgPool,
+    after: Position,
     statement: String,
     parse: Parse<T>,
 ) -> impl Stream<Item = Result<Vec<T>, ReadError>> + Send + 'static {
@@ -87,7 +129,7 @@ fn rows<T: Send + 'static>(
         // user of a pooled one.
         let connection = pool.acquire().await?.detach();
         let (blocks, source) = mpsc::channel(READ_AHEAD);
-        tokio::spawn(receive(connection, statement, blocks));
+        tokio::spawn(receive(connection, after, statement, blocks));
         Ok::<_, ReadError>(Scan { parse, source, buffer: BytesMut::new(), header_seen: false, done: false })
     })
     .flat_map(|opened| match opened {
@@ -97,7 +139,17 @@ fn rows<T: Send + 'static>(
 }
 
 /// Reads ahead in blocks while earlier ones are decoded; ends when nobody wants them any more.
-async fn receive(mut connection: PgConnection, statement: String, blocks: mpsc::Sender<Result<BytesMut, sqlx::Error>>) {
+///
+/// What is archived is asked under a lock: no stretch can go away while it is read.
+async fn receive(
+    mut connection: PgConnection,
+    after: Position,
+    statement: String,
+    blocks: mpsc::Sender<Result<BytesMut, sqlx::Error>>,
+) {
+    if let Err(error) = hold(&mut connection, after).await {
+        return drop(blocks.send(Err(error)).await);
+    }
     let mut rows = match connection.copy_out_raw(&statement).await {
         Ok(rows) => rows,
         Err(error) => return drop(blocks.send(Err(error)).await),
@@ -116,6 +168,13 @@ async fn receive(mut connection: PgConnection, statement: String, blocks: mpsc::
         }
     }
     let _ = blocks.send(Ok(block)).await;
+}
+
+/// Fails where what comes after `after` is archived; otherwise it stays in the database until this session ends.
+async fn hold(connection: &mut PgConnection, after: Position) -> Result<(), sqlx::Error> {
+    let hold = "begin; lock table log.events in access share mode";
+    sqlx::raw_sql(hold).execute(&mut *connection).await?;
+    require_here(connection, after).await.map(drop)
 }
 
 /// `COPY` takes no parameters. The positions are numbers and the categories are constants of the code,

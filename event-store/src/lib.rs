@@ -6,6 +6,7 @@
 
 pub mod analysis;
 pub mod append;
+pub mod archive;
 pub mod cloud_event;
 mod copy;
 pub mod decisions;

@@ -9,8 +9,9 @@ use kernel::{
     Actor, ActorId, ActorKind, CommandId, CorrelationId, Epoch, EventData, EventId, LogId, Position, Recorded,
     TenantId, Version,
 };
-use sqlx::postgres::PgRow;
+use sqlx::postgres::{PgDatabaseError, PgRow};
 use sqlx::{PgConnection, PgPool, Row};
+use std::collections::HashSet;
 use uuid::Uuid;
 
 macro_rules! columns {
@@ -26,13 +27,27 @@ pub(crate) use columns;
 pub enum ReadError {
     /// Postgres did not answer.
     #[error("reading the log")]
-    Database(#[from] sqlx::Error),
+    Database(#[source] sqlx::Error),
     /// What Postgres sent is not an event.
     #[error("reading the log: {0}")]
     Damaged(String),
     /// The events were moved out of the database.
     #[error("the log up to position {} is archived: see {}", .0.last, .0.manifest)]
     Archived(Archived),
+}
+
+/// What `log.require_here` raises.
+const ARCHIVED: &str = "SL002";
+
+impl From<sqlx::Error> for ReadError {
+    fn from(error: sqlx::Error) -> Self {
+        let archived = error.as_database_error().filter(|error| error.code().as_deref() == Some(ARCHIVED));
+        let Some(raised) = archived.and_then(|error| error.try_downcast_ref::<PgDatabaseError>()) else {
+            return Self::Database(error);
+        };
+        let last = raised.detail().and_then(|detail| detail.parse().ok()).unwrap_or_default();
+        Self::Archived(Archived { last: Position(last), manifest: raised.message().to_owned() })
+    }
 }
 
 /// A stretch of the log that is in files only.
@@ -194,15 +209,42 @@ impl Log {
             " from log.events where tenant_id = caller.tenant_id and stream_id = $2 and category = $3 \
              and version > $4 and position <= $5 order by version limit $6"
         );
-        let rows = tenant::query(tenant_id, body)
-            .bind(stream_id)
-            .bind(category)
-            .bind(after.0)
-            .bind(up_to.map_or(i64::MAX, |position| position.0))
-            .bind(limit)
-            .fetch_all(&self.pool)
-            .await?;
-        rows.iter().map(recorded).collect()
+        loop {
+            let rows = tenant::query(tenant_id, body)
+                .bind(stream_id)
+                .bind(category)
+                .bind(after.0)
+                .bind(up_to.map_or(i64::MAX, |position| position.0))
+                .bind(limit)
+                .fetch_all(&self.pool)
+                .await?;
+            let events = rows.iter().map(recorded).collect::<Result<Vec<_>, _>>()?;
+            // Only a beginning can be archived: what follows is whole. Where the next event is here nevertheless, it came
+            // back a moment ago.
+            let follows = events.first().is_some_and(|first| first.version == after.next());
+            let up_to = up_to.unwrap_or(Position(i64::MAX));
+            if follows || limit < 1 || !self.are_here(tenant_id, &[(category, stream_id)], after, up_to).await? {
+                return Ok(events);
+            }
+        }
+    }
+
+    /// Whether the next event of any of these streams after a version is in the database, up to a position.
+    ///
+    /// # Errors
+    /// It is archived.
+    async fn are_here(
+        &self,
+        tenant_id: TenantId,
+        streams: &[(&str, Uuid)],
+        after: Version,
+        up_to: Position,
+    ) -> Result<bool, ReadError> {
+        let (categories, ids): (Vec<&str>, Vec<Uuid>) = streams.iter().copied().unzip();
+        let body = "select coalesce(bool_or(log.require_stream_here(s, c, $4, $5)), false) \
+                    from unnest($2::text[], $3::uuid[]) as wanted(c, s)";
+        let query = tenant::query(tenant_id, body).bind(categories).bind(ids).bind(after.0).bind(up_to.0);
+        Ok(query.fetch_one(&self.pool).await?.try_get(0)?)
     }
 
     /// The events of several streams of one tenant up to a position, in the order of the log, at most `limit`.
@@ -223,14 +265,27 @@ impl Log {
             " from log.events join unnest($2::text[], $3::uuid[]) as wanted(c, s) on stream_id = s and category = c \
              where tenant_id = caller.tenant_id and position <= $4 order by position limit $5"
         );
-        let rows = tenant::query(tenant_id, body)
-            .bind(categories)
-            .bind(ids)
-            .bind(up_to.0)
-            .bind(limit)
-            .fetch_all(&self.pool)
-            .await?;
-        rows.iter().map(recorded).collect()
+        loop {
+            let rows = tenant::query(tenant_id, body)
+                .bind(&categories)
+                .bind(&ids)
+                .bind(up_to.0)
+                .bind(limit)
+                .fetch_all(&self.pool)
+                .await?;
+            let events = rows.iter().map(recorded).collect::<Result<Vec<_>, _>>()?;
+            let is_full = i64::try_from(events.len()).is_ok_and(|length| length >= limit);
+            // What does not begin with its first event may have begun in an archive.
+            let begun: HashSet<(&str, Uuid)> = events
+                .iter()
+                .filter(|event| event.version == Version::ZERO.next())
+                .map(|event| (event.category.as_str(), event.stream_id))
+                .collect();
+            let doubtful: Vec<_> = streams.iter().copied().filter(|stream| !begun.contains(stream)).collect();
+            if doubtful.is_empty() || !self.are_here(tenant_id, &doubtful, Version::ZERO, up_to).await? || is_full {
+                return Ok(events);
+            }
+        }
     }
 
     /// The last position that was recorded at or before `time`; 0 if none was. It may not be on disk yet: compare with
@@ -270,6 +325,11 @@ impl Log {
         Ok(Some(Archived { last: Position(row.try_get(0)?), manifest: row.try_get(1)? }))
     }
 
+    /// When a stretch last went into files, whether it has come back or not.
+    pub(crate) async fn last_archived_at(&self) -> Result<Option<DateTime<Utc>>, ReadError> {
+        Ok(sqlx::query_scalar("select max(archived_at) from log.archives").fetch_one(&self.pool).await?)
+    }
+
     /// All events after `after` up to `up_to` of these categories (none named: of all), in order, in chunks.
     ///
     /// Reads by `COPY … (FORMAT binary)`, several times as fast as rows; meant for folding long stretches.
@@ -300,16 +360,28 @@ async fn read(
     after: Position,
     limit: usize,
 ) -> Result<Vec<Recorded<EventData>>, ReadError> {
-    let rows = sqlx::query(concat!(
-        "select ",
-        columns!(),
-        " from log.events where position > $1 and position <= $1 + $2 order by position"
-    ))
-    .bind(after.0)
-    .bind(i64::try_from(limit).unwrap_or(i64::MAX / 2))
-    .fetch_all(connection)
-    .await?;
-    rows.iter().map(recorded).collect()
+    loop {
+        let rows = sqlx::query(concat!(
+            "select ",
+            columns!(),
+            " from log.events where position > $1 and position <= $1 + $2 order by position"
+        ))
+        .bind(after.0)
+        .bind(i64::try_from(limit).unwrap_or(i64::MAX / 2))
+        .fetch_all(&mut *connection)
+        .await?;
+        let events = rows.iter().map(recorded).collect::<Result<Vec<_>, _>>()?;
+        let follows = events.first().is_some_and(|first| first.position == after.next());
+        // Where the next event is here nevertheless, it came a moment ago.
+        if follows || limit == 0 || !require_here(connection, after).await? {
+            return Ok(events);
+        }
+    }
+}
+
+/// Whether the event after a position is in the database; fails where it is archived.
+pub(crate) async fn require_here(connection: &mut PgConnection, after: Position) -> Result<bool, sqlx::Error> {
+    sqlx::query_scalar("select log.require_here($1)").bind(after.0).fetch_one(connection).await
 }
 
 async fn flush(connection: &mut PgConnection) -> Result<(), ReadError> {

@@ -106,7 +106,14 @@ async fn fold<A: Aggregate>(log: &Log, tenant_id: TenantId, id: Uuid) -> Result<
     let (mut version, mut state) = (Version::ZERO, A::default());
     let mut since_snapshot = 0;
     loop {
-        let page = log.stream(tenant_id, A::CATEGORY, id, version, None, PAGE).await?;
+        let page = match log.stream(tenant_id, A::CATEGORY, id, version, None, PAGE).await {
+            // The beginning is archived: the state still is to be had where a snapshot holds it.
+            Err(error @ ReadError::Archived(_)) if version == Version::ZERO => {
+                (version, state) = snapshots::load::<A>(log.pool(), tenant_id, id).await.ok_or(error)?;
+                continue;
+            }
+            page => page?,
+        };
         let full = i64::try_from(page.len()).is_ok_and(|length| length == PAGE);
         if full
             && version == Version::ZERO

@@ -137,6 +137,9 @@ impl Lane {
     }
 
     async fn catch_up(&mut self, stop: &CancellationToken) -> LaneEnd {
+        if let Some(end) = self.archived().await {
+            return end;
+        }
         let made = match self.look().await {
             Ok(made) => made,
             Err(end) => return end,
@@ -155,6 +158,20 @@ impl Lane {
             () = gone(&mut self.orders) => return LaneEnd::Gone(self.release()),
         };
         if whole { self.run(stop).await } else { self.build(made, stop).await }
+    }
+
+    /// The end, if what comes next is in files only: no waiting helps, and nobody else is concerned.
+    async fn archived(&mut self) -> Option<LaneEnd> {
+        let at = self.member().at;
+        match self.shared.log().archived().await {
+            Ok(Some(archived)) if at.position < archived.last => {
+                let cause = PoisonCause::Archived { from: at.position.next(), up_to: archived.last };
+                let poison = Poison { position: at.position.next(), event_id: None, cause };
+                Some(LaneEnd::Failed(self.release(), poison))
+            }
+            Ok(_) => None,
+            Err(error) => Some(LaneEnd::Away(self.release(), error.to_string())),
+        }
     }
 
     /// Folds until the member is close to the end of the log.

@@ -84,6 +84,9 @@ pub enum OperateError {
         /// How far the serving one is.
         serving: Position,
     },
+    /// The events that it would begin with are in files only.
+    #[error("the events up to position {0} are archived, and a rebuild begins with the first one")]
+    Archived(Position),
     /// The switch was refused.
     #[error(transparent)]
     Switch(#[from] SwitchError),
@@ -107,6 +110,9 @@ impl OperateError {
             Self::Behind { .. } => {
                 "Nobody folds it, or not fast enough: see that a projector of its version runs, then try again."
             }
+            Self::Archived(_) => {
+                "`sillage log archive restore --from 1` brings them back; archive them again afterwards."
+            }
             Self::Switch(SwitchError::NotLive { .. }) => "Wait until it is live, or `resume` it if it is paused.",
             Self::Switch(SwitchError::Never { .. }) => "`sillage projections budget --switch ask` allows it.",
             Self::Switch(SwitchError::Diverged { .. }) => "`sillage log adopt`, then rebuild it.",
@@ -127,6 +133,7 @@ impl OperateError {
             Self::Unfit { .. } => "generation_unfit",
             Self::Building { .. } => "already_building",
             Self::Behind { .. } => "generation_behind",
+            Self::Archived(_) => "log_archived",
             Self::Switch(SwitchError::NotLive { .. }) => "generation_not_live",
             Self::Switch(SwitchError::Never { .. }) => "switch_forbidden",
             Self::Switch(SwitchError::Diverged { .. }) => "log_diverged",
@@ -172,8 +179,12 @@ impl Operator {
     /// Begins a new generation of a read model, of the version that is newest now.
     ///
     /// # Errors
-    /// The read model is unknown, or one is being built already.
+    /// The read model is unknown, one is being built already, or the beginning of the log is archived.
     pub async fn rebuild(&self, name: &str, plan: Plan, by: By) -> Result<Named, OperateError> {
+        let archived: i64 = query_scalar("select log.cold_up_to()").fetch_one(&self.pool).await?;
+        if archived > 0 {
+            return Err(OperateError::Archived(Position(archived)));
+        }
         let (model, noted) = (name.to_owned(), by);
         let generation = self.act(name, async move |connection, known| {
             if let Some(one) = known.iter().find(|one| one.state == State::Building && !one.serving) {

@@ -49,6 +49,17 @@ pub enum PoisonCause {
     /// Its personal data does not open.
     #[error("its personal data does not open")]
     Sealed(#[source] VaultError),
+    /// What it would fold next was moved into files.
+    #[error(
+        "the events from {from} to {up_to} are archived: `sillage log archive restore --from {from}` brings them back, \
+         then restart the projector"
+    )]
+    Archived {
+        /// The first that is needed.
+        from: Position,
+        /// The last that is archived.
+        up_to: Position,
+    },
     /// The read model's code panicked.
     #[error("the read model panicked: {0}")]
     Panic(String),
@@ -76,7 +87,7 @@ impl PoisonCause {
             }
             Self::Refused(error) => matches!(error, sqlx::Error::Encode(_)),
             Self::Panic(_) | Self::Sealed(VaultError::Damaged(_)) => true,
-            Self::Sealed(_) | Self::Table(_) | Self::TooMany { .. } => false,
+            Self::Sealed(_) | Self::Table(_) | Self::Archived { .. } | Self::TooMany { .. } => false,
         }
     }
 }

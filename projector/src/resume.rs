@@ -302,9 +302,11 @@ fn refused(cause: PoisonCause, folded: Vec<Position>) -> Result<Attempt, Parking
         }
         PoisonCause::Refused(error) => Err(error.into()),
         PoisonCause::Row(error) | PoisonCause::Table(error) => Err(error.into()),
-        PoisonCause::Decode(_) | PoisonCause::Sealed(_) | PoisonCause::Panic(_) | PoisonCause::TooMany { .. } => {
-            Err(ParkingError::Refused(chain(&cause)))
-        }
+        PoisonCause::Decode(_)
+        | PoisonCause::Sealed(_)
+        | PoisonCause::Panic(_)
+        | PoisonCause::Archived { .. }
+        | PoisonCause::TooMany { .. } => Err(ParkingError::Refused(chain(&cause))),
     }
 }
 

@@ -161,9 +161,8 @@ pub(crate) fn read_problem(error: &ReadError) -> Problem {
         ReadError::Archived(archived) => {
             Problem::new(StatusCode::GONE, "log_archived", "That part of the log is archived")
                 .detail(format!("the log up to position {} is in an archive", archived.last))
-                .remedy("Ask for something later, or read the Parquet files that the manifest lists.")
+                .remedy("Ask for something later, or ask an operator to bring the archive back.")
                 .extra("archived_up_to", archived.last.0)
-                .extra("manifest", archived.manifest.as_str())
         }
     }
 }

@@ -20,7 +20,7 @@ const AS_OF_OCCURRED: &str = "An RFC 3339 time: what had really happened by then
 well: as far as it was known at that moment.";
 const OUT_OF_ORDER: &str = "`occurred_out_of_order`: it cannot be shown as it occurred, since its events were recorded in \
 another order.";
-const ARCHIVED: &str = "`log_archived`: that part of the log is in an archive; `manifest` says where.";
+const ARCHIVED: &str = "`log_archived`: that part of the log, up to `archived_up_to`, is in an archive.";
 const TOO_LARGE: &str = "It is made of too many events to be folded on demand.";
 
 const MIN_POSITION: &str = "Wait (up to 3 s) until the answer shows this position of the log.";

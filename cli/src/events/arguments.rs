@@ -3,7 +3,7 @@
 use super::stats::By;
 use crate::arguments::OnDatabase;
 use crate::export::Format;
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, NaiveDate, NaiveTime, Utc};
 use clap::{Args, Subcommand};
 use kernel::Position;
 use std::path::PathBuf;
@@ -79,7 +79,7 @@ pub(crate) struct Wanted {
     pub(crate) occurred_until: Option<DateTime<Utc>>,
 }
 
-/// A position, or an RFC 3339 time.
+/// A position, an RFC 3339 time, or a date: its first moment, UTC.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Moment {
     Position(Position),
@@ -95,9 +95,12 @@ impl FromStr for Moment {
         {
             return Ok(Self::Position(Position(position)));
         }
+        if let Ok(date) = text.parse::<NaiveDate>() {
+            return Ok(Self::Time(date.and_time(NaiveTime::MIN).and_utc()));
+        }
         let time = DateTime::parse_from_rfc3339(text);
         time.map(|time| Self::Time(time.to_utc()))
-            .map_err(|_| format!("{text:?} is no position, and no time like 2026-03-01T12:00:00Z"))
+            .map_err(|_| format!("{text:?} is no position, and no time like 2026-03-01 or 2026-03-01T12:00:00Z"))
     }
 }
 

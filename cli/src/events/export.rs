@@ -2,11 +2,12 @@
 
 use super::arguments::ExportArguments;
 use super::selection::Selection;
-use crate::export::Export;
+use crate::export::{Export, ExportError};
 use crate::failure::Failure;
-use crate::operator::open;
+use crate::operator::{open, unreadable};
 use crate::terminal::{Meter, print};
 use domain::catalogue::categories;
+use event_store::ReadError;
 
 pub(super) async fn run(arguments: &ExportArguments) -> Result<(), Failure> {
     let opened = open(&arguments.on).await?;
@@ -24,10 +25,11 @@ pub(super) async fn run(arguments: &ExportArguments) -> Result<(), Failure> {
         let exported = export
             .run(&selection.log, &selection.head, categories(), |at, _| meter.at(at.0 - selection.after.0))
             .await
-            .map_err(|error| {
-                Failure::failed("the export stopped")
+            .map_err(|error| match error {
+                ExportError::Read(error @ ReadError::Archived(_)) => unreadable(error),
+                error => Failure::failed("the export stopped")
                     .because(error)
-                    .remedy("What manifest.json lists is good; the same command goes on from there.")
+                    .remedy("What manifest.json lists is good; the same command goes on from there."),
             })?;
         meter.end();
         let manifest = &exported.manifest;

@@ -8,7 +8,7 @@ mod show;
 mod stats;
 mod tail;
 
-pub(crate) use arguments::EventsCommand;
+pub(crate) use arguments::{EventsCommand, Moment};
 
 use crate::failure::Failure;
 

@@ -73,6 +73,7 @@ impl Column {
         match (&mut self.values, value) {
             (_, None) => {}
             (Values::Text(values), Some(Cell::Text(text))) => values.push(text.into_bytes()),
+            (Values::Text(values), Some(Cell::Bytes(bytes))) => values.push(bytes),
             (Values::Boolean(values), Some(Cell::Boolean(value))) => values.push(value),
             (Values::Int32(values), Some(Cell::Int32(value))) => values.push(value),
             (Values::Int64(values), Some(Cell::Int64(value))) => values.push(value),
@@ -85,6 +86,8 @@ impl Column {
 #[derive(Debug)]
 enum Cell {
     Text(String),
+    /// A text as it was stored, whatever it is.
+    Bytes(Vec<u8>),
     Boolean(bool),
     Int32(i32),
     Int64(i64),
@@ -101,7 +104,7 @@ pub(super) struct Table {
 }
 
 /// The columns that every table has.
-const ENVELOPE: [(&str, Kind, bool); 19] = [
+pub(super) const ENVELOPE: [(&str, Kind, bool); 19] = [
     ("position", Kind::Int64, false),
     ("epoch", Kind::Int32, false),
     ("event_id", Kind::Text, false),
@@ -165,7 +168,7 @@ impl Table {
                 (None, Some(payload)) => {
                     cell(column, &payload[column.name]).map_err(|what| Misfit { position: event.position, what })?
                 }
-                (None, None) => Some(Cell::Text(String::from_utf8_lossy(&event.event.data).into_owned())),
+                (None, None) => Some(Cell::Bytes(event.event.data.clone())),
             };
             column.put(cell);
         }

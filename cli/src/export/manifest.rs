@@ -29,6 +29,9 @@ pub struct Manifest {
     pub is_complete: bool,
     /// Events in all files.
     pub rows: u64,
+    /// Of an archive: SHA-256 of its events as Postgres copies them in binary, hexadecimal. There once they were compared.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub content_sha256: Option<String>,
     /// The files.
     pub files: Vec<Part>,
 }

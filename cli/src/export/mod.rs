@@ -5,9 +5,10 @@
 
 mod columns;
 mod csv;
-mod files;
+pub(crate) mod files;
 pub mod manifest;
 mod parquet_file;
+pub(crate) mod raw_file;
 mod run;
 
 pub use manifest::Manifest;

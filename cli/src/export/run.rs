@@ -176,6 +176,7 @@ impl Export {
                 exported_to: self.after,
                 is_complete: self.after >= self.up_to,
                 rows: 0,
+                content_sha256: None,
                 files: Vec::new(),
             });
         };

@@ -1,5 +1,6 @@
 //! `sillage` as its users meet it: child processes, real servers, HTTP.
 
+mod archive;
 mod child;
 mod events;
 mod faults;

@@ -52,12 +52,30 @@ impl Finder {
         limit: usize,
         patience: Duration,
     ) -> Result<Found, ReadError> {
-        let began = Instant::now();
-        let mut found = Found { events: Vec::new(), reached: after };
         if after >= up_to {
-            return Ok(found);
+            return Ok(Found { events: Vec::new(), reached: after });
         }
-        found.reached = self.hot(filter, after).await?;
+        let began = Instant::now();
+        loop {
+            let archived = self.of_one.last_archived_at().await?;
+            let hot = self.hot(filter, after).await?;
+            let found = self.look(filter, hot, up_to, limit, (began, patience)).await?;
+            // What went away meanwhile may have been left out.
+            if self.of_one.last_archived_at().await? == archived {
+                return Ok(found);
+            }
+        }
+    }
+
+    async fn look(
+        &self,
+        filter: &Filter,
+        after: Position,
+        up_to: Position,
+        limit: usize,
+        (began, patience): (Instant, Duration),
+    ) -> Result<Found, ReadError> {
+        let mut found = Found { events: Vec::new(), reached: after };
         let indexed = self.indexed().await?;
         while found.reached < up_to {
             let candidates = self.candidates(filter, found.reached, up_to, indexed).await?;

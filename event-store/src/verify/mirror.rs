@@ -45,6 +45,11 @@ pub struct MirrorVerified {
     pub divergence: Option<Divergence>,
 }
 
+/// What is archived cannot be compared any more.
+async fn cold(log: &Log) -> Result<Position, ReadError> {
+    Ok(log.archived().await?.map_or(Position::ZERO, |archived| archived.last))
+}
+
 /// Compares the messages after `after` with the log.
 ///
 /// # Errors
@@ -76,7 +81,7 @@ pub async fn verify_mirror(
         return Ok(verified);
     }
     verified.window = Some((first, last));
-    let mut at = Position(after.0.max(first.0 - 1));
+    let mut at = Position(after.0.max(first.0 - 1)).max(cold(log).await?);
     if at >= last {
         return Ok(verified);
     }

@@ -128,7 +128,7 @@ async fn what_is_archived_is_refused_and_not_left_out() {
     Indexer::new(store.log.clone()).catch_up().await.unwrap();
     fill(&store, 2).await;
     sqlx::query(
-        "insert into log.archives select 1, 100, now(), now(), gen_random_uuid(), 'file:///archive', '\\x00', now(), now()",
+        "insert into log.archives select 1, 100, now(), now(), gen_random_uuid(), 'file:///archive', '\\x00', now(), now(), '\\x00'",
     )
     .execute(&store.pool)
     .await

@@ -2,6 +2,7 @@
 
 mod analysis;
 mod append;
+mod archive;
 mod durability;
 mod fixtures;
 mod mirror;

@@ -281,3 +281,36 @@ async fn the_view_lists_columns_and_lets_nobody_around_row_security() {
     );
     running.stop().await;
 }
+
+/// The events that a build would begin with were moved into files: it stops and says so, and readers notice nothing.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_build_over_archived_history_stops_and_says_what_to_do() {
+    let (_, pool) = test_support::database().await;
+    let log = Log::new(pool.clone());
+    let first = record_some(&pool, &mut Dice::new(3), 500, 50).await;
+    let running = Running::start(&log, only::<Boxes<1>>(), Options::default()).await;
+    wait(&pool, "test.boxes", first).await;
+    running.stop().await;
+    let last = record_some(&pool, &mut Dice::new(4), 100, 50).await;
+    // As `log.detach` leaves it, without files.
+    for statement in [
+        "insert into log.archives select 1, 300, now(), now(), gen_random_uuid(), '/archive', '', now(), now(), ''",
+        "delete from log.events where position <= 300",
+    ] {
+        query(statement).execute(&pool).await.unwrap();
+    }
+    let running = Running::start(&log, only::<Boxes<2>>(), Options::default()).await;
+    until("the build has stopped", async || {
+        let all = projector::status(&pool).await.unwrap();
+        all.iter().any(|one| one.generation == 2 && one.state == State::Failed)
+    })
+    .await;
+    let failed = status_of(&log, 2).await;
+    let told = failed.error.unwrap_or_default();
+    assert!(told.contains("the events from 1 to 300 are archived"), "{told}");
+    assert_eq!(serving(&pool).await, 1);
+    running.stop().await;
+    let running = Running::start(&log, only::<Boxes<1>>(), Options::default()).await;
+    wait(&pool, "test.boxes", last).await;
+    running.stop().await;
+}

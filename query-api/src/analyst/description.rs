@@ -8,7 +8,7 @@ use platform::openapi::Operation;
 
 const TENANT: &str =
     "Another tenant's id, or `all`: with the scope `analyst.tenants:read`. One's own unless said otherwise.";
-const ARCHIVED: &str = "`log_archived`: that part of the log is in an archive; `manifest` says where.";
+const ARCHIVED: &str = "`log_archived`: that part of the log, up to `archived_up_to`, is in an archive.";
 const MIN_POSITION: &str = "Wait (up to 3 s) until the log has got to this position.";
 
 fn operation(path: &str, id: &str, docs: &str) -> Operation {

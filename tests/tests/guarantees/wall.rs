@@ -21,9 +21,10 @@ const WITHOUT_A_TENANT: [(&str, &str); 9] = [
 ];
 
 /// What works with its owner's rights, whoever calls it, and why that tells nobody about others.
-const WITH_THE_OWNERS_RIGHTS: [(&str, &str); 4] = [
+const WITH_THE_OWNERS_RIGHTS: [(&str, &str); 5] = [
     ("log.position_at", "a position for a moment"),
     ("log.recorded_at", "a moment for a position"),
+    ("log.require_stream_here", "whether events of the caller's own tenant are archived"),
     ("projection.parking", "how many streams wait; the health of a process tells it"),
     ("secrets.find_api_key", "whose API key it is, told to who holds the key"),
 ];

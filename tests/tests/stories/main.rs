@@ -1,6 +1,7 @@
 //! The product's stories over HTTP: a whole node, actors with tokens, and what each of them sees.
 
 mod analysis;
+mod archived;
 mod export;
 mod field_sales;
 mod messaging;
