@@ -64,11 +64,14 @@ create table projection.acts (
     reason text,
     actor_kind text collate "C" not null,
     actor_id uuid not null,
+    -- On the command line: the account there.
+    operator text,
     occurred_at timestamptz not null default clock_timestamp(),
     -- The position of the event that tells it.
     recorded_position bigint
 );
 
+create index acts_of on projection.acts (name, occurred_at);
 create index acts_not_recorded on projection.acts (occurred_at) where recorded_position is null;
 
 -- What a generation would change, before readers are switched to it: the last comparison with the one they saw.

@@ -4,7 +4,7 @@ use crate::archive::Archive;
 use crate::effects_command::EffectsCommand;
 use crate::events::EventsCommand;
 use crate::failure::EXIT_CODES;
-use crate::parked::ParkedCommand;
+use crate::projections::ProjectionsCommand;
 use crate::proving::VerifyArgs;
 use crate::sign_in::SignIn;
 use crate::tenant_command::TenantCommand;
@@ -281,7 +281,7 @@ pub(crate) struct RelayProcess {
 }
 
 /// A command that works on the database and ends.
-#[derive(Args, Debug)]
+#[derive(Args, Clone, Debug)]
 #[command(mut_arg("database_url", |arg| arg.help(
     "Postgres to use. Without it, that of a running `sillage up`, or else the folder's private one"
 )))]
@@ -369,21 +369,6 @@ pub(crate) enum KeysCommand {
         #[command(flatten)]
         folder: Folder,
     },
-}
-
-#[derive(Subcommand, Debug)]
-pub(crate) enum ProjectionsCommand {
-    /// Prints every generation of every read model: state, position, gap, lag.
-    Status {
-        /// One JSON document instead of a table.
-        #[arg(long)]
-        json: bool,
-        #[command(flatten)]
-        on: Box<OnDatabase>,
-    },
-    /// Streams that a read model cannot go on with, and what to do about them.
-    #[command(subcommand)]
-    Parked(ParkedCommand),
 }
 
 #[derive(Subcommand, Debug)]

@@ -1,13 +1,13 @@
 //! From the command line to the code that does it.
 
 use crate::arguments::{
-    Api, ConfigCommand, KeysCommand, LogCommand, ProjectionsCommand, QUIET_LOG, Sillage, Task, TokenCommand, TokenIssue,
+    Api, ConfigCommand, KeysCommand, LogCommand, QUIET_LOG, Sillage, Task, TokenCommand, TokenIssue,
 };
 use crate::failure::Failure;
 use crate::keys::LocalKey;
 use crate::tokens::{Audience, Grant, all_scopes, issue};
 use crate::{
-    archive, config_check, demo, effects_command, events, operator, parked, separate, sign_in, tenant_command,
+    archive, config_check, demo, effects_command, events, operator, projections, separate, sign_in, tenant_command,
     terminal, up, user_command, verify,
 };
 use clap::parser::ValueSource;
@@ -85,8 +85,7 @@ async fn run(task: Task, matches: &ArgMatches) -> Result<ExitCode, Failure> {
             terminal::print(&format!("{:#}", key.signer().jwks()));
             Ok(ExitCode::SUCCESS)
         }
-        Task::Projections(ProjectionsCommand::Status { json, on }) => done(operator::status(&on, json).await),
-        Task::Projections(ProjectionsCommand::Parked(command)) => parked::run(&command).await,
+        Task::Projections(command) => Box::pin(projections::run(command)).await,
         Task::Events(command) => done(Box::pin(events::run(command)).await),
         Task::Log(LogCommand::Archive(arguments)) => Box::pin(archive::run(&arguments)).await,
         Task::Log(LogCommand::Adopt { reason, on }) => done(operator::adopt(&on, &reason).await),

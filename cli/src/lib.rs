@@ -24,6 +24,7 @@ mod operator;
 mod parked;
 pub mod postgres;
 pub mod process;
+mod projections;
 mod proving;
 mod root_key;
 mod run_file;

@@ -1,13 +1,12 @@
-//! Operator commands on the database: migrate, adopt, show the projections.
+//! Operator commands on the database: migrate, adopt.
 
 use crate::arguments::OnDatabase;
 use crate::attach::{self, Attached};
 use crate::failure::Failure;
 use crate::postgres::{Connections, Database};
 use crate::root_key;
-use crate::terminal::{Progress, print, table};
+use crate::terminal::{Progress, print};
 use event_store::{Log, Role, Vault};
-use projector::ProjectionStatus;
 
 /// A database and what must be let go afterwards.
 pub(crate) struct Opened {
@@ -93,39 +92,6 @@ pub(crate) async fn adopt(on: &OnDatabase, reason: &str) -> Result<(), Failure> 
         head.position
     ));
     Ok(())
-}
-
-/// Prints every generation of every read model.
-pub(crate) async fn status(on: &OnDatabase, json: bool) -> Result<(), Failure> {
-    let opened = open(on).await?;
-    let status = projector::status(opened.log().pool()).await;
-    opened.close().await;
-    let status = status.map_err(|error| unreadable(error.into()))?;
-    if json {
-        print(&serde_json::to_string_pretty(&status).unwrap_or_default());
-        return Ok(());
-    }
-    let rows: Vec<[String; 10]> = status.iter().map(row_of).collect();
-    let headings =
-        ["NAME", "VERSION", "GENERATION", "STATE", "SERVING", "POSITION", "GAP", "LAG_MS", "PARKED", "ERROR"];
-    print(&table(headings, &rows));
-    Ok(())
-}
-
-fn row_of(one: &ProjectionStatus) -> [String; 10] {
-    let state = serde_json::to_value(one.state).ok();
-    [
-        one.name.clone(),
-        one.version.to_string(),
-        one.generation.to_string(),
-        state.as_ref().and_then(|state| state.as_str()).unwrap_or_default().to_owned(),
-        if one.serving { "yes" } else { "no" }.to_owned(),
-        one.position.to_string(),
-        one.gap.to_string(),
-        one.lag_ms.to_string(),
-        one.parked_streams.to_string(),
-        one.error.clone().or_else(|| one.parked_error.clone()).unwrap_or_else(|| "-".to_owned()),
-    ]
 }
 
 /// The log does not answer.

@@ -70,6 +70,30 @@ impl Meter {
         Self { bar, what, unit, said: Mutex::new(said), is_plain }
     }
 
+    /// For something that somebody else does and tells about: see [`Meter::tell`].
+    pub fn told(what: &'static str, quiet: bool) -> Self {
+        let meter = Self::new(what, "events", 0, quiet);
+        if let Ok(style) = ProgressStyle::with_template("{prefix} {wide_bar} {human_pos}/{human_len} {msg}") {
+            meter.bar.set_style(style);
+        }
+        meter
+    }
+
+    /// So much of so much is done, and this is how it goes.
+    pub fn tell(&self, done: i64, of: i64, how: &str) {
+        self.bar.set_length(of.max(0).unsigned_abs());
+        self.bar.set_position(done.max(0).unsigned_abs());
+        let is_news = self.bar.message().split(',').next() != how.split(',').next();
+        self.bar.set_message(how.to_owned());
+        let mut said = self.said.lock().unwrap_or_else(PoisonError::into_inner);
+        // `elapsed` of an instant that is to come is nothing: who is quiet stays so.
+        let is_due = said.elapsed() >= Duration::from_secs(5) || (is_news && *said <= Instant::now());
+        if self.is_plain && is_due {
+            *said = Instant::now();
+            let _ = writeln!(std::io::stderr().lock(), "{}: {done} of {of} {}: {how}", self.what, self.unit);
+        }
+    }
+
     /// So much is done.
     pub fn at(&self, done: i64) {
         self.bar.set_position(done.max(0).unsigned_abs());

@@ -67,16 +67,26 @@ impl Act {
 pub struct By {
     /// Who.
     pub actor: Actor,
+    /// Who, on the command line: the account there. Whoever holds the database's password is believed.
+    pub operator: Option<String>,
     /// Why, in the operator's words.
     pub reason: Option<String>,
 }
 
 impl By {
-    /// Nobody: it happened by itself, or on the command line of whoever holds the database's password.
+    /// Nobody: it happened by itself.
     pub fn itself(reason: impl Into<String>) -> Self {
-        let actor = Actor { kind: ActorKind::System, id: ActorId(Uuid::nil()), on_behalf_of: None };
-        Self { actor, reason: Some(reason.into()) }
+        Self { actor: system(), operator: None, reason: Some(reason.into()) }
     }
+
+    /// Somebody on the command line.
+    pub fn on_the_command_line(operator: impl Into<String>, reason: Option<String>) -> Self {
+        Self { actor: system(), operator: Some(operator.into()), reason }
+    }
+}
+
+const fn system() -> Actor {
+    Actor { kind: ActorKind::System, id: ActorId(Uuid::nil()), on_behalf_of: None }
 }
 
 /// An act as it was noted.
@@ -96,6 +106,8 @@ pub struct Noted {
     pub by: By,
     /// When.
     pub occurred_at: chrono::DateTime<chrono::Utc>,
+    /// The position of the event that tells it, once one does.
+    pub recorded_position: Option<Position>,
 }
 
 /// Notes an act inside the transaction that does it.
@@ -108,8 +120,8 @@ pub(crate) async fn note(
     by: &By,
 ) -> Result<(), sqlx::Error> {
     query(
-        "insert into projection.acts (id, name, act, generation, before, reason, actor_kind, actor_id) \
-         values ($1, $2, $3, $4, $5, $6, $7, $8)",
+        "insert into projection.acts (id, name, act, generation, before, reason, actor_kind, actor_id, operator) \
+         values ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
     )
     .bind(Uuid::now_v7())
     .bind(name)
@@ -119,6 +131,7 @@ pub(crate) async fn note(
     .bind(by.reason.as_deref())
     .bind(by.actor.kind.as_str())
     .bind(by.actor.id.0)
+    .bind(by.operator.as_deref())
     .execute(connection)
     .await
     .map(drop)
@@ -130,9 +143,25 @@ pub(crate) async fn note(
 /// Postgres does not answer.
 pub async fn not_recorded(pool: &PgPool, limit: i64) -> Result<Vec<Noted>, sqlx::Error> {
     let rows = query(
-        "select id, name, act, generation, before, reason, actor_kind, actor_id, occurred_at \
+        "select id, name, act, generation, before, reason, actor_kind, actor_id, occurred_at, operator, recorded_position \
          from projection.acts where recorded_position is null order by occurred_at, id limit $1",
     )
+    .bind(limit)
+    .fetch_all(pool)
+    .await?;
+    rows.iter().map(noted).collect()
+}
+
+/// What was done to a read model's generations, latest first.
+///
+/// # Errors
+/// Postgres does not answer.
+pub async fn latest(pool: &PgPool, name: &str, limit: i64) -> Result<Vec<Noted>, sqlx::Error> {
+    let rows = query(
+        "select id, name, act, generation, before, reason, actor_kind, actor_id, occurred_at, operator, recorded_position \
+         from projection.acts where name = $1 order by occurred_at desc, id desc limit $2",
+    )
+    .bind(name)
     .bind(limit)
     .fetch_all(pool)
     .await?;
@@ -153,8 +182,9 @@ fn noted(row: &PgRow) -> Result<Noted, sqlx::Error> {
         act: Act::parse(act).ok_or_else(|| unknown(act))?,
         generation: row.try_get(3)?,
         before: row.try_get(4)?,
-        by: By { actor, reason: row.try_get(5)? },
+        by: By { actor, operator: row.try_get(9)?, reason: row.try_get(5)? },
         occurred_at: row.try_get(8)?,
+        recorded_position: row.try_get::<Option<i64>, _>(10)?.map(Position),
     })
 }
 

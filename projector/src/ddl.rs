@@ -91,7 +91,20 @@ pub fn check(model: &str, table: &Table) -> Result<(), DeclarationError> {
 /// table whose policies hold for whoever copies. [`add_key`] closes that door.
 pub fn create_table(model: &str, version: i32, generation: i32, table: &Table) -> String {
     let name = table_name(model, generation);
-    let mut sql = format!("create table if not exists read.\"{name}\" (tenant_id uuid not null");
+    let mut sql = format!("create table if not exists read.\"{name}\" ({}", column_definitions(table));
+    let _ = write!(
+        sql,
+        ") with (fillfactor = 85); \
+         select log.wall('read.\"{name}\"'); alter table read.\"{name}\" no force row level security; \
+         comment on table read.\"{name}\" is 'read model {model}, version {version}, generation {generation}'; \
+         comment on column read.\"{name}\".at_position is 'the last event that touched the row'"
+    );
+    sql
+}
+
+/// The columns of a table, with tenant and position.
+pub(crate) fn column_definitions(table: &Table) -> String {
+    let mut sql = "tenant_id uuid not null".to_owned();
     for column in table.columns {
         let collation = match column.kind {
             ColumnKind::Text | ColumnKind::Personal => " collate \"C\"",
@@ -104,24 +117,23 @@ pub fn create_table(model: &str, version: i32, generation: i32, table: &Table) -
     for column in personal(table) {
         let _ = write!(sql, ", \"{}\" text collate \"C\"", column.name);
     }
-    let _ = write!(
-        sql,
-        ", at_position bigint not null) with (fillfactor = 85); \
-         select log.wall('read.\"{name}\"'); alter table read.\"{name}\" no force row level security; \
-         comment on table read.\"{name}\" is 'read model {model}, version {version}, generation {generation}'; \
-         comment on column read.\"{name}\".at_position is 'the last event that touched the row'"
-    );
+    sql.push_str(", at_position bigint not null");
     sql
 }
 
-/// A generation's table and its columns, as `COPY` names them; in the order of [`crate::row::Arrays`].
-pub(crate) fn copy_target(model: &str, generation: i32, table: &Table) -> (String, String) {
+/// The columns of a table as `COPY` names them; in the order of [`crate::row::Arrays`].
+pub(crate) fn copy_columns(table: &Table) -> String {
     let mut columns = format!("tenant_id, {}, at_position", column_list(table.columns, ""));
     for column in personal(table) {
         // Writing to a String cannot fail.
         let _ = write!(columns, ", \"{}\"", column.name);
     }
-    (format!("read.\"{}\"", table_name(model, generation)), columns)
+    columns
+}
+
+/// A generation's table, and its columns as `COPY` names them.
+pub(crate) fn copy_target(model: &str, generation: i32, table: &Table) -> (String, String) {
+    (format!("read.\"{}\"", table_name(model, generation)), copy_columns(table))
 }
 
 /// Makes the primary key: from then on rows can be found, changed and deleted. The wall now holds for the owner too.

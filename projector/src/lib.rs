@@ -23,6 +23,7 @@ pub mod naive;
 pub mod operate;
 mod pace;
 pub mod parking;
+pub mod past;
 pub mod poison;
 pub mod progress;
 pub mod projection;

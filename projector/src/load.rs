@@ -48,9 +48,9 @@ const PAUSE: Duration = Duration::from_secs(1);
 const REST: Duration = Duration::from_millis(20);
 
 /// `PGCOPY\n\377\r\n\0`, no flags, no header extension.
-const HEADER: &[u8; 19] = b"PGCOPY\n\xff\r\n\0\0\0\0\0\0\0\0\0";
+pub(crate) const HEADER: &[u8; 19] = b"PGCOPY\n\xff\r\n\0\0\0\0\0\0\0\0\0";
 /// The field count that no row has.
-const TRAILER: [u8; 2] = (-1_i16).to_be_bytes();
+pub(crate) const TRAILER: [u8; 2] = (-1_i16).to_be_bytes();
 
 /// What became of the fold.
 enum Folded {

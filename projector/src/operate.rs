@@ -101,9 +101,9 @@ impl OperateError {
         match self {
             Self::Unknown(_) => "`sillage projections list` names them; a projector must have run once.",
             Self::NoGeneration { .. } | Self::Switch(SwitchError::Gone { .. }) => {
-                "`sillage projections status` lists the generations that there are."
+                "`sillage projections list` lists the generations that there are."
             }
-            Self::Nothing { .. } => "`sillage projections status` says what there is.",
+            Self::Nothing { .. } => "`sillage projections list` says what there is.",
             Self::Serving { .. } => "Switch readers to another generation first.",
             Self::Unfit { .. } => "`cancel` is for what readers never saw, `retire` for what they no longer see.",
             Self::Building { .. } => "Wait for it, or `sillage projections cancel` it.",
@@ -114,7 +114,7 @@ impl OperateError {
                 "`sillage log archive restore --from 1` brings them back; archive them again afterwards."
             }
             Self::Switch(SwitchError::NotLive { .. }) => "Wait until it is live, or `resume` it if it is paused.",
-            Self::Switch(SwitchError::Never { .. }) => "`sillage projections budget --switch ask` allows it.",
+            Self::Switch(SwitchError::Never { .. }) => "`sillage projections change --switch ask` allows it.",
             Self::Switch(SwitchError::Diverged { .. }) => "`sillage log adopt`, then rebuild it.",
             Self::Switch(SwitchError::Database(_)) => {
                 "Somebody reads it for long (or holds a view upon it): try again, or end that session."

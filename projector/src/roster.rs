@@ -36,7 +36,7 @@ impl SwitchMode {
 }
 
 /// How much of the machine a build may take. Live traffic slows it further.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Budget {
     /// Events per second at most.
     pub events_per_second: Option<u32>,

@@ -1,6 +1,6 @@
 //! How every projection is doing, from the database: the same answer in every process.
 
-use crate::roster::SwitchMode;
+use crate::roster::{Budget, SwitchMode};
 use kernel::Position;
 use serde::Serialize;
 use sqlx::postgres::PgRow;
@@ -93,6 +93,8 @@ pub struct ProjectionStatus {
     pub paused: bool,
     /// What happens when it has caught up.
     pub switch: SwitchMode,
+    /// What its build may take, besides what live traffic leaves.
+    pub budget: Budget,
     /// The last position that it has folded.
     pub position: Position,
     /// Events of the log that it has not folded.
@@ -127,7 +129,8 @@ pub async fn status(pool: &PgPool) -> Result<Vec<ProjectionStatus>, sqlx::Error>
          p.error, p.error_position, p.replaced_at is not null and not p.serving, p.paused, p.switch, p.trouble, \
          b.phase, b.position, b.head, b.rows, b.events_per_second, b.spills, b.held_by, \
          extract(epoch from b.updated_at - b.began_at)::bigint, \
-         (extract(epoch from clock_timestamp() - b.updated_at) * 1000)::bigint, k.streams, k.position, k.error \
+         (extract(epoch from clock_timestamp() - b.updated_at) * 1000)::bigint, k.streams, k.position, k.error, \
+         p.events_per_second, p.percent \
          from log.head h cross join projection.projections p join projection.checkpoints c using (name, generation) \
          cross join lateral projection.parking(p.name, p.generation) k \
          left join projection.builds b on b.name = p.name and b.generation = p.generation and b.phase <> 'following' \
@@ -151,6 +154,7 @@ fn one(row: &PgRow) -> Result<ProjectionStatus, sqlx::Error> {
         kept: row.try_get(10)?,
         paused: row.try_get(11)?,
         switch: SwitchMode::parse(switch).ok_or_else(|| unknown(switch))?,
+        budget: budget(row)?,
         position: Position(row.try_get(5)?),
         gap: row.try_get(6)?,
         lag_ms: row.try_get::<i64, _>(7)?.max(0),
@@ -161,6 +165,14 @@ fn one(row: &PgRow) -> Result<ProjectionStatus, sqlx::Error> {
         parked_error: row.try_get(25)?,
         trouble: row.try_get(13)?,
         build: build(row)?,
+    })
+}
+
+fn budget(row: &PgRow) -> Result<Budget, sqlx::Error> {
+    let (rate, percent): (Option<i32>, Option<i32>) = (row.try_get(26)?, row.try_get(27)?);
+    Ok(Budget {
+        events_per_second: rate.and_then(|rate| u32::try_from(rate).ok()),
+        percent: percent.and_then(|percent| u8::try_from(percent).ok()),
     })
 }
 

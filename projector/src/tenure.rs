@@ -28,7 +28,7 @@ use kernel::{EventData, Position, Recorded};
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 use tokio::task::{JoinError, JoinSet};
 use tokio_util::sync::CancellationToken;
 
@@ -78,6 +78,8 @@ pub(crate) struct Tenure {
     given_back: HashSet<usize>,
     asks: Asks,
     writer: Writer,
+    /// Rings when a comparison is done.
+    compared: Arc<Notify>,
     /// When the last event of the group's place was recorded.
     last_recorded: Option<chrono::DateTime<chrono::Utc>>,
 }
@@ -97,6 +99,7 @@ impl Tenure {
             stop_lane: HashMap::new(),
             given_back: HashSet::new(),
             asks,
+            compared: Arc::default(),
             last_recorded: None,
         }
     }
@@ -105,7 +108,7 @@ impl Tenure {
     pub(crate) async fn run(&mut self, keeper: &mut Keeper, shutdown: &CancellationToken) -> End {
         let mut tick = tokio::time::interval(TICK);
         tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-        let tail = self.shared.tail.clone();
+        let (tail, compared) = (self.shared.tail.clone(), Arc::clone(&self.compared));
         loop {
             let (at, most) = self.next_batch();
             let step = tokio::select! {
@@ -121,6 +124,10 @@ impl Tenure {
                 },
                 Some(ended) = self.lanes.join_next() => self.lane_ended(ended).await,
                 _ = tick.tick() => self.tick().await,
+                () = compared.notified() => {
+                    self.try_switches().await;
+                    Ok(())
+                }
                 events = tail.next(at, most), if !self.group.is_empty() => match events {
                     Ok(events) => self.step(events).await,
                     Err(TailError::Read(error)) => Err(End::Lost(error.to_string())),
@@ -210,7 +217,10 @@ impl Tenure {
                     self.asks.give_back(member.slot);
                     return Ok(());
                 }
-                return self.admit(member).await;
+                self.admit(member).await?;
+                // What was built is compared at once, not at the next look.
+                self.try_switches().await;
+                return Ok(());
             }
             Ok(LaneEnd::Gone(member)) => {
                 self.asks.leave(member.slot);
@@ -433,7 +443,8 @@ impl Tenure {
     async fn try_switches(&mut self) {
         for member in self.group.iter().filter(|member| member.orders.borrow().comes_next) {
             let generation = &member.generation;
-            if !self.slots[member.slot].comparing.is_done(self.shared.log().pool(), generation) {
+            let comparing = &mut self.slots[member.slot].comparing;
+            if !comparing.is_done(self.shared.log().pool(), generation, &self.compared) {
                 continue;
             }
             match switch(&self.shared.connect, generation.name, generation.number, Wish::Itself).await {

@@ -5,6 +5,7 @@ mod child;
 mod events;
 mod faults;
 mod people;
+mod projections;
 mod refusals;
 mod separate;
 mod up;

@@ -4,7 +4,10 @@ use crate::compare::{self, CompareError};
 use crate::control::Generation;
 use crate::poison::chain;
 use sqlx::{PgPool, query_scalar};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
+use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 
 /// Rows that differ and are kept to be shown.
@@ -14,13 +17,25 @@ const PATIENCE: Duration = Duration::from_mins(10);
 
 /// Not begun, under way, or done; given up when it is dropped.
 #[derive(Default)]
-pub(super) struct Comparing(Option<JoinHandle<()>>);
+pub(super) struct Comparing(Option<JoinHandle<()>>, Arc<AtomicBool>);
 
 impl Comparing {
     /// Whether readers may be switched as far as the comparison is concerned; begins it where it is not.
-    pub(super) fn is_done(&mut self, pool: &PgPool, generation: &Generation) -> bool {
-        let begin = || tokio::spawn(run(pool.clone(), generation.name, generation.number));
-        self.0.get_or_insert_with(begin).is_finished()
+    /// `done` rings at its end.
+    pub(super) fn is_done(&mut self, pool: &PgPool, generation: &Generation, done: &Arc<Notify>) -> bool {
+        let Self(comparing, over) = self;
+        let begin = || {
+            let (running, over, done) =
+                (run(pool.clone(), generation.name, generation.number), Arc::clone(over), Arc::clone(done));
+            tokio::spawn(async move {
+                running.await;
+                over.store(true, Ordering::Release);
+                done.notify_one();
+            })
+        };
+        let running = comparing.get_or_insert_with(begin);
+        // It is over a moment before its task has ended, and by a panic too.
+        over.load(Ordering::Acquire) || running.is_finished()
     }
 }
 
