@@ -25,6 +25,18 @@ pub(crate) enum Choice {
     /// Log, fold, rows by the projector's catch-up against COPY BINARY of the payloads.
     #[value(name = "fold_rows")]
     FoldRows,
+    /// Tickets built beside, compared and switched, from a million mixed events, against COPY BINARY of the payloads.
+    #[value(name = "rebuild_tickets")]
+    RebuildTickets,
+    /// The same with doors.
+    #[value(name = "rebuild_doors")]
+    RebuildDoors,
+    /// Commands and reads while read models are rebuilt, switched and rolled back, against the same in the quiet.
+    #[value(name = "rebuild_under_load")]
+    RebuildUnderLoad,
+    /// A simple read model following the log in batches of 1,000 against a bare fold with UNNEST upserts; its lag.
+    #[value(name = "live_projection")]
+    LiveProjection,
     /// The proof that the log is whole against COPY BINARY of the columns it looks at.
     #[value(name = "verify_log")]
     VerifyLog,
@@ -91,6 +103,10 @@ mod tests {
             "get_by_id",
             "export_parquet",
             "as_of_1000",
+            "rebuild_tickets",
+            "rebuild_doors",
+            "rebuild_under_load",
+            "live_projection",
         ] {
             assert!(names.iter().any(|name| name == known), "{known} is gone");
         }

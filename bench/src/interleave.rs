@@ -37,6 +37,11 @@ pub(crate) async fn interleave(
 }
 
 impl Rounds {
+    /// Slices that were measured in turns otherwise.
+    pub(crate) const fn of(subject: Vec<Slice>, baseline: Vec<Slice>) -> Self {
+        Self { subject, baseline, warm_up: (0, 0) }
+    }
+
     /// Everything that the subject and the baseline have done, warming up included.
     pub(crate) fn done(&self) -> (u64, u64) {
         let sum = |slices: &[Slice]| slices.iter().map(|slice| slice.done).sum::<u64>();

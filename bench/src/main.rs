@@ -11,9 +11,13 @@ mod history;
 mod http_command;
 mod identity;
 mod interleave;
+mod live_projection;
 mod load;
 mod machine;
+mod memory;
 mod notes;
+mod rebuild;
+mod rebuild_under_load;
 mod report;
 mod rls_get_by_id;
 mod servers;
@@ -25,6 +29,8 @@ mod visible_latency;
 use catalogue::Choice;
 use clap::Parser;
 use disturbance::Usage;
+use read_models::field_sales::Doors;
+use read_models::support::Tickets;
 use report::{Line, Report};
 use servers::Bench;
 use sides::child;
@@ -55,6 +61,9 @@ struct Arguments {
     /// Only says what there is to measure.
     #[arg(long)]
     list: bool,
+    /// How many events are rebuilt from, for `rebuild_tickets` and `rebuild_doors`; a million unless given.
+    #[arg(long, value_parser = clap::value_parser!(i64).range(1_000..))]
+    events: Option<i64>,
     /// Compares with the bars of the project, and fails where one is missed.
     #[arg(long)]
     check: bool,
@@ -73,6 +82,8 @@ struct Plan {
     open_loop: Duration,
     /// How many events are folded.
     fold_events: i64,
+    /// How many events are rebuilt from.
+    rebuild_events: i64,
 }
 
 impl Plan {
@@ -84,6 +95,7 @@ impl Plan {
                 warm_up: Duration::from_secs(1),
                 open_loop: Duration::from_secs(8),
                 fold_events: 300_000,
+                rebuild_events: 1_000_000,
             }
         } else {
             Self {
@@ -92,6 +104,7 @@ impl Plan {
                 warm_up: Duration::from_secs(3),
                 open_loop: Duration::from_secs(30),
                 fold_events: 1_000_000,
+                rebuild_events: 1_000_000,
             }
         }
     }
@@ -151,7 +164,8 @@ async fn measure(bench: &mut Bench, arguments: &Arguments) -> Result<Vec<String>
     bench.settle().await?;
     let report = Report::new(arguments.json);
     report.machine(&machine::describe(bench, arguments.quick).await?);
-    let plan = Plan::new(arguments.quick);
+    let mut plan = Plan::new(arguments.quick);
+    plan.rebuild_events = arguments.events.unwrap_or(plan.rebuild_events);
     let mut missed = Vec::new();
     for choice in catalogue::chosen(&arguments.names) {
         let before = Usage::now();
@@ -175,6 +189,10 @@ async fn one(bench: &mut Bench, choice: Choice, plan: Plan) -> Result<Line, Fail
         Choice::HttpCommand64 => http_command::run(bench, choice, plan, false).await,
         Choice::HttpCommand64Relayed => http_command::run(bench, choice, plan, true).await,
         Choice::FoldRows => fold_rows::run(bench, choice, plan).await,
+        Choice::RebuildTickets => rebuild::run::<Tickets>(bench, choice, plan).await,
+        Choice::RebuildDoors => rebuild::run::<Doors>(bench, choice, plan).await,
+        Choice::RebuildUnderLoad => rebuild_under_load::run(bench, choice, plan).await,
+        Choice::LiveProjection => live_projection::run(bench, choice, plan).await,
         Choice::VerifyLog => verify_log::run(bench, choice, plan).await,
         Choice::ExportParquet => export_parquet::run(bench, choice, plan).await,
         Choice::AsOf1000 => as_of::run(bench, choice, plan).await,

@@ -9,7 +9,7 @@
 
 use crate::ddl;
 use futures_util::StreamExt;
-use kernel::{Position, TenantId};
+use kernel::{Column, Position, TenantId};
 use serde::{Deserialize, Serialize};
 use sqlx::postgres::PgRow;
 use sqlx::{AssertSqlSafe, ConnectOptions, PgConnection, PgPool, Row, query, query_scalar, raw_sql};
@@ -242,6 +242,13 @@ impl Shape {
             missing.map(|(name, kind)| format!("{name} {kind}")).collect()
         };
         let in_both = old.iter().filter(|column| new.contains(column)).map(|(name, _)| name.clone());
+        // Beside clear text its sealed form is compared, and kept: where nobody looks when a person is erased, nothing of
+        // him may lie in clear.
+        let is_clear = |name: &String| {
+            let sealed = format!("{name}{}", Column::SEALED);
+            old.iter().chain(&new).any(|(other, _)| *other == sealed)
+        };
+        let in_both = in_both.filter(|name| !is_clear(name));
         // Another version may listen to other events, so that other ones are the last to touch a row.
         let common = in_both.filter(|column| !old_key.contains(column) && (same_version || column != "at_position"));
         Ok(Self {

@@ -5,6 +5,7 @@
 
 mod cases;
 mod copy;
+mod streams;
 
 use crate::Failure;
 use crate::servers::Database;
@@ -13,6 +14,7 @@ use copy::Writer;
 use kernel::Position;
 use sqlx::{Connection, PgConnection, PgPool};
 use std::time::{Duration, Instant};
+pub(crate) use streams::History;
 
 /// What is told by the events, for those who will append after them.
 const SETTLE: &str = "

@@ -1,12 +1,12 @@
 //! `sillage projections`: built beside, watched, compared, switched, rolled back, retired; and as of a moment.
 
 use crate::child::{printed, sillage};
-use domain::support::ticket;
+use domain::field_sales::zone;
 use event_store::append::AppenderOptions;
 use event_store::{Append, Appender, Idempotency, Log, Tail};
 use kernel::{Actor, ActorId, Change, CommandId, CorrelationId, Event, TenantId, Version};
 use projector::{Options, Projector, projection};
-use read_models::support::Tickets;
+use read_models::field_sales::Zones;
 use serde_json::Value;
 use sqlx::PgPool;
 use std::path::{Path, PathBuf};
@@ -15,9 +15,9 @@ use test_support::scratch;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-const NAME: &str = "support.tickets";
+const NAME: &str = "field_sales.zones";
 
-/// Tickets in a database of their own, with a projector that folds them.
+/// Zones in a database of their own, with a projector that folds them.
 struct Stage {
     url: String,
     pool: PgPool,
@@ -31,7 +31,7 @@ impl Stage {
         let (url, pool) = test_support::database().await;
         let appender = Appender::start(&url, pool.clone(), &AppenderOptions::default()).expect("an appender");
         for _ in 0..30 {
-            open_ticket(&appender).await;
+            make_zone(&appender).await;
         }
         let mut stage = Self { url, pool, folder: scratch(name), stop: CancellationToken::new(), projector: None };
         stage.project().await;
@@ -41,7 +41,7 @@ impl Stage {
     async fn project(&mut self) {
         self.stop = CancellationToken::new();
         let tail = Tail::start(Log::new(self.pool.clone()), None, self.stop.clone()).await.expect("a tail");
-        let projector = Projector::new(tail, vec![projection::<Tickets>()], Options::default());
+        let projector = Projector::new(tail, vec![projection::<Zones>()], Options::default());
         let stop = self.stop.clone();
         self.projector = Some(tokio::spawn(async move { projector.run(stop).await.expect("it folds") }));
         self.until("live", "state = 'live' and serving").await;
@@ -85,8 +85,8 @@ impl Stage {
     }
 }
 
-async fn open_ticket(appender: &Appender) {
-    let opened = ticket::Event::examples().into_iter().next().expect("an example");
+async fn make_zone(appender: &Appender) {
+    let opened = zone::Event::examples().into_iter().next().expect("an example");
     let command_id = CommandId(Uuid::now_v7());
     let append = Append {
         tenant_id: TenantId(Uuid::from_u128(1)),
@@ -98,14 +98,14 @@ async fn open_ticket(appender: &Appender) {
         occurred_at: chrono::Utc::now(),
         idempotency: Idempotency { key: command_id.0, request_hash: Uuid::nil() },
         changes: vec![Change {
-            category: "support.ticket",
+            category: "field_sales.zone",
             stream_id: Uuid::now_v7(),
             expected: Version(0),
             events: vec![opened.encode()],
         }],
         reserve: Vec::new(),
         release: Vec::new(),
-        counter: Some("support.ticket"),
+        counter: None,
     };
     appender.append(append).await.expect("an event");
 }
@@ -121,22 +121,22 @@ async fn a_rebuild_from_the_request_to_the_retirement_of_what_was_before() {
     let stage = Stage::set("cli-rebuild").await;
     let (code, said) = stage.run(&["rebuild", NAME, "--switch", "ask", "--reason", "a try", "--budget", "90%"]).await;
     assert_eq!(code, Some(0), "{said}");
-    has(&said, &["Generation 2 of support.tickets is being built", "end of the log, position 30"]);
+    has(&said, &["Generation 2 of field_sales.zones is being built", "end of the log, position 30"]);
     has(&said, &["Readers would see the same", "Readers see what they saw"]);
 
     let found = stage.json(&["compare", NAME]).await;
     assert_eq!((&found["before"]["rows"], &found["after"]["rows"]), (&30.into(), &30.into()));
     assert_eq!(found["before"]["hash"], found["after"]["hash"]);
-    sqlx::query("update read.support_tickets_g2 set status = 'closed' where number = 3")
+    sqlx::query("update read.field_sales_zones_g2 set radius_m = 900 where at_position = 3")
         .execute(&stage.pool)
         .await
         .unwrap();
     let (_, said) = stage.run(&["compare", NAME]).await;
-    has(&said, &["1 rows changed, 0 new, 0 gone", "status: open → closed"]);
+    has(&said, &["1 rows changed, 0 new, 0 gone", "radius_m: 850 → 900"]);
 
     let (code, said) = stage.run(&["switch", NAME, "--yes", "--reason", "it is right"]).await;
     assert_eq!(code, Some(0), "{said}");
-    has(&said, &["see generation 2 since", "Generation 1 is kept", "rollback support.tickets"]);
+    has(&said, &["see generation 2 since", "Generation 1 is kept", "rollback field_sales.zones"]);
     let back = stage.json(&["rollback", NAME]).await;
     assert_eq!((&back["generation"], &back["before"], &back["changed"]), (&1.into(), &2.into(), &true.into()));
     let (code, said) = stage.run(&["retire", NAME, "--generation", "1"]).await;
@@ -186,8 +186,8 @@ async fn a_rebuild_switches_readers_by_itself_and_can_be_held_and_given_up() {
     assert!(code == Some(0) && said.lines().count() == 3, "two generations under a heading: {said}");
     for (arguments, all) in [
         (vec!["switch", NAME, "--generation", "9", "--yes"], ["there is no generation 9", "projections list"]),
-        (vec!["rebuild", "support.nothing"], ["there is no read model support.nothing", "projections list"]),
-        (vec!["show", "support.nothing"], ["there is no read model support.nothing", "projections list"]),
+        (vec!["rebuild", "field_sales.nothing"], ["there is no read model field_sales.nothing", "projections list"]),
+        (vec!["show", "field_sales.nothing"], ["there is no read model field_sales.nothing", "projections list"]),
         (vec!["rollback", NAME, "--generation", "1"], ["goes to the generation", "switch --generation"]),
     ] {
         let (code, said) = stage.run(&arguments).await;
@@ -201,15 +201,15 @@ async fn a_rebuild_switches_readers_by_itself_and_can_be_held_and_given_up() {
 async fn a_read_model_as_of_a_moment_goes_into_a_table_of_its_own() {
     let stage = Stage::set("cli-past").await;
     let at = |folder: &Path| folder.display().to_string();
-    let built = stage.json(&["build", NAME, "--as-of", "12", "--into", "analysts.tickets_early"]).await;
+    let built = stage.json(&["build", NAME, "--as-of", "12", "--into", "analysts.zones_early"]).await;
     assert_eq!(
         (&built["rows"], &built["as_of_position"], &built["table"]),
-        (&12.into(), &12.into(), &"analysts.tickets_early".into())
+        (&12.into(), &12.into(), &"analysts.zones_early".into())
     );
     let rows: i64 =
-        sqlx::query_scalar("select count(*) from analysts.tickets_early").fetch_one(&stage.pool).await.unwrap();
+        sqlx::query_scalar("select count(*) from analysts.zones_early").fetch_one(&stage.pool).await.unwrap();
     let same: i64 = sqlx::query_scalar(
-        "select count(*) from (select * from analysts.tickets_early intersect select * from read.support_tickets) same",
+        "select count(*) from (select * from analysts.zones_early intersect select * from read.field_sales_zones) same",
     )
     .fetch_one(&stage.pool)
     .await
@@ -220,17 +220,17 @@ async fn a_read_model_as_of_a_moment_goes_into_a_table_of_its_own() {
         .await
         .unwrap();
     let hour = chrono::DateTime::parse_from_str(&hour, "%F %T%#z").unwrap().to_rfc3339();
-    let (code, said) = stage.run(&["build", NAME, "--as-of", &hour, "--into", "tickets_now"]).await;
+    let (code, said) = stage.run(&["build", NAME, "--as-of", &hour, "--into", "zones_now"]).await;
     assert_eq!(code, Some(0), "{said}");
-    has(&said, &["as of position 30: 30 rows in past.tickets_now"]);
+    has(&said, &["as of position 30: 30 rows in past.zones_now"]);
     for (arguments, why) in [
         (
-            ["build", NAME, "--as-of", "12", "--into", "analysts.tickets_early"],
-            "there is a table analysts.tickets_early already",
+            ["build", NAME, "--as-of", "12", "--into", "analysts.zones_early"],
+            "there is a table analysts.zones_early already",
         ),
         (["build", NAME, "--as-of", "31", "--into", "later"], "the log ends at position 30"),
-        (["build", NAME, "--as-of", "12", "--into", "read.support_tickets"], "belongs to Sillage itself"),
-        (["build", "support.nothing", "--as-of", "12", "--into", "x"], "Read models are: support.tickets"),
+        (["build", NAME, "--as-of", "12", "--into", "read.field_sales_zones"], "belongs to Sillage itself"),
+        (["build", "field_sales.nothing", "--as-of", "12", "--into", "x"], "Read models are: support.tickets"),
         (["build", NAME, "--as-of", "noon", "--into", "x"], "no time like"),
     ] {
         let (code, said) = stage.run(&arguments).await;
