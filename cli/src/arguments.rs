@@ -1,9 +1,10 @@
 //! The command line. Every setting is a flag and an environment variable.
 
-use crate::archive::Archive;
 use crate::effects_command::EffectsCommand;
 use crate::events::EventsCommand;
 use crate::failure::EXIT_CODES;
+use crate::heal::Heal;
+use crate::log_command::LogCommand;
 use crate::projections::ProjectionsCommand;
 use crate::proving::VerifyArgs;
 use crate::sign_in::SignIn;
@@ -73,6 +74,9 @@ pub(crate) enum Task {
     /// The log itself.
     #[command(subcommand)]
     Log(LogCommand),
+    /// After the log was adopted: builds again what was folded from another history, mirrors what the log has, and lets
+    /// everything go on. Can be repeated.
+    Heal(Box<Heal>),
     /// Proves that the log is whole and that every read model is what the log says.
     Verify(Box<Verify>),
     /// Prints an API's `OpenAPI` document.
@@ -368,22 +372,6 @@ pub(crate) enum KeysCommand {
         key: Option<PathBuf>,
         #[command(flatten)]
         folder: Folder,
-    },
-}
-
-#[derive(Subcommand, Debug)]
-pub(crate) enum LogCommand {
-    /// Moves old stretches of the log into files: writes them, reads them back, compares them with the database, takes them
-    /// out of it. What was archived answers `log_archived` until it is brought back.
-    Archive(Box<Archive>),
-    /// Begins a new epoch, after a standby without the tail was promoted or a backup was restored: positions may be
-    /// handed out again. Until then everything that follows the log answers `LOG_DIVERGED` and stands still.
-    Adopt {
-        /// Why, for the record: `promoted standby-2 after the disk of db-1 died`.
-        #[arg(long)]
-        reason: String,
-        #[command(flatten)]
-        on: Box<OnDatabase>,
     },
 }
 

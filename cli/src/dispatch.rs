@@ -1,14 +1,12 @@
 //! From the command line to the code that does it.
 
-use crate::arguments::{
-    Api, ConfigCommand, KeysCommand, LogCommand, QUIET_LOG, Sillage, Task, TokenCommand, TokenIssue,
-};
+use crate::arguments::{Api, ConfigCommand, KeysCommand, QUIET_LOG, Sillage, Task, TokenCommand, TokenIssue};
 use crate::failure::Failure;
 use crate::keys::LocalKey;
 use crate::tokens::{Audience, Grant, all_scopes, issue};
 use crate::{
-    archive, config_check, demo, effects_command, events, operator, projections, separate, sign_in, tenant_command,
-    terminal, up, user_command, verify,
+    config_check, demo, effects_command, events, heal, log_command, operator, projections, separate, sign_in,
+    tenant_command, terminal, up, user_command, verify,
 };
 use clap::parser::ValueSource;
 use clap::{ArgMatches, CommandFactory, FromArgMatches};
@@ -87,8 +85,8 @@ async fn run(task: Task, matches: &ArgMatches) -> Result<ExitCode, Failure> {
         }
         Task::Projections(command) => Box::pin(projections::run(command)).await,
         Task::Events(command) => done(Box::pin(events::run(command)).await),
-        Task::Log(LogCommand::Archive(arguments)) => Box::pin(archive::run(&arguments)).await,
-        Task::Log(LogCommand::Adopt { reason, on }) => done(operator::adopt(&on, &reason).await),
+        Task::Log(command) => log_command::run(&command).await,
+        Task::Heal(arguments) => Box::pin(heal::run(&arguments)).await,
         Task::Verify(arguments) => Box::pin(verify::run(&arguments)).await,
         Task::Openapi { api } => done(openapi(api)),
         Task::Version => {

@@ -1,4 +1,4 @@
-//! Operator commands on the database: migrate, adopt.
+//! Operator commands on the database: migrate.
 
 use crate::arguments::OnDatabase;
 use crate::attach::{self, Attached};
@@ -76,21 +76,6 @@ pub(crate) async fn migrate(on: &OnDatabase) -> Result<(), Failure> {
     opened.close().await;
     migrated?;
     print("The database is up to date.");
-    Ok(())
-}
-
-/// Begins a new epoch of the log.
-pub(crate) async fn adopt(on: &OnDatabase, reason: &str) -> Result<(), Failure> {
-    let opened = open(on).await?;
-    // The owner's word, not the engine's.
-    let log = Log::new(opened.database.probe().clone());
-    let adopted = async { Ok::<_, event_store::ReadError>((log.adopt(reason).await?, log.head().await?)) }.await;
-    opened.close().await;
-    let (epoch, head) = adopted.map_err(|error| Failure::failed("the log could not be adopted").because(error))?;
-    print(&format!(
-        "The log goes on in epoch {epoch} after position {}. `sillage verify` says whether every read model still fits.",
-        head.position
-    ));
     Ok(())
 }
 

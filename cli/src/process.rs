@@ -21,7 +21,7 @@ use event_store::{Appender, Decisions, Log, Relay, Role, RootKeys, States, Tail,
 use identity_api::Door;
 use identity_api::api_keys::ApiKeys;
 use identity_api::trust::TrustFollower;
-use kernel::Position;
+use kernel::{Epoch, Position};
 use platform::admin::{self, Check, Needed, Readiness};
 use platform::auth::standing::SharedStanding;
 use platform::auth::{KeySet, LiveTrust, Verifier};
@@ -446,7 +446,7 @@ impl Process {
         let check = self.readiness.check("effects", Needed::Optional);
         check.ok();
         self.workers.spawn(tell_stopped(runner.stopped(), check.clone()));
-        self.workers.spawn(follow(runner, check, self.failed.clone(), self.working.clone()));
+        self.workers.spawn(follow(runner, check, self.working.clone()));
         self.workers.spawn(worker.run(self.working.clone()));
         Ok(())
     }
@@ -486,32 +486,43 @@ impl Process {
     }
 }
 
-/// Folds until told to stop. What Postgres would not do (it may be going away or coming up) is tried again; what would be
-/// wrong is not.
+/// Folds until told to stop. What Postgres would not do (it may be going away or coming up) is tried again; a log that has
+/// diverged is waited for until somebody adopts it; what would be wrong is not.
 async fn project(tail: Tail, check: Check, failed: watch::Sender<Option<String>>, working: CancellationToken) {
     loop {
+        let epoch = epoch_of(&tail).await;
         let projector = Projector::new(tail.clone(), projections(), projector::Options::default());
         let Err(error) = projector.run(working.clone()).await else { return };
-        let passes = matches!(error, RunError::Declare(_));
+        let (passes, diverged) = (matches!(error, RunError::Declare(_)), error.is_divergence());
         let reason = Failure::failed("the projector has ended").because(error).to_string();
         check.failing(reason.clone());
-        if !passes {
+        if !passes && !diverged {
             failed.send_replace(Some(reason));
             return;
         }
-        if working.run_until_cancelled(tokio::time::sleep(PROJECTOR_PAUSE)).await.is_none() {
-            return;
+        loop {
+            if working.run_until_cancelled(tokio::time::sleep(PROJECTOR_PAUSE)).await.is_none() {
+                return;
+            }
+            if !diverged || (tail.divergence().is_none() && epoch_of(&tail).await != epoch) {
+                break;
+            }
         }
         check.ok();
     }
 }
 
-/// Runs the followers until told to stop.
-async fn follow(runner: Runner, check: Check, failed: watch::Sender<Option<String>>, working: CancellationToken) {
-    if let Err(error) = runner.run(working).await {
-        let reason = Failure::failed("reactors and outbox have ended").because(error).to_string();
-        check.failing(reason.clone());
-        failed.send_replace(Some(reason));
+/// In which life the log is; `None` while that cannot be told.
+async fn epoch_of(tail: &Tail) -> Option<Epoch> {
+    tail.log().head().await.ok().map(|head| head.epoch)
+}
+
+/// Runs the followers until told to stop. A log that has diverged is waited for until somebody adopts it.
+async fn follow(runner: Runner, check: Check, working: CancellationToken) {
+    while let Err(error) = runner.run(working.clone()).await {
+        check.failing(Failure::failed("reactors and outbox have ended").because(error).to_string());
+        runner.until_mended(&working).await;
+        check.ok();
     }
 }
 

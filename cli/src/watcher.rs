@@ -125,10 +125,16 @@ impl ProjectionChecks {
     fn tell(&self, status: &[ProjectionStatus]) {
         let serving = || status.iter().filter(|one| one.serving);
         let declared = serving().count();
-        let unready = serving().find_map(|one| match one.state {
-            State::Diverged => Some(format!("LOG_DIVERGED: {} was folded from another history", one.name)),
-            State::Building => Some(format!("{} is being built, {} events to go", one.name, one.gap)),
-            State::Live | State::Failed | State::Cancelled | State::Retired => None,
+        let diverged: Vec<&str> =
+            serving().filter(|one| one.state == State::Diverged).map(|one| one.name.as_str()).collect();
+        metrics::gauge!("projections_diverged").set(f64::from(u32::try_from(diverged.len()).unwrap_or(u32::MAX)));
+        let diverged = (!diverged.is_empty())
+            .then(|| format!("LOG_DIVERGED: {} (see docs/runbooks/divergence.md)", diverged.join(", ")));
+        let unready = diverged.or_else(|| {
+            serving().find_map(|one| match one.state {
+                State::Building => Some(format!("{} is being built, {} events to go", one.name, one.gap)),
+                State::Diverged | State::Live | State::Failed | State::Cancelled | State::Retired => None,
+            })
         });
         let unready = if declared == 0 { Some("no projector has run yet".to_owned()) } else { unready };
         let was_ready = self.ready.swap(unready.is_none(), Ordering::Relaxed);

@@ -5,7 +5,7 @@ use axum::body::Body;
 use axum::http::header::{CONTENT_TYPE, ETAG, LOCATION};
 use axum::http::{HeaderName, HeaderValue, Response, StatusCode};
 use event_store::Answer;
-use platform::headers::POSITION;
+use platform::headers::{EPOCH, POSITION};
 use serde::Serialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
@@ -57,6 +57,7 @@ impl Reply {
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
         headers.insert(ETAG, platform::headers::etag(self.answer.version));
         headers.insert(POSITION, HeaderValue::from(self.answer.position.0));
+        headers.insert(EPOCH, HeaderValue::from(self.answer.epoch.0));
         if let Some(collection) = self.collection
             && let Ok(location) = HeaderValue::from_str(&format!("{collection}/{}", self.answer.stream_id))
         {

@@ -160,3 +160,11 @@ pub(crate) async fn mark(
         .map(drop)
         .map_err(ControlError::doing("recording why a follower of the log stands still"))
 }
+
+/// Whether every follower's checkpoint is in the log as it is now.
+pub(crate) async fn is_mended(pool: &PgPool) -> Result<bool, ControlError> {
+    query_scalar("select not exists (select from effects.followers where not log.holds(log_id, position, event_id))")
+        .fetch_one(pool)
+        .await
+        .map_err(ControlError::doing("comparing the followers of the log with the log"))
+}

@@ -161,6 +161,7 @@ impl Run {
                 events = tail.next(self.at.position, BATCH) => match events {
                     Ok(events) => self.step(events).await,
                     Err(TailError::Read(error)) => Err(End::Lost(chain(&error))),
+                    Err(error @ TailError::Diverged(_)) => Err(self.foreign(&error).await),
                     Err(TailError::Stopped) => Err(End::Shutdown),
                 },
                 () = tokio::time::sleep(LAZY), if idle => self.write(Led::default()).await,
@@ -256,6 +257,15 @@ impl Run {
         );
         control::mark(&self.shared.pool, &self.name, "diverged", &reason, place.position).await?;
         Err(End::Diverged(reason))
+    }
+
+    /// The log is not the one that was read: whatever comes next, this has acted on something else.
+    async fn foreign(&self, error: &TailError) -> End {
+        let reason = error.to_string();
+        match control::mark(&self.shared.pool, &self.name, "diverged", &reason, self.at.position).await {
+            Ok(()) => End::Diverged(reason),
+            Err(error) => error.into(),
+        }
     }
 
     async fn stand_before(&self, position: Position, error: &str) -> End {

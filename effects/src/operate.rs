@@ -194,3 +194,32 @@ pub async fn resume(pool: &PgPool) -> Result<Vec<String>, sqlx::Error> {
     .await?;
     rows.iter().map(|row| row.try_get(0)).collect()
 }
+
+/// After the log was adopted: [`resume`] for every follower whose checkpoint is not in the log any more, whether or not it
+/// has noticed. Answers their names.
+///
+/// # Errors
+/// Postgres does not answer.
+pub async fn mend(pool: &PgPool) -> Result<Vec<String>, sqlx::Error> {
+    query(
+        "update effects.followers set state = 'diverged', error_position = position, \
+         error = 'LOG_DIVERGED: the log does not have the event at position ' || position \
+         where state <> 'diverged' and not log.holds(log_id, position, event_id)",
+    )
+    .execute(pool)
+    .await?;
+    resume(pool).await
+}
+
+/// The followers whose checkpoint is not in the log, or that wait for an operator's word.
+///
+/// # Errors
+/// Postgres does not answer.
+pub async fn diverged(pool: &PgPool) -> Result<Vec<String>, sqlx::Error> {
+    sqlx::query_scalar(
+        "select name from effects.followers where state = 'diverged' or not log.holds(log_id, position, event_id) \
+         order by name",
+    )
+    .fetch_all(pool)
+    .await
+}

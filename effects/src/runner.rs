@@ -58,8 +58,8 @@ impl Runner {
     /// return: it goes on as soon and as far as it can.
     ///
     /// # Errors
-    /// Going on would be wrong.
-    pub async fn run(self, shutdown: CancellationToken) -> Result<(), RunError> {
+    /// Going on would be wrong, until the log is adopted: see [`Runner::until_mended`].
+    pub async fn run(&self, shutdown: CancellationToken) -> Result<(), RunError> {
         loop {
             match self.tenure(&shutdown).await {
                 End::Shutdown => return Ok(()),
@@ -74,6 +74,17 @@ impl Runner {
             }
             if shutdown.run_until_cancelled(tokio::time::sleep(PAUSE)).await.is_none() {
                 return Ok(());
+            }
+        }
+    }
+
+    /// After [`Runner::run`] ended because the log had diverged: waits until it has been adopted and no follower is known to
+    /// have acted on another history any more.
+    pub async fn until_mended(&self, shutdown: &CancellationToken) {
+        while shutdown.run_until_cancelled(tokio::time::sleep(PAUSE)).await.is_some() {
+            let sound = tokio::time::timeout(PAUSE, self.shared.tail.is_sound()).await.unwrap_or(false);
+            if sound && control::is_mended(&self.shared.pool).await.unwrap_or(false) {
+                return;
             }
         }
     }

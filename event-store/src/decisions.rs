@@ -112,9 +112,11 @@ impl Decisions {
         origin: &Origin,
     ) -> Result<Answer, RefusedOf<C>> {
         let ids = command.streams(context.target, context);
-        let source = self.states.of(context.tenant_id, origin.fresh);
         let mut conflict = AppendError::Overloaded;
         for _ in 0..MAX_DECISIONS {
+            let life = self.appender.life();
+            self.states.enter(life);
+            let source = self.states.of(context.tenant_id, origin.fresh);
             let loaded = C::Streams::load(&source, ids).await.map_err(Refused::Load)?;
             let (_, version) = C::Streams::primary(&loaded);
             if !origin.expected.is_none_or(|expected| expected.met_by(version)) {
@@ -133,7 +135,7 @@ impl Decisions {
             };
             let streams: Vec<_> = changes.iter().map(|change| (change.category, change.stream_id)).collect();
             let (append, events) = append(command, context, origin, changes, decided);
-            match self.appender.append(append).await {
+            match self.appender.append_in(life, append).await {
                 Ok(answer) => {
                     if !answer.repeated {
                         C::Streams::remember(&source, loaded, &events);

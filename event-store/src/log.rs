@@ -59,6 +59,15 @@ pub struct Archived {
     pub manifest: String,
 }
 
+/// What follows an event in the log.
+#[derive(Debug)]
+pub(crate) enum Followed {
+    /// These do.
+    By(Vec<Recorded<EventData>>),
+    /// Another event stands in its place, or none: what comes after is of another history.
+    Lost,
+}
+
 /// The end of the log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Head {
@@ -135,6 +144,67 @@ impl Log {
             flush(&mut connection).await?;
         }
         Ok(events)
+    }
+
+    /// Up to `limit` events that follow this very event (`None` before the first); `durable`: once they are on disk.
+    pub(crate) async fn follow(
+        &self,
+        (after, id): (Position, Option<EventId>),
+        limit: usize,
+        durable: bool,
+    ) -> Result<Followed, ReadError> {
+        let mut connection = self.pool.acquire().await?;
+        let Some(id) = id.filter(|_| after > Position::ZERO) else {
+            drop(connection);
+            let read = if durable { self.read_durable(after, limit).await } else { self.read(after, limit).await };
+            return read.map(Followed::By);
+        };
+        let mut events = read(&mut connection, Position(after.0 - 1), limit.saturating_add(1)).await?;
+        match events.first() {
+            Some(first) if first.position == after && first.event_id == id => drop(events.remove(0)),
+            // Only files have it any more.
+            _ if archived(&mut connection).await?.is_some_and(|archived| archived.last >= after) => {
+                events.retain(|event| event.position > after);
+            }
+            _ => return Ok(Followed::Lost),
+        }
+        if durable && !events.is_empty() {
+            flush(&mut connection).await?;
+        }
+        Ok(Followed::By(events))
+    }
+
+    /// Whether the server that the log is on may go on with it. Not after a promotion or a restore, until an operator has
+    /// said [`Log::adopt`].
+    ///
+    /// # Errors
+    /// Postgres does not answer.
+    pub async fn is_adopted(&self) -> Result<bool, ReadError> {
+        Ok(sqlx::query_scalar("select log.is_adopted()").fetch_one(&self.pool).await?)
+    }
+
+    /// Whether a position that somebody got in an epoch is one of the log as it is now: not beyond its end, nor where an
+    /// earlier life of it was left. A standby, which may be a moment behind, answers `true` for what it does not know yet.
+    ///
+    /// # Errors
+    /// Postgres does not answer.
+    pub async fn has(&self, epoch: Option<Epoch>, position: Position) -> Result<bool, ReadError> {
+        let known = sqlx::query_scalar(
+            "select ($1 <= h.position or pg_is_in_recovery()) and coalesce($2 <= h.epoch, true) \
+             and coalesce($1 <= log.common_up_to($2), true) from log.head h",
+        )
+        .bind(position.0)
+        .bind(epoch.map(|epoch| epoch.0));
+        Ok(known.fetch_one(&self.pool).await?)
+    }
+
+    /// The position after which the log's present life began.
+    ///
+    /// # Errors
+    /// Postgres does not answer.
+    pub async fn epoch_began_after(&self, epoch: Epoch) -> Result<Position, ReadError> {
+        let after = sqlx::query_scalar("select after_position from log.epochs where epoch = $1").bind(epoch.0);
+        Ok(Position(after.fetch_optional(&self.pool).await?.unwrap_or_default()))
     }
 
     /// Begins a new epoch: whatever the next positions meant before, they mean other events now. The mirror starts
@@ -316,13 +386,7 @@ impl Log {
     /// # Errors
     /// Postgres does not answer.
     pub async fn archived(&self) -> Result<Option<Archived>, ReadError> {
-        let row = sqlx::query(
-            "select last_position, manifest from log.archives where detached_at is not null order by 1 desc limit 1",
-        )
-        .fetch_optional(&self.pool)
-        .await?;
-        let Some(row) = row else { return Ok(None) };
-        Ok(Some(Archived { last: Position(row.try_get(0)?), manifest: row.try_get(1)? }))
+        archived(&mut *self.pool.acquire().await?).await
     }
 
     /// When a stretch last went into files, whether it has come back or not.
@@ -382,6 +446,16 @@ async fn read(
 /// Whether the event after a position is in the database; fails where it is archived.
 pub(crate) async fn require_here(connection: &mut PgConnection, after: Position) -> Result<bool, sqlx::Error> {
     sqlx::query_scalar("select log.require_here($1)").bind(after.0).fetch_one(connection).await
+}
+
+async fn archived(connection: &mut PgConnection) -> Result<Option<Archived>, ReadError> {
+    let row = sqlx::query(
+        "select last_position, manifest from log.archives where detached_at is not null order by 1 desc limit 1",
+    )
+    .fetch_optional(connection)
+    .await?;
+    let Some(row) = row else { return Ok(None) };
+    Ok(Some(Archived { last: Position(row.try_get(0)?), manifest: row.try_get(1)? }))
 }
 
 async fn flush(connection: &mut PgConnection) -> Result<(), ReadError> {

@@ -6,18 +6,21 @@
 
 use crate::cloud_event::{CloudEvent, CloudEventError, source_of};
 use crate::jetstream::{self as mirror, MirrorError, MirrorOptions};
-use crate::log::{Head, Log, ReadError};
+use crate::log::{Followed, Head, Log, ReadError};
+use crate::tail::NOT_ADOPTED;
 use async_nats::jetstream::Context;
 use async_nats::jetstream::context::{PublishAckFuture, PublishErrorKind};
 use async_nats::jetstream::message::PublishMessage;
 use bytes::Bytes;
-use kernel::{EventData, Position, Recorded};
+use kernel::{EventData, EventId, Position, Recorded};
 use std::time::Duration;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 /// Events read and in flight at a time.
 const WINDOW: usize = 256;
+/// An epoch with no more events than this is mirrored from its beginning.
+const YOUNG: i64 = 100_000;
 /// How often the log is looked at when nobody rings.
 const POLL: Duration = Duration::from_millis(500);
 /// How long to wait after NATS failed.
@@ -86,13 +89,7 @@ impl Relay {
             match outcome {
                 Ok(()) => {}
                 Err(RelayError::Mirror(error @ MirrorError::TooOld(_))) => return Err(error),
-                Err(RelayError::Diverged(reason)) => {
-                    tracing::error!(
-                        reason,
-                        "LOG_DIVERGED: the mirror is ahead of the log; after a promotion or restore run `sillage log adopt`"
-                    );
-                    self.state.send_replace(RelayState::Diverged(reason));
-                }
+                Err(RelayError::Diverged(reason)) => self.diverged(reason),
                 Err(error) => self.away(&error),
             }
             tokio::select! {
@@ -101,6 +98,19 @@ impl Relay {
             }
         }
         Ok(())
+    }
+
+    /// Told once, and not every time that it is looked at again.
+    fn diverged(&self, reason: String) {
+        metrics::gauge!("relay_diverged").set(1.0);
+        let known = matches!(&*self.state.borrow(), RelayState::Diverged(old) if *old == reason);
+        if !known {
+            tracing::error!(
+                reason,
+                "LOG_DIVERGED: the mirror has seen another history of the log; nothing is relayed until `sillage log adopt`"
+            );
+            self.state.send_replace(RelayState::Diverged(reason));
+        }
     }
 
     fn away(&self, error: &RelayError) {
@@ -117,9 +127,12 @@ impl Relay {
         let mut head = self.log.head().await?;
         let mut last = self.attach(client, context, &head).await?;
         let source = source_of(head.log_id);
+        metrics::gauge!("relay_diverged").set(0.0);
+        // The event that the next one must follow; asked for once, then known.
+        let mut last_id = self.log.event_at(last).await?.map(|event| event.event_id);
         loop {
             self.state.send_replace(RelayState::Relaying(last));
-            let events = self.next(last).await?;
+            let events = self.next(last, last_id).await?;
             if events.is_empty() {
                 self.rest(last).await;
                 let now = self.log.head().await?;
@@ -130,11 +143,16 @@ impl Relay {
                 continue;
             }
             match publish(context, &head, &source, &events).await {
-                Ok(reached) => last = reached,
+                Ok(reached) => {
+                    last = reached;
+                    let at = events.iter().find(|event| event.position == last);
+                    last_id = at.map(|event| event.event_id);
+                }
                 // Another relay was faster, or the store was rolled back: go on from where the mirror is.
                 Err(PublishFailed::Elsewhere) => {
                     tokio::time::sleep(Duration::from_millis(20)).await;
                     last = self.attach(client, context, &head).await?;
+                    last_id = self.log.event_at(last).await?.map(|event| event.event_id);
                 }
                 Err(PublishFailed::Error(error)) => return Err(error),
             }
@@ -145,11 +163,17 @@ impl Relay {
 
     /// The next events, on disk: nobody outside may hear of one that a crash could still take back. What this process has
     /// appended rings the doorbell when it is on disk; for what others have appended the relay waits for the disk itself.
-    async fn next(&self, last: Position) -> Result<Vec<Recorded<EventData>>, ReadError> {
+    async fn next(&self, last: Position, last_id: Option<EventId>) -> Result<Vec<Recorded<EventData>>, RelayError> {
         let durable = self.doorbell.borrow().0 - last.0;
-        match usize::try_from(durable) {
-            Ok(durable) if durable > 0 => self.log.read(last, WINDOW.min(durable)).await,
-            _ => self.log.read_durable(last, WINDOW).await,
+        let followed = match usize::try_from(durable) {
+            Ok(durable) if durable > 0 => self.log.follow((last, last_id), WINDOW.min(durable), false).await?,
+            _ => self.log.follow((last, last_id), WINDOW, true).await?,
+        };
+        match followed {
+            Followed::By(events) => Ok(events),
+            Followed::Lost => {
+                Err(RelayError::Diverged(format!("the event at position {last}, which was relayed, is not in the log")))
+            }
         }
     }
 
@@ -168,12 +192,18 @@ impl Relay {
         context: &Context,
         head: &Head,
     ) -> Result<Position, RelayError> {
+        if !self.log.is_adopted().await? {
+            return Err(RelayError::Diverged(NOT_ADOPTED.to_owned()));
+        }
         let info = if let Some(info) = mirror::find(context, head).await? {
             info
         } else {
             mirror::check_server(client)?;
-            let info = mirror::create(context, &self.options, head, head.position.next()).await?;
-            tracing::info!(stream = info.config.name, first = head.position.0 + 1, "made the JetStream mirror");
+            let began = self.log.epoch_began_after(head.epoch).await?;
+            // Of an epoch that is young the mirror has all; of an old one, what comes.
+            let first = if head.position.0 - began.0 <= YOUNG { began.next() } else { head.position.next() };
+            let info = mirror::create(context, &self.options, head, first).await?;
+            tracing::info!(stream = info.config.name, first = first.0, "made the JetStream mirror");
             info
         };
         let last = Position(i64::try_from(info.state.last_sequence).unwrap_or(i64::MAX));

@@ -6,6 +6,7 @@ use kernel::{Aggregate, DecodeError, Loaded, Source, TenantId, Version};
 use moka::sync::Cache;
 use std::any::Any;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use uuid::Uuid;
 
 /// Events read at a time; a stream with more gets a snapshot.
@@ -36,6 +37,8 @@ type Key = (TenantId, Uuid, &'static str);
 struct Cached {
     version: Version,
     state: Arc<dyn Any + Send + Sync>,
+    /// In which life of the appender's connection it was folded.
+    life: u64,
 }
 
 /// The states that this process has folded lately. A stale one can only cause a conflict and another load,
@@ -44,17 +47,25 @@ struct Cached {
 pub struct States {
     log: Log,
     cache: Cache<Key, Cached>,
+    /// The life that the appender was last seen in; what was folded in an earlier one is not used any more.
+    life: Arc<AtomicU64>,
 }
 
 impl States {
     /// Keeps at most `capacity` states.
     pub fn new(log: Log, capacity: u64) -> Self {
-        Self { log, cache: Cache::new(capacity) }
+        Self { log, cache: Cache::new(capacity), life: Arc::new(AtomicU64::new(0)) }
     }
 
     /// The states of one tenant. `fresh` is an id that was made just now: no stream can have it yet.
-    pub const fn of(&self, tenant_id: TenantId, fresh: Option<Uuid>) -> Repository<'_> {
-        Repository { states: self, tenant_id, fresh }
+    pub fn of(&self, tenant_id: TenantId, fresh: Option<Uuid>) -> Repository<'_> {
+        Repository { states: self, tenant_id, fresh, life: self.life.load(Ordering::Acquire) }
+    }
+
+    /// From now on only what is folded in this life of the appender's connection: what is known from before may rest on
+    /// events that a server which was put in another's place does not have.
+    pub(crate) fn enter(&self, life: u64) {
+        self.life.fetch_max(life, Ordering::AcqRel);
     }
 
     /// Forgets a stream's state, after a conflict.
@@ -68,6 +79,7 @@ pub struct Repository<'a> {
     states: &'a States,
     tenant_id: TenantId,
     fresh: Option<Uuid>,
+    life: u64,
 }
 
 impl Source for Repository<'_> {
@@ -78,6 +90,7 @@ impl Source for Repository<'_> {
             return Ok(Loaded { id, version: Version::ZERO, state: Arc::new(A::default()) });
         }
         if let Some(cached) = self.states.cache.get(&(self.tenant_id, id, A::CATEGORY))
+            && cached.life == self.life
             && let Ok(state) = cached.state.downcast::<A>()
         {
             return Ok(Loaded { id, version: cached.version, state });
@@ -93,9 +106,9 @@ impl Source for Repository<'_> {
     fn remember<A: Aggregate>(&self, loaded: Loaded<A>) {
         let key = (self.tenant_id, loaded.id, A::CATEGORY);
         // Two commands may finish in any order: what is newer stays.
-        let cached = Cached { version: loaded.version, state: loaded.state };
+        let cached = Cached { version: loaded.version, state: loaded.state, life: self.life };
         self.states.cache.entry(key).and_upsert_with(|old| match old {
-            Some(old) if old.value().version > cached.version => old.into_value(),
+            Some(old) if (old.value().life, old.value().version) > (cached.life, cached.version) => old.into_value(),
             _ => cached,
         });
     }

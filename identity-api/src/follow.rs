@@ -11,7 +11,7 @@ use crate::problems::Refusal;
 use chrono::{DateTime, Utc};
 use domain::identity::session::{EndReason, EndSession};
 use domain::identity::{api_key, membership, session, tenant, user};
-use event_store::{Idempotency, Origin, Tail};
+use event_store::{Idempotency, Origin, Tail, TailError};
 use kernel::{
     Actor, Command as _, CommandId, Context, DecodeError, Event as _, EventData, Position, Recorded, Scopes, Team,
     TenantId,
@@ -32,7 +32,7 @@ const PAUSE: Duration = Duration::from_secs(1);
 #[derive(Debug, thiserror::Error)]
 enum FollowError {
     #[error(transparent)]
-    Tail(#[from] event_store::TailError),
+    Tail(#[from] TailError),
     #[error("reading or writing how far the log was followed")]
     Unavailable(#[from] sqlx::Error),
     #[error("an event of {category} at {position} cannot be read: deploy this process anew")]
@@ -52,7 +52,7 @@ impl Door {
         loop {
             let Some(ended) = stop.run_until_cancelled(self.follow_on(&tail, &report)).await else { return };
             if let Err(error) = ended {
-                if matches!(error, FollowError::Tail(event_store::TailError::Stopped)) {
+                if matches!(error, FollowError::Tail(TailError::Stopped)) {
                     return;
                 }
                 let text = chain(&error);
@@ -66,11 +66,18 @@ impl Door {
     }
 
     async fn follow_on(&self, tail: &Tail, report: &impl Fn(Result<(), String>)) -> Result<(), FollowError> {
-        let epoch = tail.log().head().await.map_err(event_store::TailError::from)?.epoch.0;
+        if let Some(reason) = tail.divergence() {
+            return Err(TailError::Diverged(reason).into());
+        }
+        let epoch = epoch_of(tail).await?;
         let mut after = self.followed(epoch).await?;
         report(Ok(()));
         loop {
             let events = tail.next(after, BATCH).await?;
+            // Another life of the log: what was followed of the one before says nothing about it.
+            if events.iter().any(|event| event.epoch.0 != epoch) && epoch_of(tail).await? != epoch {
+                return Ok(());
+            }
             for event in &events {
                 self.take(event).await?;
             }
@@ -263,6 +270,11 @@ impl Door {
         }
         Ok(())
     }
+}
+
+/// In which life the log is.
+async fn epoch_of(tail: &Tail) -> Result<i32, FollowError> {
+    Ok(tail.log().head().await.map_err(TailError::from)?.epoch.0)
 }
 
 fn decode<E: kernel::EventSet>(event: &Recorded<EventData>) -> Result<E, FollowError> {

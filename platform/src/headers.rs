@@ -9,6 +9,8 @@ use kernel::Version;
 pub const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 /// Where in the log an answer stands; a query with this as `min_position` sees at least that much.
 pub const POSITION: HeaderName = HeaderName::from_static("x-position");
+/// In which life of the log that position was told: `min_position=<epoch>.<position>` is good in that one only.
+pub const EPOCH: HeaderName = HeaderName::from_static("x-epoch");
 /// The story that a request belongs to, a UUID.
 pub const CORRELATION_ID: HeaderName = HeaderName::from_static("x-correlation-id");
 

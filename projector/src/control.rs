@@ -282,3 +282,21 @@ pub(crate) async fn mark_stopped(
     .await
     .map(drop)
 }
+
+/// Nothing may be folded into any generation, whoever folds it: `error` says why.
+pub(crate) async fn mark_all_diverged(pool: &PgPool, error: &str) -> Result<(), sqlx::Error> {
+    query(
+        "update projection.projections p set state = 'diverged', error = $1, error_position = c.position \
+         from projection.checkpoints c where c.name = p.name and c.generation = p.generation \
+         and p.state not in ('cancelled', 'retired', 'diverged')",
+    )
+    .bind(error)
+    .execute(pool)
+    .await
+    .map(drop)
+}
+
+/// Whether the log has begun another life since a place was reached.
+pub(crate) async fn is_of_before(pool: &PgPool, place: Place) -> Result<bool, sqlx::Error> {
+    query_scalar("select $1 < epoch from log.head").bind(place.epoch.0).fetch_one(pool).await
+}

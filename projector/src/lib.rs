@@ -14,6 +14,7 @@ pub mod compare;
 pub mod control;
 pub mod ddl;
 mod declare;
+pub mod heal;
 mod hot_rows;
 mod keeper;
 mod lane;

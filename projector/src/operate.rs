@@ -176,6 +176,10 @@ impl Operator {
         Self { pool, connect }
     }
 
+    pub(crate) const fn pool(&self) -> &PgPool {
+        &self.pool
+    }
+
     /// Begins a new generation of a read model, of the version that is newest now.
     ///
     /// # Errors
@@ -382,7 +386,7 @@ impl Operator {
 
     /// One transaction over all generations of a read model, on a connection of its own: should the caller go away, the
     /// server rolls it back.
-    async fn act<T>(
+    pub(crate) async fn act<T>(
         &self,
         name: &str,
         work: impl AsyncFnOnce(&mut PgConnection, Vec<Known>) -> Result<T, OperateError>,
@@ -397,14 +401,14 @@ impl Operator {
 }
 
 /// A generation as the acts see it.
-struct Known {
-    number: i32,
-    version: i32,
-    state: State,
-    serving: bool,
+pub(crate) struct Known {
+    pub(crate) number: i32,
+    pub(crate) version: i32,
+    pub(crate) state: State,
+    pub(crate) serving: bool,
     paused: bool,
     /// Whether readers have ever seen it.
-    shown: bool,
+    pub(crate) shown: bool,
     replaced_at: Option<chrono::DateTime<chrono::Utc>>,
 }
 
@@ -462,7 +466,7 @@ impl Known {
 }
 
 /// Marks a generation as gone. Its table is dropped when nobody folds it any more.
-async fn leave(
+pub(crate) async fn leave(
     connection: &mut PgConnection,
     name: &str,
     one: &Known,
@@ -489,7 +493,7 @@ async fn leave(
 }
 
 /// A generation that is to be built; its table is made by whoever builds it.
-async fn insert(
+pub(crate) async fn insert(
     connection: &mut PgConnection,
     name: &str,
     (number, version): (i32, i32),

@@ -12,6 +12,7 @@ use crate::tenure::{End, Tenure};
 use event_store::{Log, Role, Tail};
 use kernel::Position;
 use sqlx::postgres::PgConnectOptions;
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
@@ -80,6 +81,11 @@ pub enum RunError {
         /// The position of its checkpoint.
         position: Position,
     },
+    /// The log that was read is not the one that is there now.
+    #[error(
+        "LOG_DIVERGED: {0}. Nothing is folded before `sillage log adopt`; `sillage heal` then looks after the rest"
+    )]
+    Foreign(Arc<str>),
     /// The tail gave events that do not follow the last one.
     #[error("the tail gave position {got} after position {after}: nothing is folded over a gap")]
     Gap {
@@ -91,6 +97,13 @@ pub enum RunError {
     /// The engine itself panicked.
     #[error("a projection's task panicked: {0}")]
     Panicked(String),
+}
+
+impl RunError {
+    /// Whether it is over as soon as the log is adopted.
+    pub const fn is_divergence(&self) -> bool {
+        matches!(self, Self::Diverged { .. } | Self::Foreign(_))
+    }
 }
 
 /// What all projections of a process share.
@@ -129,7 +142,7 @@ impl Shared {
 /// of different versions may run side by side: each folds the generations of its own versions. A process may also carry
 /// several versions of a read model: the newest is built, the older ones are followed where they exist.
 pub struct Projector {
-    shared: std::sync::Arc<Shared>,
+    shared: Arc<Shared>,
 }
 
 impl Projector {
@@ -145,7 +158,7 @@ impl Projector {
         let live = Live::new(options.percent_under_load);
         let fold = Role::Engine.assume(connect.clone());
         let shared = Shared { tail, connect, fold, options, progress, lanes, builds, live, models, me };
-        Self { shared: std::sync::Arc::new(shared) }
+        Self { shared: Arc::new(shared) }
     }
 
     /// How far its projections are, for readers in the same process.
@@ -167,7 +180,7 @@ impl Projector {
         }
         loop {
             let mut keeper = Keeper::start(shared.fold.clone(), shared.me.clone());
-            let mut tenure = Tenure::new(std::sync::Arc::clone(&shared), keeper.asks());
+            let mut tenure = Tenure::new(Arc::clone(&shared), keeper.asks());
             let end = tenure.run(&mut keeper, &shutdown).await;
             tenure.close().await;
             keeper.release().await;

@@ -123,10 +123,14 @@ pub struct ProjectionStatus {
 /// Postgres does not answer.
 pub async fn status(pool: &PgPool) -> Result<Vec<ProjectionStatus>, sqlx::Error> {
     let rows = query(
-        "select p.name, p.version, p.generation, p.state, p.serving, c.position, \
+        "select p.name, p.version, p.generation, \
+         case when p.state = 'diverged' or log.holds(c.log_id, c.position, c.event_id) then p.state else 'diverged' end, \
+         p.serving, c.position, \
          greatest(h.position - c.position, 0), \
          coalesce((extract(epoch from clock_timestamp() - log.recorded_at(c.position + 1)) * 1000)::bigint, 0), \
-         p.error, p.error_position, p.replaced_at is not null and not p.serving, p.paused, p.switch, p.trouble, \
+         case when p.error is not null or log.holds(c.log_id, c.position, c.event_id) then p.error \
+         else 'LOG_DIVERGED: the log does not have the event at position ' || c.position end, \
+         p.error_position, p.replaced_at is not null and not p.serving, p.paused, p.switch, p.trouble, \
          b.phase, b.position, b.head, b.rows, b.events_per_second, b.spills, b.held_by, \
          extract(epoch from b.updated_at - b.began_at)::bigint, \
          (extract(epoch from clock_timestamp() - b.updated_at) * 1000)::bigint, k.streams, k.position, k.error, \

@@ -114,6 +114,7 @@ impl Tenure {
             let step = tokio::select! {
                 biased;
                 () = shutdown.cancelled() => Err(End::Shutdown),
+                reason = tail.diverged() => Err(self.foreign(reason).await),
                 news = keeper.news() => match news {
                     News::Gained(indexes) => self.gain(indexes).await,
                     News::Asked(indexes) => {
@@ -131,6 +132,7 @@ impl Tenure {
                 events = tail.next(at, most), if !self.group.is_empty() => match events {
                     Ok(events) => self.step(events).await,
                     Err(TailError::Read(error)) => Err(End::Lost(error.to_string())),
+                    Err(TailError::Diverged(reason)) => Err(self.foreign(reason).await),
                     Err(TailError::Stopped) => {
                         shutdown.cancelled().await;
                         Err(End::Shutdown)

@@ -18,16 +18,19 @@ command's answer to see its effect. Things can be seen `as_of` any moment, and t
 const AS_OF: &str = "A position, or an RFC 3339 time: what was known right after that.";
 const AS_OF_OCCURRED: &str = "An RFC 3339 time: what had really happened by then, whenever it was recorded. With `as_of` as \
 well: as far as it was known at that moment.";
-const OUT_OF_ORDER: &str = "`occurred_out_of_order`: it cannot be shown as it occurred, since its events were recorded in \
+const OUT_OF_ORDER: &str = "`log_diverged`: as everywhere. `occurred_out_of_order`: it cannot be shown as it occurred, since its events were recorded in \
 another order.";
 const ARCHIVED: &str = "`log_archived`: that part of the log, up to `archived_up_to`, is in an archive.";
 const TOO_LARGE: &str = "It is made of too many events to be folded on demand.";
 
-const MIN_POSITION: &str = "Wait (up to 3 s) until the answer shows this position of the log.";
+const MIN_POSITION: &str = "Wait (up to 3 s) until the answer shows this position of the log: `38`, or `1.38` with \
+the `X-Epoch` of the command's answer. A position that the log does not have (any more) is 409 `log_diverged`.";
+const DIVERGED: &str = "`log_diverged`: the log was restored or failed over without what the caller has seen.";
 
 fn operation(path: &str, id: &str) -> Operation {
     Operation::new(Method::GET, path, id)
-        .query_parameter::<i64>("min_position", false, MIN_POSITION)
+        .query_parameter::<String>("min_position", false, MIN_POSITION)
+        .problem(StatusCode::CONFLICT, DIVERGED)
         .problem(StatusCode::BAD_REQUEST, "A parameter is not known or not usable.")
         .problem(
             StatusCode::SERVICE_UNAVAILABLE,

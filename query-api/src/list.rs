@@ -4,7 +4,7 @@ use crate::cursor::Cursor;
 use crate::detail::{Page, table};
 use crate::parameters::{Parameters, invalid};
 use crate::personal;
-use crate::reading::{CHECKPOINT, Services, timed};
+use crate::reading::{CHECKPOINT, Seen, Services, timed};
 use crate::visible::{Sight, Visible};
 use axum::body::Body;
 use axum::http::header::LINK;
@@ -105,7 +105,7 @@ pub(crate) trait List: Send + Sync + 'static {
 }
 
 struct Asked {
-    min_position: Option<Position>,
+    min_position: Option<Seen>,
     limit: i64,
     sort: &'static str,
     cursor: Option<Cursor>,

@@ -1,8 +1,9 @@
 //! Query strings: known names only, each at most once, each with an error that says what to send.
 
+use crate::reading::Seen;
 use axum::http::StatusCode;
 use chrono::{DateTime, Datelike, Utc};
-use kernel::Position;
+use kernel::{Epoch, Position};
 use platform::Problem;
 use std::collections::HashMap;
 use std::str::FromStr;
@@ -49,13 +50,17 @@ impl Parameters {
         value.parse().map(Some).map_err(|_| invalid(name).detail(format!("expected {expected}")))
     }
 
-    /// Takes `min_position`.
-    pub(crate) fn min_position(&mut self) -> Result<Option<Position>, Problem> {
-        let position: Option<i64> = self.take_as("min_position", "the position of an earlier answer")?;
-        match position {
-            Some(..0) => Err(invalid("min_position").detail("expected the position of an earlier answer")),
-            position => Ok(position.map(Position)),
-        }
+    /// Takes `min_position`: `38`, or `2.38` for the position 38 of epoch 2.
+    pub(crate) fn min_position(&mut self) -> Result<Option<Seen>, Problem> {
+        let Some(text) = self.take("min_position") else { return Ok(None) };
+        let (epoch, position) = match text.split_once('.') {
+            None => (None, text.as_str()),
+            Some((epoch, position)) => (Some(epoch), position),
+        };
+        let wrong = || invalid("min_position").detail("expected the position of an earlier answer, like 38 or 1.38");
+        let epoch = epoch.map(u16::from_str).transpose().map_err(|_| wrong())?.map(|epoch| Epoch(epoch.into()));
+        let position = position.parse().ok().filter(|position| *position >= 0).ok_or_else(wrong)?;
+        Ok(Some(Seen { position: Position(position), epoch }))
     }
 
     /// Takes a moment: a position or an RFC 3339 time.
@@ -124,7 +129,10 @@ mod tests {
         };
         assert_eq!(codes("min_position=3&as_of=7"), "ok");
         assert_eq!(codes("min_position=3&min_position=4"), "invalid_parameter");
-        assert_eq!(codes("min_position=-1"), "invalid_parameter");
+        assert_eq!(codes("min_position=2.38"), "ok");
+        for wrong in ["-1", "1.-1", "x.38", "-1.38", "1.", ".38", "1.2.3", ""] {
+            assert_eq!(codes(&format!("min_position={wrong}")), "invalid_parameter", "{wrong}");
+        }
         assert_eq!(codes("as_of=yesterday"), "invalid_parameter");
         assert_eq!(codes("colour=red"), "unknown_parameter");
         assert_eq!(codes("as_of=%00"), "invalid_parameter");

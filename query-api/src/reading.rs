@@ -2,14 +2,15 @@
 
 use crate::analyst::Seats;
 use crate::visible::{Sight, Visible};
-use axum::http::HeaderMap;
+use axum::http::{HeaderMap, StatusCode};
 use event_store::analysis::Finder;
 use event_store::{Head, Log, ReadError, Tail, Vault};
-use kernel::{Position, Scope, Team};
+use kernel::{Epoch, Position, Scope, Team};
 use platform::Problem;
 use platform::auth::standing::{SharedStanding, Unranked};
 use platform::auth::{Identity, Verifier};
 use platform::request_log::RequestLog;
+use projector::WaitError;
 use sqlx::PgPool;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -130,17 +131,62 @@ impl Services {
         Ok(identity)
     }
 
-    /// Waits until the read model has folded what the caller has already seen.
-    pub(crate) async fn wait(&self, model: &'static str, min_position: Option<Position>) -> Result<(), Problem> {
-        let Some(position) = min_position else { return Ok(()) };
-        match projector::wait_for(&self.pool, model, position, MAX_WAIT).await {
-            Ok(_) => Ok(()),
-            Err(error) => Err(Problem::unavailable("The read model has not got that far yet", 1)
+    /// Waits until the read model has folded what the caller has already seen. What the log does not have is not waited for.
+    pub(crate) async fn wait(&self, model: &'static str, seen: Option<Seen>) -> Result<(), Problem> {
+        let Some(Seen { position, epoch }) = seen else { return Ok(()) };
+        if epoch.is_some() {
+            self.check(position, epoch).await?;
+        }
+        let late = |error: &WaitError| {
+            Problem::unavailable("The read model has not got that far yet", 1)
                 .detail(format!("min_position {position} was not reached within {} s", MAX_WAIT.as_secs()))
                 .remedy("Ask again after Retry-After, or without min_position for what is known now.")
-                .because(&error)),
+                .because(error)
+        };
+        match projector::wait_for(&self.pool, model, position, Duration::ZERO).await {
+            Ok(_) => return Ok(()),
+            Err(WaitError::TimedOut { .. } | WaitError::Unknown(_)) => self.check(position, epoch).await?,
+            Err(WaitError::Stopped { state, .. }) if state == "diverged" => return Err(diverged(model)),
+            Err(error @ (WaitError::Stopped { .. } | WaitError::Database(_))) => return Err(late(&error)),
+        }
+        match projector::wait_for(&self.pool, model, position, MAX_WAIT).await {
+            Ok(_) => Ok(()),
+            Err(error) => Err(late(&error)),
         }
     }
+
+    async fn check(&self, position: Position, epoch: Option<Epoch>) -> Result<(), Problem> {
+        match self.log.has(epoch, position).await {
+            Ok(true) => Ok(()),
+            Ok(false) => Err(beyond(position)),
+            Err(error) => Err(crate::as_of::read_problem(&error)),
+        }
+    }
+}
+
+/// How far a caller has seen the log already.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Seen {
+    pub(crate) position: Position,
+    /// In which life of the log, where he says so.
+    pub(crate) epoch: Option<Epoch>,
+}
+
+/// A position that the log does not have: it was handed out by a server whose last events are lost.
+pub(crate) fn beyond(position: Position) -> Problem {
+    Problem::new(StatusCode::CONFLICT, "log_diverged", "The position belongs to another history of the log")
+        .detail(format!(
+            "the log does not have position {position} as it was told: after a failover or a restore the last events before \
+             it are lost, and the same positions may mean other events"
+        ))
+        .remedy("Read again without min_position, and send again what is missing, with the same Idempotency-Key.")
+}
+
+/// What is read was folded from a log that is not this one any more.
+pub(crate) fn diverged(what: &str) -> Problem {
+    Problem::new(StatusCode::CONFLICT, "log_diverged", "The log goes on with another history")
+        .detail(format!("{what}: after a failover or a restore an operator has to say how to go on"))
+        .remedy("Ask again in a minute; without min_position for what is known now.")
 }
 
 /// Runs a database query and notes in the request's log how long it took.

@@ -2,6 +2,7 @@
 
 mod archive;
 mod child;
+mod divergence;
 mod events;
 mod faults;
 mod people;

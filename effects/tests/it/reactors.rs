@@ -80,7 +80,8 @@ impl Running {
         let tail = Tail::start(world.log.clone(), None, stop.clone()).await.unwrap();
         let runner = Runner::new(tail, world.pool.clone(), followers);
         let stopped = runner.stopped();
-        Self { task: tokio::spawn(runner.run(stop.clone())), stop, stopped }
+        let until = stop.clone();
+        Self { task: tokio::spawn(async move { runner.run(until).await }), stop, stopped }
     }
 
     async fn stop(self) -> Result<(), RunError> {

@@ -14,7 +14,7 @@ use crate::schema::{self, SchemaError};
 use kernel::{Epoch, Position};
 use sqlx::{ConnectOptions, PgPool};
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use tokio::sync::{mpsc, oneshot, watch};
 
 /// How the appender runs.
@@ -39,6 +39,7 @@ pub struct Appender {
     flush: mpsc::Sender<Landed>,
     session: Session,
     committed: watch::Receiver<Position>,
+    life: Arc<AtomicU64>,
 }
 
 impl Appender {
@@ -62,6 +63,7 @@ impl Appender {
         let (flush, landed) = mpsc::channel(options.queue);
         let flushing = Session::default();
         let doubt = Arc::new(AtomicBool::new(false));
+        let life = Arc::new(AtomicU64::new(0));
         let flusher = Flusher {
             landed,
             options: session.clone(),
@@ -84,9 +86,10 @@ impl Appender {
             connection: None,
             unreachable_until: None,
             epoch: Epoch::ZERO,
+            life: Arc::clone(&life),
         };
         tokio::spawn(lane.run());
-        Ok(Self { queue, flush, session: flushing, committed: watcher })
+        Ok(Self { queue, flush, session: flushing, committed: watcher, life })
     }
 
     /// Appends, and answers when the events are durable. Dropping the future does not undo the append.
@@ -94,8 +97,23 @@ impl Appender {
     /// # Errors
     /// See [`AppendError`]; nothing was appended, except that `Unavailable` leaves it open.
     pub async fn append(&self, append: Append) -> Result<Answer, AppendError> {
+        self.enqueue(append, None).await
+    }
+
+    /// The connection that is open now, as a number. What is decided upon a state that was loaded in its time is a conflict
+    /// once it is gone: the next one may lead to a server that has lost what the decision rests on.
+    pub fn life(&self) -> u64 {
+        self.life.load(Ordering::Acquire)
+    }
+
+    /// [`Appender::append`], of what was decided in this life.
+    pub(crate) async fn append_in(&self, life: u64, append: Append) -> Result<Answer, AppendError> {
+        self.enqueue(append, Some(life)).await
+    }
+
+    async fn enqueue(&self, append: Append, life: Option<u64>) -> Result<Answer, AppendError> {
         let (answer, answered) = oneshot::channel();
-        self.queue.try_send(Pending { append, answer }).map_err(|error| match error {
+        self.queue.try_send(Pending { append, life, answer }).map_err(|error| match error {
             mpsc::error::TrySendError::Full(_) => AppendError::Overloaded,
             mpsc::error::TrySendError::Closed(_) => AppendError::Unavailable("the appender has stopped".into()),
         })?;

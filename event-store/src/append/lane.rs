@@ -10,10 +10,13 @@ use super::refusal;
 use super::waiting::{Load, Waiting};
 use super::{Answer, Append, AppendError};
 use crate::schema;
+use crate::tail::NOT_ADOPTED;
 use kernel::{Epoch, Position};
 use sqlx::postgres::PgConnectOptions;
 use sqlx::{Connection, PgConnection, PgPool};
 use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 use tokio::sync::{mpsc, oneshot, watch};
 
@@ -27,6 +30,8 @@ const RECONNECT_PAUSE: Duration = Duration::from_millis(250);
 /// A request and whoever waits for its answer.
 pub(super) struct Pending {
     pub(super) append: Append,
+    /// The connection in whose time it was decided; `None` where nothing was decided upon a state.
+    pub(super) life: Option<u64>,
     pub(super) answer: oneshot::Sender<Result<Answer, AppendError>>,
 }
 
@@ -43,6 +48,8 @@ pub(super) struct Lane {
     pub(super) connection: Option<PgConnection>,
     pub(super) unreachable_until: Option<Instant>,
     pub(super) epoch: Epoch,
+    /// Counts connections: each may lead to another history of the log.
+    pub(super) life: Arc<AtomicU64>,
 }
 
 impl Lane {
@@ -81,6 +88,11 @@ impl Lane {
 
     async fn attempt(&mut self, batch: &mut Vec<Pending>, alone: bool) -> Result<(), Failure> {
         let mut connection = self.connected().await?;
+        self.refuse_of_before(batch);
+        if batch.is_empty() {
+            self.connection = Some(connection);
+            return Ok(());
+        }
         // Without a flusher to vouch for it, the commit itself waits for the disk.
         let session = self.flushing.now();
         let flush = alone || session == 0;
@@ -184,6 +196,16 @@ impl Lane {
         }
     }
 
+    /// What was decided before this connection was made may rest on events that the log no longer has: it is decided anew.
+    fn refuse_of_before(&mut self, batch: &mut Vec<Pending>) {
+        let life = self.life.load(Ordering::Acquire);
+        for pending in batch.extract_if(.., |pending| pending.life.is_some_and(|decided| decided != life)) {
+            let primary = pending.append.changes.first();
+            let (stream_id, version) = primary.map(|change| (change.stream_id, change.expected)).unwrap_or_default();
+            let _ = pending.answer.send(Err(AppendError::Conflict { stream_id, version }));
+        }
+    }
+
     async fn connected(&mut self) -> Result<PgConnection, Failure> {
         if let Some(connection) = self.connection.take() {
             return Ok(connection);
@@ -192,22 +214,32 @@ impl Lane {
             return Err(Failure::Unreachable("Postgres cannot be reached".into()));
         }
         self.waiting.forget();
-        match tokio::time::timeout(Duration::from_secs(2), PgConnection::connect_with(&self.session)).await {
-            Ok(Ok(connection)) => {
+        match tokio::time::timeout(Duration::from_secs(2), connect(&self.session)).await {
+            Ok(Ok((connection, true))) => {
                 self.unreachable_until = None;
+                self.life.fetch_add(1, Ordering::AcqRel);
                 Ok(connection)
             }
             outcome => {
                 self.unreachable_until = Some(Instant::now() + RECONNECT_PAUSE);
                 let reason = match outcome {
+                    Ok(Ok(_)) => format!("LOG_DIVERGED: {NOT_ADOPTED}"),
                     Ok(Err(error)) => error.to_string(),
-                    _ => "connecting took too long".into(),
+                    Err(_) => "connecting took too long".into(),
                 };
                 tracing::error!(reason, "the appender cannot reach Postgres");
                 Err(Failure::Unreachable(reason))
             }
         }
     }
+}
+
+/// A connection, and whether its server may go on with the log: a server becomes another one only while nobody is
+/// connected.
+async fn connect(session: &PgConnectOptions) -> Result<(PgConnection, bool), sqlx::Error> {
+    let mut connection = PgConnection::connect_with(session).await?;
+    let is_adopted = sqlx::query_scalar("select log.is_adopted()").fetch_one(&mut connection).await?;
+    Ok((connection, is_adopted))
 }
 
 enum Outcome {

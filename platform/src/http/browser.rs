@@ -1,6 +1,6 @@
 //! What browsers are told: which other origins may call, and how little an answer may be used for.
 
-use crate::headers::{CORRELATION_ID, IDEMPOTENCY_KEY, POSITION};
+use crate::headers::{CORRELATION_ID, EPOCH, IDEMPOTENCY_KEY, POSITION};
 use crate::http::budget::{RATE_LIMIT, RATE_LIMIT_POLICY};
 use axum::http::header::{
     AUTHORIZATION, CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG, IF_MATCH, IF_NONE_MATCH, LINK, LOCATION,
@@ -82,6 +82,7 @@ pub(super) fn cors(origins: &[HeaderValue]) -> Option<CorsLayer> {
                 LOCATION,
                 RETRY_AFTER,
                 POSITION,
+                EPOCH,
                 CORRELATION_ID,
                 replayed,
                 RATE_LIMIT,

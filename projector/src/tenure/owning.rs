@@ -25,7 +25,7 @@ impl Tenure {
                 Ok(false) => {
                     let error = self.diverged(&member.generation, member.at.position).await;
                     // What was known to have diverged waits for an operator; it keeps nobody else from going on.
-                    if self.slots[index].state == State::Diverged {
+                    if self.slots[index].state == State::Diverged || self.is_of_before(&member).await? {
                         tracing::error!(error = %error, "a read model has to be built again");
                     } else {
                         diverged.get_or_insert(error);
@@ -140,6 +140,21 @@ impl Tenure {
             error = self.diverged(&member.generation, member.at.position).await;
         }
         Err(End::Failed(error))
+    }
+
+    /// Whether somebody has adopted the log since the member last folded: he knows that such members have to be built again.
+    async fn is_of_before(&self, member: &Member) -> Result<bool, End> {
+        let pool = self.shared.log().pool();
+        control::is_of_before(pool, member.at).await.map_err(|error| End::Lost(error.to_string()))
+    }
+
+    /// Records, for everybody to see, that the log is not the one that was read.
+    pub(super) async fn foreign(&self, reason: Arc<str>) -> End {
+        let error = RunError::Foreign(reason);
+        if let Err(error) = control::mark_all_diverged(self.shared.log().pool(), &error.to_string()).await {
+            tracing::error!(error = %error, "the divergence could not be recorded");
+        }
+        End::Failed(error)
     }
 
     /// Records, for everybody to see, that the log tells another history.

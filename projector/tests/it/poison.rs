@@ -6,7 +6,7 @@ use crate::fixtures::{
 };
 use event_store::Log;
 use kernel::{Event, Position};
-use projector::{Options, RunError, State, WaitError};
+use projector::{Options, State, WaitError};
 use sqlx::{PgPool, query, query_scalar};
 use std::time::Duration;
 use uuid::Uuid;
@@ -60,7 +60,7 @@ async fn an_event_of_an_unknown_type_stops_who_listens_to_it() {
 /// A projector on a log that another history was put under is stopped before it folds anything on top.
 async fn diverges(pool: &PgPool, log: &Log, running: Running, position: Position) {
     let error = tokio::time::timeout(Duration::from_secs(20), running.task).await.unwrap().unwrap().unwrap_err();
-    assert!(matches!(error, RunError::Diverged { .. }), "{error}");
+    assert!(error.is_divergence(), "{error}");
     let text = error.to_string();
     assert!(text.contains("LOG_DIVERGED") && text.contains("sillage log adopt"), "{text}");
     let all = projector::status(log.pool()).await.unwrap();

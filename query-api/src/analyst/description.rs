@@ -53,7 +53,7 @@ pub(super) fn list_events(path: &str) -> Operation {
             "Events per page, 1 to 100; of lines, as many as there are unless said.",
         )
         .query_parameter::<String>("cursor", false, "The `next_cursor` or `cursor` of an earlier page or line.")
-        .query_parameter::<i64>("min_position", false, MIN_POSITION)
+        .query_parameter::<String>("min_position", false, MIN_POSITION)
         .response::<EventPage>(StatusCode::OK, "A page of them, or all as lines.")
         .response_text(StatusCode::OK, list_events::NDJSON, "")
         .response_header::<i64>(StatusCode::OK, "X-Position", "The end of what was searched.")
@@ -80,7 +80,7 @@ pub(super) fn stream_events(path: &str) -> Operation {
 /// `GET /v1/events/{event_id}`
 pub(super) fn get_event(path: &str) -> Operation {
     operation(path, get_event::NAME, "One event by its id, as a CloudEvent.")
-        .query_parameter::<i64>("min_position", false, MIN_POSITION)
+        .query_parameter::<String>("min_position", false, MIN_POSITION)
         .response::<EventDocument>(StatusCode::OK, "The event.")
         .problem(StatusCode::NOT_FOUND, "There is no such event, or not for this caller.")
 }
@@ -89,7 +89,7 @@ pub(super) fn get_event(path: &str) -> Operation {
 pub(super) fn get_correlation(path: &str) -> Operation {
     let docs = "A story: every event of a correlation, each after what caused it.";
     operation(path, get_correlation::NAME, docs)
-        .query_parameter::<i64>("min_position", false, MIN_POSITION)
+        .query_parameter::<String>("min_position", false, MIN_POSITION)
         .response::<get_correlation::Story>(StatusCode::OK, "The story.")
         .problem(StatusCode::NOT_FOUND, "There is no such story, or not for this caller.")
         .problem(StatusCode::NOT_IMPLEMENTED, "The story is too long for one answer.")

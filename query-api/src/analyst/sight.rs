@@ -3,7 +3,7 @@
 use super::{PERSONAL, READ, TENANTS};
 use crate::as_of::read_problem;
 use crate::parameters::{Parameters, invalid};
-use crate::reading::{MAX_WAIT, Services};
+use crate::reading::{MAX_WAIT, Seen, Services, beyond};
 use axum::http::{HeaderMap, StatusCode};
 use event_store::Head;
 use event_store::analysis::Cursor;
@@ -65,12 +65,16 @@ pub(super) struct Horizon {
 }
 
 /// The end of the log as far as it is on disk, once it has got to `at_least`.
-pub(super) async fn horizon(services: &Services, at_least: Option<Position>) -> Result<Horizon, Problem> {
-    let at_least = at_least.unwrap_or_default();
+pub(super) async fn horizon(services: &Services, at_least: Option<Seen>) -> Result<Horizon, Problem> {
+    let epoch = at_least.and_then(|seen| seen.epoch);
+    let at_least = at_least.map(|seen| seen.position).unwrap_or_default();
     let behind = || {
         Problem::unavailable("The log has not got that far yet", 1)
             .detail(format!("position {at_least} was not reached within {} s", MAX_WAIT.as_secs()))
     };
+    if at_least > Position::ZERO && !services.log.has(epoch, at_least).await.map_err(|error| read_problem(&error))? {
+        return Err(beyond(at_least));
+    }
     let Some(following) = services.following() else {
         let head = services.log.durable_head().await.map_err(|error| read_problem(&error))?;
         return if head.position < at_least { Err(behind()) } else { Ok(Horizon { head, shown: head.position }) };

@@ -213,6 +213,7 @@ fn tail_problem(error: &TailError) -> Problem {
         TailError::Read(error @ (ReadError::Archived(_) | ReadError::Damaged(_) | ReadError::Database(_))) => {
             read_problem(error)
         }
+        TailError::Diverged(reason) => crate::reading::diverged(reason),
         TailError::Stopped => Problem::unavailable("The server stops", 2),
     }
 }

@@ -1,0 +1,203 @@
+//! A standby that has not got the tail takes the primary's place, while everything runs.
+
+use crate::child::{Up, position, printed, run};
+use reqwest::StatusCode;
+use serde_json::{Value, json};
+use sqlx::{Connection as _, PgConnection, query, query_as, query_scalar};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::{Duration, Instant};
+use test_support::scratch;
+
+/// Within so long everything must have noticed.
+const NOTICED: Duration = Duration::from_secs(5);
+
+fn copy(from: &Path, to: &Path) {
+    let done = Command::new("cp").arg("-a").args([from, to]).status().expect("cp runs");
+    // Files come and go in a running server; the log says how to mend that.
+    assert!(to.exists(), "{done}");
+}
+
+/// A copy of the running server's files, as a base backup makes one, that will promote itself when it is started.
+async fn standby(url: &str, cluster: &Path) -> PathBuf {
+    let mut connection = PgConnection::connect(url).await.unwrap();
+    query("select pg_backup_start('standby', true)").execute(&mut connection).await.unwrap();
+    let copied = cluster.with_extension("standby");
+    copy(cluster, &copied);
+    let (label,): (String,) =
+        query_as("select labelfile from pg_backup_stop(false)").fetch_one(&mut connection).await.unwrap();
+    std::fs::remove_dir_all(copied.join("pg_wal")).unwrap();
+    copy(&cluster.join("pg_wal"), &copied.join("pg_wal"));
+    let _ = std::fs::remove_file(copied.join("postmaster.pid"));
+    let settings = copied.join("postgresql.auto.conf");
+    let written = std::fs::read_to_string(&settings).unwrap();
+    std::fs::write(&settings, format!("{written}\nrestore_command = 'false'\n")).unwrap();
+    for (name, text) in [("backup_label", label.as_str()), ("recovery.signal", "")] {
+        std::fs::write(copied.join(name), text).unwrap();
+        // Postgres may run as another user than this test.
+        let like = format!("--reference={}", copied.join("PG_VERSION").display());
+        assert!(Command::new("chown").arg(like).arg(copied.join(name)).status().unwrap().success());
+    }
+    copied
+}
+
+/// Every generation with its checkpoint.
+async fn checkpoints(connection: &mut PgConnection) -> Vec<(String, i32, i64)> {
+    let all = "select name, generation, position from projection.checkpoints order by 1, 2";
+    query_as(all).fetch_all(connection).await.unwrap()
+}
+
+async fn head(connection: &mut PgConnection) -> i64 {
+    query_scalar("select position from log.head").fetch_one(connection).await.unwrap()
+}
+
+async fn until(what: &str, within: Duration, mut so: impl AsyncFnMut() -> Result<(), String>) -> Duration {
+    let began = Instant::now();
+    loop {
+        match so().await {
+            Ok(()) => return began.elapsed(),
+            Err(why) => assert!(began.elapsed() < within, "{what}: not within {within:?}: {why}"),
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+}
+
+fn ticket(subject: &str) -> Value {
+    json!({ "subject": subject, "description": "…" })
+}
+
+/// Every read model has folded the whole log.
+async fn folded(url: &str) {
+    until("everything is folded", Duration::from_mins(1), async || {
+        let mut connection = PgConnection::connect(url).await.map_err(|error| error.to_string())?;
+        let head = head(&mut connection).await;
+        let all = checkpoints(&mut connection).await;
+        let behind: Vec<_> = all.into_iter().filter(|(_, _, position)| *position < head).collect();
+        if behind.is_empty() { Ok(()) } else { Err(format!("{behind:?} of {head}")) }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_standby_without_the_tail_is_noticed_by_all_and_healed() {
+    let folder = scratch("cli-standby");
+    let mut servers = test_support::start(true).await;
+    let (url, nats) = (servers.database_url.clone(), servers.nats_url.clone().unwrap());
+    let given = ["--database-url", &url, "--nats-url", &nats];
+    let up = Up::start_with(&folder, &given).await;
+    let (_, known) = up.command("/v1/support/tickets", ticket("Known to both")).await;
+    folded(&url).await;
+    let postgres = servers.postgres.as_mut().unwrap();
+    let cluster = postgres.data_dir().to_owned();
+    let standby = standby(&url, &cluster).await;
+
+    // What only the primary has: a thing, and a change of one that both have.
+    let (_, lost) = up.command("/v1/support/tickets", ticket("Lost")).await;
+    let (id, agent) = (known["id"].as_str().unwrap(), cli::demo::AGENT.id().0.to_string());
+    let assign = json!({ "assignee_id": agent });
+    let (status, assigned) = up.command(&format!("/v1/support/tickets/{id}/assign"), assign.clone()).await;
+    assert_eq!(status, StatusCode::OK, "{assigned}");
+    for number in 0..8 {
+        up.command("/v1/support/tickets", ticket(&format!("Lost {number}"))).await;
+    }
+    folded(&url).await;
+    let mut connection = PgConnection::connect(&url).await.unwrap();
+    let last = head(&mut connection).await;
+    until("the mirror has it all", Duration::from_secs(10), async || {
+        let (_, metrics) = up.admin("/metrics").await;
+        let said = metrics.as_str().unwrap_or_default().to_owned();
+        if said.contains("relay_gap 0") { Ok(()) } else { Err(said) }
+    })
+    .await;
+
+    postgres.kill().await.unwrap();
+    std::fs::rename(&cluster, cluster.with_extension("primary")).unwrap();
+    std::fs::rename(&standby, &cluster).unwrap();
+    postgres.restart().await.unwrap();
+    let mut connection = PgConnection::connect(&url).await.unwrap();
+    let (ends, before) = (head(&mut connection).await, checkpoints(&mut connection).await);
+    assert!(ends < last && position(&lost) > ends, "{ends} of {last}");
+
+    // Everybody says so.
+    let beyond = format!("/v1/support/tickets?min_position={last}");
+    let took = until("all say LOG_DIVERGED", NOTICED, async || {
+        let (_, report) = up.admin("/readyz").await;
+        let failing = |name: &str| {
+            let checks = report["checks"].to_string();
+            checks.contains(name) && report.to_string().matches("LOG_DIVERGED").count() >= 4
+        };
+        if !["projector", "projections", "relay", "effects"].into_iter().all(failing) {
+            return Err(report.to_string());
+        }
+        let (status, problem) = up.query(&beyond).await;
+        if status != StatusCode::CONFLICT || problem["code"] != "log_diverged" {
+            return Err(format!("{status} {problem}"));
+        }
+        Ok(())
+    })
+    .await;
+    eprintln!("all said LOG_DIVERGED {} ms after Postgres was back", took.as_millis());
+    let told = run(&folder, &[&["log", "status", "--json", "--quiet"], &given[..]].concat());
+    let standing: Value = serde_json::from_slice(&told.stdout).unwrap_or_else(|_| panic!("{}", printed(&told)));
+    assert_eq!((told.status.code(), &standing["adopted"]), (Some(1), &json!(false)));
+    for name in before.iter().map(|(name, ..)| name.as_str()).chain(["server", "relay"]) {
+        let listed = standing["diverged"].as_array().unwrap().iter().any(|one| one[0] == name);
+        assert!(listed, "{name} is missing in {standing}");
+    }
+    // Nothing is taken, and nothing folded: what is done in vain can be done again.
+    let (status, refused) = up.command("/v1/support/tickets", ticket("Too early")).await;
+    assert_eq!(status, StatusCode::SERVICE_UNAVAILABLE, "{refused}");
+    let early = run(&folder, &[&["heal", "--quiet"], &given[..]].concat());
+    assert!(!early.status.success() && printed(&early).contains("log adopt"), "{}", printed(&early));
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    assert_eq!(checkpoints(&mut connection).await, before, "nothing was folded");
+
+    // A read model whose table has not come with the log: as if it had been kept elsewhere.
+    query(
+        "update projection.checkpoints set position = $1, event_id = gen_random_uuid() where name = 'support.tickets'",
+    )
+    .bind(last)
+    .execute(&mut connection)
+    .await
+    .unwrap();
+
+    let adopted = run(&folder, &[&["log", "adopt", "--reason", "a test", "--if-promoted"], &given[..2]].concat());
+    assert!(adopted.status.success() && printed(&adopted).contains("epoch 2"), "{}", printed(&adopted));
+    let again = run(&folder, &[&["log", "adopt", "--reason", "a test", "--if-promoted"], &given[..2]].concat());
+    assert!(printed(&again).contains("nothing to do"), "{}", printed(&again));
+    let healed = run(&folder, &[&["heal"], &given[..]].concat());
+    assert!(healed.status.success(), "{}", printed(&healed));
+    assert!(printed(&healed).contains("built again: support.tickets (generation 2)"), "{}", printed(&healed));
+
+    // The state that this process had in memory knew of an assignment that is lost: it is decided anew.
+    let (status, assigned) = up.command(&format!("/v1/support/tickets/{id}/assign"), assign).await;
+    assert_eq!((status, position(&assigned)), (StatusCode::OK, ends + 2), "{assigned}");
+    let shown = format!("/v1/support/tickets/{id}?min_position=2.{}", ends + 2);
+    until("commands and queries are answered", Duration::from_secs(30), async || {
+        let (status, shown) = up.query(&shown).await;
+        if status == StatusCode::OK && shown["assignee_id"] == agent { Ok(()) } else { Err(shown.to_string()) }
+    })
+    .await;
+    // The same number meant another event before; who says where he has it from is told.
+    let (status, problem) = up.query(&format!("/v1/support/tickets?min_position=1.{}", ends + 1)).await;
+    assert_eq!((status, &problem["code"]), (StatusCode::CONFLICT, &json!("log_diverged")));
+    assert_eq!(up.query(&format!("/v1/support/tickets?min_position=1.{ends}")).await.0, StatusCode::OK);
+
+    until("everything is well", Duration::from_secs(30), async || {
+        let (status, report) = up.admin("/readyz").await;
+        if status == StatusCode::OK && !report.to_string().contains("DIVERGED") {
+            Ok(())
+        } else {
+            Err(report.to_string())
+        }
+    })
+    .await;
+    folded(&url).await;
+    let status = run(&folder, &[&["log", "status", "--quiet"], &given[..]].concat());
+    assert!(status.status.success(), "{}", printed(&status));
+    let verified = run(&folder, &[&["verify", "--quiet"], &given[..]].concat());
+    assert!(verified.status.success(), "{}", printed(&verified));
+    up.stops_on("TERM");
+    servers.stop().await.unwrap();
+    std::fs::remove_dir_all(folder).unwrap();
+}
