@@ -16,9 +16,13 @@ use std::convert::Infallible;
 use std::sync::atomic::{AtomicI64, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
 use std::time::Duration;
+use tracing::Level;
 
 /// The target of the lines, for `--log request=off`.
 pub const TARGET: &str = "request";
+
+/// What machines ask every few seconds: a line of each would bury the others.
+const PROBES: [&str; 4] = ["/livez", "/readyz", "/healthz", "/metrics"];
 
 /// The status of a request whose caller hung up before the answer; never sent, only counted.
 pub const CALLER_GONE: u16 = 499;
@@ -284,10 +288,21 @@ macro_rules! line {
 }
 
 fn write_line(log: &RequestLog, outcome: &Outcome<'_>) {
-    if outcome.status >= StatusCode::INTERNAL_SERVER_ERROR.as_u16() {
-        line!(ERROR, log, outcome);
+    match level(log.route_name(), outcome.status) {
+        Level::ERROR => line!(ERROR, log, outcome),
+        Level::DEBUG => line!(DEBUG, log, outcome),
+        _ => line!(INFO, log, outcome),
+    }
+}
+
+/// How loud a request is.
+fn level(route: &str, status: u16) -> Level {
+    if status >= StatusCode::INTERNAL_SERVER_ERROR.as_u16() {
+        Level::ERROR
+    } else if PROBES.contains(&route) {
+        Level::DEBUG
     } else {
-        line!(INFO, log, outcome);
+        Level::INFO
     }
 }
 
@@ -366,6 +381,14 @@ mod tests {
         assert_eq!(fields["tenant"], "00000000-0000-0000-0000-000000000001");
         assert_eq!(fields["trace_id"].as_str().unwrap().len(), 32);
         assert!(fields.get("error").is_none() && fields.get("on_behalf_of").is_none());
+    }
+
+    #[test]
+    fn probes_that_succeed_are_for_whoever_looks_closely() {
+        for probe in PROBES {
+            assert_eq!((level(probe, 200), level(probe, 503)), (Level::DEBUG, Level::ERROR), "{probe}");
+        }
+        assert_eq!((level("/v1/labels", 200), level("unmatched", 404)), (Level::INFO, Level::INFO));
     }
 
     #[test]

@@ -13,7 +13,7 @@ use crate::trace::Trace;
 use axum::Router;
 use axum::body::{Body, Bytes};
 use axum::extract::MatchedPath;
-use axum::http::header::{CONTENT_LENGTH, CONTENT_TYPE};
+use axum::http::header::{ALLOW, CONTENT_LENGTH, CONTENT_TYPE};
 use axum::http::{HeaderValue, Method, Request, Response, StatusCode};
 use axum::response::IntoResponse as _;
 use hyper::body::{Body as HttpBody, Frame, Incoming, SizeHint};
@@ -198,6 +198,13 @@ fn declares_more_than(limit: usize, request: &Request<Incoming>) -> bool {
         && request.body().size_hint().lower() > u64::try_from(limit).unwrap_or(u64::MAX)
 }
 
+/// 405: the address is good, the method is not. `allowed` is what the router says: `GET,HEAD`.
+fn not_allowed(allowed: &HeaderValue) -> Problem {
+    let methods = allowed.to_str().unwrap_or_default().split(',').map(str::trim).collect::<Vec<_>>().join(", ");
+    let problem = Problem::of_status(StatusCode::METHOD_NOT_ALLOWED).detail("this address does not take that method");
+    problem.remedy(format!("Send {methods}, as the API document of this door at /docs says."))
+}
+
 /// Any refusal as a problem with the trace id; headers such as `Allow` stay.
 async fn as_problem(mut response: Response<Body>, trace: Trace) -> Response<Body> {
     let status = response.status();
@@ -218,7 +225,10 @@ async fn as_problem(mut response: Response<Body>, trace: Trace) -> Response<Body
                 // A handler's own document.
                 Some(_) => return response,
             };
-            let problem = Problem::of_status(status);
+            let problem = match (status, response.headers().get(ALLOW)) {
+                (StatusCode::METHOD_NOT_ALLOWED, Some(allowed)) => not_allowed(allowed),
+                _ => Problem::of_status(status),
+            };
             if detail.is_empty() { problem } else { problem.detail(String::from_utf8_lossy(&detail)) }
         }
     };

@@ -125,7 +125,9 @@ async fn every_refusal_is_a_problem_with_the_trace() {
         assert!(answer.has("content-type: application/problem+json"), "{answer:?}");
         assert!(answer.has("x-content-type-options: nosniff") && answer.has("cache-control: no-store"));
     }
-    assert!(running.send("POST /things/1", "").await.has("allow: get,head"));
+    let wrong_method = running.send("POST /things/1", "").await;
+    assert!(wrong_method.has("allow: get,head"), "{wrong_method:?}");
+    assert!(wrong_method.json()["remedy"].as_str().unwrap().starts_with("Send GET, HEAD,"), "{wrong_method:?}");
     assert!(running.send("GET /things/x", "").await.json()["detail"].as_str().unwrap().contains("Invalid URL"));
 }
 
