@@ -95,6 +95,8 @@ pub(crate) enum Api {
     Command,
     /// The query API.
     Query,
+    /// Signing in, and one's own account: served beside the command API.
+    Identity,
 }
 
 /// Where local things lie.

@@ -109,6 +109,7 @@ fn openapi(api: Api) -> Result<(), Failure> {
     let document = match api {
         Api::Command => command_api::openapi(),
         Api::Query => query_api::openapi(),
+        Api::Identity => identity_api::openapi(),
     };
     let text = document.to_pretty_json();
     terminal::print(&text.map_err(|error| Failure::failed("the document cannot be written").because(error))?);

@@ -5,7 +5,7 @@ use crate::keys::LocalKey;
 use chrono::{TimeDelta, Utc};
 use kernel::{ActorId, ActorKind, Scopes, TenantId};
 use platform::auth::Claims;
-use query_api::analyst::PERSONAL;
+use query_api::analyst::{PERSONAL, TENANTS};
 use std::collections::BTreeSet;
 use std::str::FromStr;
 use uuid::Uuid;
@@ -111,7 +111,7 @@ pub fn all_scopes() -> Vec<String> {
     let granted = domain::identity::roles::all_scopes().into_iter().map(str::to_owned);
     // Asked for inside answers, not by a route.
     let scopes: BTreeSet<String> = asked.chain(granted).chain([PERSONAL.to_string()]).collect();
-    scopes.into_iter().collect()
+    scopes.into_iter().filter(|scope| scope != TENANTS.as_str()).collect()
 }
 
 /// The scopes in the `security` of every operation of an `OpenAPI` document.
@@ -136,6 +136,7 @@ mod tests {
         {
             assert!(scopes.iter().any(|held| held == scope), "{scope} in {scopes:?}");
         }
+        assert!(scopes.iter().all(|held| held != TENANTS.as_str()), "it leads out of the tenant");
     }
 
     #[test]

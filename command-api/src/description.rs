@@ -35,6 +35,7 @@ pub(crate) fn of<C: Command>(path: &str, prefix: &str, creates: bool) -> Operati
     };
     refusals(operation.body::<C>().response::<CommandAnswer>(StatusCode::OK, "It is so."))
         .bearer(Some(C::SCOPE.as_str()))
+        .reach(C::REACH)
         .problem(StatusCode::NOT_FOUND, "There is no such thing, or not for this caller.")
         .problem(StatusCode::CONFLICT, "Its state does not allow it now.")
         .problem(StatusCode::PRECONDITION_FAILED, "It has another version than If-Match says.")

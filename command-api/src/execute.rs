@@ -109,8 +109,11 @@ async fn decide<C: Command>(
 ) -> Result<Answer, Problem> {
     let fresh = asked.target.is_none().then(Uuid::now_v7);
     let identity = asked.identity;
-    let team =
-        if C::BY_TEAM { services.standing.team(identity.tenant_id, identity.actor.id).await? } else { Team::none() };
+    let team = if C::REACH.asks_for_team() {
+        services.standing.team(identity.tenant_id, identity.actor.id).await?
+    } else {
+        Team::none()
+    };
     let context = context(services, asked, idempotency, fresh, team);
     let _turn = match C::Streams::contended(command.streams(context.target, &context), fresh) {
         Some(stream_id) => Some(services.flights.turn(stream_id).await),

@@ -4,8 +4,9 @@ use crate::actor::Actor;
 use crate::aggregate::Streams;
 use crate::blind::{BlindIndex, BlindIndexer};
 use crate::ids::{ActorId, CommandId, TenantId};
+use crate::reach::Reach;
 use crate::scope::{Scope, Scopes};
-use crate::team::{Team, sees};
+use crate::team::Team;
 use chrono::{DateTime, Utc};
 use serde::de::DeserializeOwned;
 use utoipa::ToSchema;
@@ -33,8 +34,9 @@ pub trait Command: DeserializeOwned + ToSchema + Send + Sync + 'static {
     /// What the actor's token must permit.
     const SCOPE: Scope;
 
-    /// Whether the decision depends on whom the actor leads. [`Context::team`] is nobody where it does not.
-    const BY_TEAM: bool = false;
+    /// Whose things an actor may use it on; its decision keeps to this. [`Context::team`] is nobody unless this
+    /// asks for the team.
+    const REACH: Reach;
 
     /// Which streams it decides over. `target` is the id in the route, or a fresh id for a command that creates.
     fn streams(&self, target: Uuid, cx: &Context) -> Ids<Self>;
@@ -68,7 +70,7 @@ pub struct Context {
     pub now: DateTime<Utc>,
     /// Finds private texts again without keeping them.
     pub blind: BlindIndexer,
-    /// Everybody below the actor, where the command asks for it: see [`Command::BY_TEAM`].
+    /// Everybody below the actor, where the command asks for it: see [`Command::REACH`].
     pub team: Team,
 }
 
@@ -83,14 +85,9 @@ impl Context {
         self.scopes.contains(scope)
     }
 
-    /// Whether the actor sees what belongs to `owner`: it is his own or somebody's below him, or `all` lets him see all.
-    pub fn sees(&self, owner: ActorId, all: Scope) -> bool {
-        sees(self.actor_id(), &self.team, self.may(all), owner)
-    }
-
-    /// Whether `who` is below the actor, or `all` lets him lead all. Nobody leads himself.
-    pub fn leads(&self, who: ActorId, all: Scope) -> bool {
-        self.may(all) || self.team.contains(who)
+    /// Whether a command of this reach, asked for by the actor, reaches what belongs to `owner`.
+    pub fn reaches(&self, reach: Reach, owner: ActorId) -> bool {
+        reach.of(&self.scopes).covers(self.actor_id(), &self.team, owner)
     }
 
     /// What a private, normalised text is known by among those of `scope`.

@@ -1,4 +1,4 @@
-//! Who sees what is whose: the one predicate, for commands and queries alike.
+//! Whom an actor leads.
 
 use crate::ids::ActorId;
 use std::sync::Arc;
@@ -35,23 +35,16 @@ impl FromIterator<ActorId> for Team {
     }
 }
 
-/// Whether the actor sees what belongs to `owner`: it is his own, or that of somebody below him, or he sees all.
-pub fn sees(actor: ActorId, team: &Team, sees_all: bool, owner: ActorId) -> bool {
-    sees_all || owner == actor || team.contains(owner)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use uuid::Uuid;
 
     #[test]
-    fn a_manager_sees_his_own_and_his_teams_and_nothing_else() {
-        let [me, rep, other] = [1, 2, 3].map(|n| ActorId(Uuid::from_u128(n)));
+    fn a_member_is_in_a_team_once() {
+        let [rep, other] = [1, 2].map(|n| ActorId(Uuid::from_u128(n)));
         let team: Team = [rep, rep].into_iter().collect();
-        assert!(sees(me, &team, false, me) && sees(me, &team, false, rep) && !sees(me, &team, false, other));
-        assert!(!sees(rep, &Team::none(), false, me), "nobody sees upwards");
-        assert!(sees(me, &Team::none(), true, other));
+        assert!(team.contains(rep) && !team.contains(other) && !Team::none().contains(rep));
         assert_eq!(team.members(), [rep]);
     }
 }

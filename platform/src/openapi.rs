@@ -9,7 +9,9 @@ use axum::http::{HeaderValue, Method, StatusCode};
 use axum::middleware::{Next, from_fn};
 use axum::response::Response;
 use axum::routing::get;
+use kernel::Reach;
 use std::collections::BTreeMap;
+use utoipa::openapi::extensions::Extensions;
 use utoipa::openapi::header::HeaderBuilder;
 use utoipa::openapi::path::{HttpMethod, OperationBuilder, Parameter, ParameterBuilder, ParameterIn};
 use utoipa::openapi::request_body::RequestBodyBuilder;
@@ -163,6 +165,15 @@ impl Operation {
             Some(scope) => this.problem(StatusCode::FORBIDDEN, &format!("The token lacks the scope `{scope}`.")),
             None => this,
         }
+    }
+
+    /// Says whose things it reaches, as extension `x-reach`: `all`, `own`, `team` or `below`, and which
+    /// scope makes it `all`.
+    pub fn reach(mut self, reach: Reach) -> Self {
+        let all = reach.all().map(|scope| serde_json::json!(scope.as_str()));
+        let value = serde_json::json!({ "rule": reach.as_str(), "all": all });
+        self.builder = self.builder.extensions(Some(Extensions::builder().add("x-reach", value).build()));
+        self
     }
 
     fn parameter<T: PartialSchema>(

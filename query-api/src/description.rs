@@ -62,6 +62,7 @@ pub(crate) fn detail<D: Detail>(path: &str) -> Operation {
         .problem(StatusCode::GONE, ARCHIVED)
         .problem(StatusCode::NOT_IMPLEMENTED, TOO_LARGE)
         .bearer(Some(D::SCOPE.as_str()))
+        .reach(D::REACH)
 }
 
 /// `GET path/history`: everything that happened to it.
@@ -76,6 +77,7 @@ pub(crate) fn history<D: Detail>(path: &str) -> Operation {
         .problem(StatusCode::GONE, ARCHIVED)
         .problem(StatusCode::NOT_IMPLEMENTED, TOO_LARGE)
         .bearer(Some(D::HISTORY_SCOPE.as_str()))
+        .reach(D::REACH)
 }
 
 /// `GET path/diff`: two moments of it.
@@ -96,6 +98,7 @@ pub(crate) fn diff<D: Detail>(path: &str) -> Operation {
         .problem(StatusCode::GONE, ARCHIVED)
         .problem(StatusCode::NOT_IMPLEMENTED, TOO_LARGE)
         .bearer(Some(D::SCOPE.as_str()))
+        .reach(D::REACH)
 }
 
 /// `GET path`: many things.
@@ -119,7 +122,8 @@ pub(crate) fn list<L: List>(path: &str) -> Operation {
         .component::<<L::Model as ReadModel>::Row>()
         .response::<Page<<L::Model as ReadModel>::Row>>(StatusCode::OK, "A page of them.")
         .response_header::<String>(StatusCode::OK, "Link", "The next page, `rel=\"next\"` (RFC 8288).")
-        .bearer(Some(L::SCOPE.as_str()));
+        .bearer(Some(L::SCOPE.as_str()))
+        .reach(L::REACH);
     match L::PARENT {
         Some(_) => listed.problem(StatusCode::NOT_FOUND, "The id in the path is none."),
         None => listed,

@@ -5,13 +5,12 @@ use crate::as_of::{Row, View};
 use crate::parameters::Parameters;
 use crate::personal;
 use crate::reading::{CHECKPOINT, Services, timed};
-use crate::visible::Visible;
 use axum::body::Body;
 use axum::http::header::ETAG;
 use axum::http::{HeaderMap, HeaderValue, Response, StatusCode};
 use axum::response::IntoResponse;
 use event_store::tenant;
-use kernel::{Position, ReadModel, Scope, Version};
+use kernel::{Position, Reach, ReadModel, Scope, Version};
 use platform::auth::Identity;
 use platform::headers::{POSITION, if_none_match};
 use platform::request_log::RequestLog;
@@ -39,9 +38,9 @@ pub(crate) trait Detail: Send + Sync + 'static {
     const HISTORY_SCOPE: Scope;
 
     /// Which rows the actor may see.
-    fn visible(_identity: &Identity) -> Visible {
-        Visible::All
-    }
+    const REACH: Reach;
+    /// The `uuid` columns that say whose a row is, unless everybody in the tenant sees all rows.
+    const OWNERS: &'static [&'static str] = &[];
 
     /// The streams whose events make the row, its own first.
     fn streams(row: &<Self::Model as ReadModel>::Row, id: Uuid) -> Vec<(&'static str, Uuid)>;
@@ -109,7 +108,7 @@ pub(crate) async fn current<D: Detail>(
     id: Uuid,
     log: &RequestLog,
 ) -> Result<Option<Found<<D::Model as ReadModel>::Row>>, Problem> {
-    let sight = services.sight(D::visible(identity), identity).await?;
+    let sight = services.sight(D::REACH, D::OWNERS, identity).await?;
     let key = D::Model::TABLE.columns[0].name;
     // The checkpoint comes from the same snapshot as the row.
     let sql = format!(
@@ -146,7 +145,7 @@ pub(crate) async fn past<D: Detail>(
     };
     let events = as_of::events::<D>(services, identity.tenant_id, &D::streams(&current.row, id), position).await?;
     let row = as_of::fold::<D>(&id.into(), &events, view.happened)?;
-    let sight = services.sight(D::visible(identity), identity).await?;
+    let sight = services.sight(D::REACH, D::OWNERS, identity).await?;
     match row {
         Some(row) if !sight.permits(&row) => Err(Problem::not_found()),
         row => Ok((row, position)),

@@ -5,13 +5,13 @@ use crate::detail::{Page, table};
 use crate::parameters::{Parameters, invalid};
 use crate::personal;
 use crate::reading::{CHECKPOINT, Seen, Services, timed};
-use crate::visible::{Sight, Visible};
+use crate::visible::Sight;
 use axum::body::Body;
 use axum::http::header::LINK;
 use axum::http::{HeaderMap, HeaderValue, Response, Uri};
 use chrono::{DateTime, Datelike, NaiveDate};
 use event_store::tenant;
-use kernel::{ColumnKind, Labelled, Position, ReadModel, Scope};
+use kernel::{ColumnKind, Labelled, Position, Reach, ReadModel, Scope};
 use platform::Problem;
 use platform::auth::Identity;
 use platform::headers::POSITION;
@@ -99,9 +99,9 @@ pub(crate) trait List: Send + Sync + 'static {
     const PARENT: Option<&'static str> = None;
 
     /// Which rows the actor may see.
-    fn visible(_identity: &Identity) -> Visible {
-        Visible::All
-    }
+    const REACH: Reach;
+    /// The `uuid` columns that say whose a row is, unless everybody in the tenant sees all rows.
+    const OWNERS: &'static [&'static str] = &[];
 }
 
 struct Asked {
@@ -187,7 +187,7 @@ async fn page<L: List>(
     asked: &Asked,
     log: &RequestLog,
 ) -> Result<Page<<L::Model as ReadModel>::Row>, Problem> {
-    let sight = services.sight(L::visible(identity), identity).await?;
+    let sight = services.sight(L::REACH, L::OWNERS, identity).await?;
     let (sql, texts) = statement::<L>(&sight, parent, asked)?;
     let mut query = tenant::query(identity.tenant_id, &sql).bind(L::Model::NAME).bind(asked.limit + 1);
     for text in texts {

@@ -1,11 +1,11 @@
 //! What every query does around its own question: authenticate, wait for the read model, time the database.
 
 use crate::analyst::Seats;
-use crate::visible::{Sight, Visible};
+use crate::visible::Sight;
 use axum::http::{HeaderMap, StatusCode};
 use event_store::analysis::Finder;
 use event_store::{Head, Log, ReadError, Tail, Vault};
-use kernel::{Epoch, Position, Scope, Team};
+use kernel::{Epoch, Position, Reach, Scope, Team};
 use platform::Problem;
 use platform::auth::standing::{SharedStanding, Unranked};
 use platform::auth::{Identity, Verifier};
@@ -70,13 +70,17 @@ impl Services {
         Self { standing, ..self }
     }
 
-    /// What a query's rule comes to for this caller.
-    pub(crate) async fn sight(&self, rule: Visible, identity: &Identity) -> Result<Sight, Problem> {
-        let team = match rule {
-            Visible::Led(_) => self.standing.team(identity.tenant_id, identity.actor.id).await?,
-            Visible::All | Visible::Own(_) => Team::none(),
-        };
-        Ok(rule.to(identity, team))
+    /// What the reach of a query comes to for this caller, with the columns that say whose a row is.
+    pub(crate) async fn sight(
+        &self,
+        reach: Reach,
+        columns: &'static [&'static str],
+        identity: &Identity,
+    ) -> Result<Sight, Problem> {
+        let (reach, actor) = (reach.of(&identity.scopes), identity.actor.id);
+        let asks = reach.asks_for_team();
+        let team = if asks { self.standing.team(identity.tenant_id, actor).await? } else { Team::none() };
+        Ok(Sight::of(reach, actor, &team, columns))
     }
 
     /// Also follows the log, until `closing`. The tail's sessions work as [`event_store::Role::Engine`].

@@ -12,9 +12,10 @@ use std::collections::BTreeSet;
 kernel::labelled! {
     /// What a member is in his tenant.
     pub enum Role("identity.role") {
-        /// Runs the installation: tenants, users, operations. In the platform's tenant only.
+        /// Runs the installation: tenants, users, operations, the history of every tenant with personal data masked. In the
+        /// platform's tenant only.
         PlatformAdmin: "platform_admin" | "PLATFORM_ADMIN", "Platform administrator", "Administrateur de la plateforme";
-        /// Runs the tenant: invites, gives every role, issues API keys. Sees no business by that alone.
+        /// Runs the tenant: invites, gives every role, issues API keys, reads what happened. Does no business by that alone.
         TenantAdmin: "tenant_admin", "Administrator", "Administrateur";
         /// Asks the support desk.
         SupportCustomer: "support_customer", "Support customer", "Client du support";
@@ -82,6 +83,12 @@ const MEMBERS: Bundle = &[
     "identity.invitation:manage",
     "identity.audit:read",
 ];
+/// What happened, event by event: in the tenant, personal data masked.
+const HISTORY: Bundle = &["analyst.events:read"];
+/// The same with personal data, to answer those whom it is about.
+const PERSONAL_HISTORY: Bundle = &["analyst.personal:read"];
+/// The same of every tenant: part of roles of the platform only.
+const HISTORY_OF_ALL: Bundle = &["analyst.tenants:read"];
 const API_KEYS: Bundle = &["identity.api_key:read", "identity.api_key:manage"];
 const ANY_ROLE: Bundle = &["identity.role:grant_any"];
 /// Seeing who else is there: to choose an assignee, to know a team.
@@ -158,8 +165,8 @@ impl Role {
     /// What the role permits, besides [`EVERYBODY`].
     const fn bundles(self) -> &'static [Bundle] {
         match self {
-            Self::PlatformAdmin => &[PLATFORM, MEMBERS, API_KEYS, ANY_ROLE],
-            Self::TenantAdmin => &[MEMBERS, API_KEYS, ANY_ROLE],
+            Self::PlatformAdmin => &[PLATFORM, MEMBERS, API_KEYS, ANY_ROLE, HISTORY, HISTORY_OF_ALL],
+            Self::TenantAdmin => &[MEMBERS, API_KEYS, ANY_ROLE, HISTORY, PERSONAL_HISTORY],
 
             Self::SupportCustomer => &[SUPPORT_CUSTOMER],
             Self::SupportAgent => &[SUPPORT_CUSTOMER, SUPPORT_AGENT, SUPPORT_ADMIN, COLLEAGUES],

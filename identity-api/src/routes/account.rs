@@ -1,7 +1,7 @@
 //! One's own account.
 
 use super::tenants::READ_ACCOUNT;
-use super::{Endpoint, takes};
+use super::{Endpoint, OWN, takes};
 use crate::call::Call;
 use crate::door::Door;
 use crate::problems::Refusal;
@@ -66,7 +66,7 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
         )
         .describe(|operation| {
             operation
-                .bearer(Some(READ_ACCOUNT.as_str()))
+                .bearer(Some(READ_ACCOUNT.as_str())).reach(OWN)
                 .response::<Me>(StatusCode::OK, "It.")
                 .problem(StatusCode::NOT_FOUND, "The access token is not that of a person with an account.")
         }),
@@ -79,7 +79,7 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
         )
         .describe(|operation| {
             takes::<ChangeProfile>(operation)
-                .bearer(Some(OWN_ACCOUNT.as_str()))
+                .bearer(Some(OWN_ACCOUNT.as_str())).reach(OWN)
                 .response_empty(StatusCode::NO_CONTENT, "It is so.")
                 .problem(StatusCode::NOT_FOUND, "The access token is not that of a person with an account.")
         }),
@@ -93,7 +93,7 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
         )
         .describe(|operation| {
             takes::<ChangeEmail>(operation)
-                .bearer(Some(OWN_ACCOUNT.as_str()))
+                .bearer(Some(OWN_ACCOUNT.as_str())).reach(OWN)
                 .response_empty(StatusCode::NO_CONTENT, "The link is on its way.")
                 .problem(StatusCode::UNAUTHORIZED, "The password is wrong.")
                 .problem(StatusCode::NOT_FOUND, "The access token is not that of a person with an account.")

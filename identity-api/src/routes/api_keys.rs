@@ -11,6 +11,7 @@ use axum::body::Body;
 use axum::http::{Method, Response, StatusCode};
 use domain::identity::MANAGE_API_KEYS;
 use domain::identity::api_key::IssueApiKey;
+use kernel::Reach;
 use serde::Serialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
@@ -39,6 +40,7 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
         .describe(|operation| {
             takes::<IssueApiKey>(operation)
                 .bearer(Some(MANAGE_API_KEYS.as_str()))
+                .reach(Reach::All)
                 .response::<IssuedKey>(StatusCode::CREATED, "Issued. Keep the secret.")
                 .problem(StatusCode::FORBIDDEN, "A scope is beyond what the caller may do himself.")
         }),

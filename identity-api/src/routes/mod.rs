@@ -22,6 +22,7 @@ use axum::extract::{FromRequestParts as _, RawPathParams, State};
 use axum::http::{Method, Request, Response, StatusCode};
 use axum::response::IntoResponse as _;
 use axum::routing::{MethodFilter, get, on};
+use kernel::Reach;
 use platform::Problem;
 use platform::http::ClientAddress;
 use platform::openapi::{Document, Operation};
@@ -34,6 +35,9 @@ use utoipa::openapi::OpenApi;
 
 type Answering<'a> = Pin<Box<dyn Future<Output = Result<Response<Body>, Refusal>> + Send + 'a>>;
 type Handler = for<'a> fn(&'a Arc<Door>, &'a Arc<Call>) -> Answering<'a>;
+
+/// Endpoints under `/v1/me`, and those that go on with the caller's session, are about himself.
+const OWN: Reach = Reach::Own { all: None };
 
 /// One endpoint.
 pub(crate) struct Endpoint {

@@ -2,7 +2,7 @@
 
 use super::email::{Address, MOST_FROM_A_NETWORK};
 use super::register::{MOST_MAILS, Taken, hints, taken};
-use super::{Endpoint, takes};
+use super::{Endpoint, OWN, takes};
 use crate::access_log::{What, Whom};
 use crate::call::Call;
 use crate::door::{Act, Door};
@@ -82,7 +82,7 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
         )
         .describe(|operation| {
             takes::<ChangePassword>(operation)
-                .bearer(Some(OWN_ACCOUNT.as_str()))
+                .bearer(Some(OWN_ACCOUNT.as_str())).reach(OWN)
                 .response_empty(StatusCode::NO_CONTENT, "The new password counts.")
                 .problem(StatusCode::UNAUTHORIZED, "The current password is wrong.")
                 .problem(StatusCode::TOO_MANY_REQUESTS, "Too many tries: wait.")

@@ -1,6 +1,6 @@
 //! Turning a second factor on and off.
 
-use super::{Endpoint, takes};
+use super::{Endpoint, OWN, takes};
 use crate::access_log::{What, Whom};
 use crate::call::Call;
 use crate::door::Door;
@@ -73,7 +73,7 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
         )
         .describe(|operation| {
             takes::<EnrolTotp>(operation)
-                .bearer(Some(OWN_ACCOUNT.as_str()))
+                .bearer(Some(OWN_ACCOUNT.as_str())).reach(OWN)
                 .response::<TotpSecret>(StatusCode::OK, "Set the app up with this, then confirm.")
                 .problem(StatusCode::UNAUTHORIZED, "The password is wrong.")
                 .problem(StatusCode::CONFLICT, "There is a second factor already.")
@@ -89,7 +89,7 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
         )
         .describe(|operation| {
             takes::<ConfirmTotp>(operation)
-                .bearer(Some(OWN_ACCOUNT.as_str()))
+                .bearer(Some(OWN_ACCOUNT.as_str())).reach(OWN)
                 .response::<RecoveryCodes>(StatusCode::OK, "It is on. Keep the codes.")
                 .problem(StatusCode::UNAUTHORIZED, "The code is wrong, or nothing was set up.")
         }),
@@ -102,7 +102,7 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
         )
         .describe(|operation| {
             takes::<TurnOffTotp>(operation)
-                .bearer(Some(OWN_ACCOUNT.as_str()))
+                .bearer(Some(OWN_ACCOUNT.as_str())).reach(OWN)
                 .response_empty(StatusCode::NO_CONTENT, "It is off.")
                 .problem(StatusCode::UNAUTHORIZED, "The password or the code is wrong.")
                 .problem(StatusCode::TOO_MANY_REQUESTS, "Too many tries: wait.")

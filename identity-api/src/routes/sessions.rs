@@ -1,7 +1,7 @@
 //! The caller's sessions: where he is signed in, and ending one of them.
 
-use super::Endpoint;
 use super::tenants::READ_ACCOUNT;
+use super::{Endpoint, OWN};
 use crate::call::Call;
 use crate::door::Door;
 use crate::problems::Refusal;
@@ -45,7 +45,7 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
             |door, call| Box::pin(mine(door, call)),
         )
         .describe(|operation| {
-            operation.bearer(Some(READ_ACCOUNT.as_str())).response::<Vec<MySession>>(StatusCode::OK, "They.")
+            operation.bearer(Some(READ_ACCOUNT.as_str())).reach(OWN).response::<Vec<MySession>>(StatusCode::OK, "They.")
         }),
         Endpoint::new(
             Method::DELETE,
@@ -57,6 +57,7 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
         .describe(|operation| {
             operation
                 .bearer(Some(OWN_ACCOUNT.as_str()))
+                .reach(OWN)
                 .response_empty(StatusCode::NO_CONTENT, "It is over.")
                 .problem(StatusCode::NOT_FOUND, "The caller has no such session.")
         }),

@@ -1,7 +1,7 @@
 //! Signing out, here or everywhere.
 
-use super::Endpoint;
 use super::refresh::Refresh;
+use super::{Endpoint, OWN};
 use crate::access_log::{What, Whom};
 use crate::call::Call;
 use crate::door::Door;
@@ -40,7 +40,7 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
             |door, call| Box::pin(sign_out_everywhere(door, call)),
         )
         .describe(|operation| {
-            operation.response_empty(StatusCode::NO_CONTENT, "Signed out everywhere.").bearer(Some(OWN_ACCOUNT.as_str()))
+            operation.response_empty(StatusCode::NO_CONTENT, "Signed out everywhere.").bearer(Some(OWN_ACCOUNT.as_str())).reach(OWN)
         }),
     ]
 }

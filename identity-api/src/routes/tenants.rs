@@ -1,6 +1,6 @@
 //! Going on in another tenant.
 
-use super::{Endpoint, takes};
+use super::{Endpoint, OWN, takes};
 use crate::call::Call;
 use crate::door::Door;
 use crate::problems::{Refusal, refresh_token_invalid, session_needed};
@@ -54,7 +54,7 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
             |door, call| Box::pin(mine(door, call)),
         )
         .describe(|operation| {
-            operation.bearer(Some(READ_ACCOUNT.as_str())).response::<Vec<MyTenant>>(StatusCode::OK, "They.")
+            operation.bearer(Some(READ_ACCOUNT.as_str())).reach(OWN).response::<Vec<MyTenant>>(StatusCode::OK, "They.")
         }),
         Endpoint::new(
             Method::POST,
@@ -66,7 +66,7 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
         )
         .describe(|operation| {
             takes::<SwitchTenant>(operation)
-                .bearer(Some(OWN_ACCOUNT.as_str()))
+                .bearer(Some(OWN_ACCOUNT.as_str())).reach(OWN)
                 .response::<Tokens>(StatusCode::OK, "The access token; the refresh token stays as it is.")
                 .problem(StatusCode::FORBIDDEN, "The access token belongs to no session.")
                 .problem(StatusCode::NOT_FOUND, "There is no such tenant, or the caller is no active member.")

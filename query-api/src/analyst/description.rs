@@ -4,6 +4,7 @@ use super::list_events::EventPage;
 use super::outgoing::EventDocument;
 use super::{READ, get_correlation, get_event, list_events, stream_events};
 use axum::http::{Method, StatusCode};
+use kernel::Reach;
 use platform::openapi::Operation;
 
 const TENANT: &str =
@@ -19,6 +20,7 @@ fn operation(path: &str, id: &str, docs: &str) -> Operation {
         .problem(StatusCode::GONE, ARCHIVED)
         .problem(StatusCode::SERVICE_UNAVAILABLE, "The database is behind or away: try again after Retry-After.")
         .bearer(Some(READ.as_str()))
+        .reach(Reach::All)
 }
 
 fn filtered(operation: Operation) -> Operation {

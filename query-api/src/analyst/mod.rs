@@ -20,7 +20,7 @@ use kernel::Scope;
 pub const READ: Scope = Scope::new("analyst.events:read");
 /// Also shows personal data.
 pub const PERSONAL: Scope = Scope::new("analyst.personal:read");
-/// Also names other tenants: for those who run Sillage, never part of a tenant's roles.
+/// Also names other tenants: for those who run Sillage, part of roles of the platform's tenant only.
 pub const TENANTS: Scope = Scope::new("analyst.tenants:read");
 
 pub(crate) fn routes() -> QueryRoutes {

@@ -4,7 +4,7 @@ use crate::detail::Detail;
 use domain::field_sales::building::{self, DoorNumber, door_id};
 use domain::field_sales::door;
 use kernel::Event as _;
-use kernel::{Scope, Version};
+use kernel::{Reach, Scope, Version};
 use read_models::field_sales::buildings::{BuildingRow, Buildings};
 use uuid::Uuid;
 
@@ -14,6 +14,7 @@ impl Detail for GetBuilding {
     type Model = Buildings;
     const NAME: &'static str = "field_sales.get_building";
     const SCOPE: Scope = Scope::new("field_sales.building:read");
+    const REACH: Reach = Reach::All;
     const HISTORY_SCOPE: Scope = Scope::new("field_sales.building:read");
 
     /// The building's own stream and that of each of its doors: their ids follow from the building's size.

@@ -1,11 +1,10 @@
 //! A contract.
 
 use crate::detail::Detail;
-use crate::visible::Visible;
+use domain::field_sales::LEAD_ALL;
 use domain::field_sales::contract;
 use kernel::Event as _;
-use kernel::{Scope, Version};
-use platform::auth::Identity;
+use kernel::{Reach, Scope, Version};
 use read_models::field_sales::contracts::{ContractRow, Contracts};
 use uuid::Uuid;
 
@@ -15,6 +14,8 @@ impl Detail for GetContract {
     type Model = Contracts;
     const NAME: &'static str = "field_sales.get_contract";
     const SCOPE: Scope = Scope::new("field_sales.contract:read");
+    const REACH: Reach = Reach::Team { all: LEAD_ALL };
+    const OWNERS: &'static [&'static str] = &["signed_by", "sales_rep_id", "manager_id"];
     const HISTORY_SCOPE: Scope = Scope::new("field_sales.contract:read");
 
     fn streams(_row: &ContractRow, id: Uuid) -> Vec<(&'static str, Uuid)> {
@@ -23,9 +24,5 @@ impl Detail for GetContract {
 
     fn version(row: &ContractRow) -> Option<Version> {
         Some(row.version)
-    }
-
-    fn visible(identity: &Identity) -> Visible {
-        super::led(identity, &["signed_by", "sales_rep_id", "manager_id"])
     }
 }

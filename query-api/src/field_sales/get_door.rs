@@ -3,7 +3,7 @@
 use crate::detail::Detail;
 use domain::field_sales::{building, door};
 use kernel::Event as _;
-use kernel::{Scope, Version};
+use kernel::{Reach, Scope, Version};
 use read_models::field_sales::doors::{DoorRow, Doors};
 use uuid::Uuid;
 
@@ -15,6 +15,7 @@ impl Detail for GetDoor {
     /// Visits come from devices that were offline: a door is what the visit that really was the last one left.
     const FOLDS_AS_OCCURRED: bool = true;
     const SCOPE: Scope = Scope::new("field_sales.building:read");
+    const REACH: Reach = Reach::All;
     const HISTORY_SCOPE: Scope = Scope::new("field_sales.building:read");
 
     fn streams(row: &DoorRow, id: Uuid) -> Vec<(&'static str, Uuid)> {

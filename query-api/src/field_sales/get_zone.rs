@@ -3,7 +3,7 @@
 use crate::detail::Detail;
 use domain::field_sales::zone;
 use kernel::Event as _;
-use kernel::{Scope, Version};
+use kernel::{Reach, Scope, Version};
 use read_models::field_sales::zones::{ZoneRow, Zones};
 use uuid::Uuid;
 
@@ -13,6 +13,7 @@ impl Detail for GetZone {
     type Model = Zones;
     const NAME: &'static str = "field_sales.get_zone";
     const SCOPE: Scope = Scope::new("field_sales.zone:read");
+    const REACH: Reach = Reach::All;
     const HISTORY_SCOPE: Scope = Scope::new("field_sales.zone:read");
 
     fn streams(_row: &ZoneRow, id: Uuid) -> Vec<(&'static str, Uuid)> {

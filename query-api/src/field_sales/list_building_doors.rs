@@ -2,7 +2,7 @@
 
 use crate::list::{Filter, List};
 use domain::field_sales::door::DoorStatus;
-use kernel::Scope;
+use kernel::{Reach, Scope};
 use read_models::field_sales::doors::Doors;
 
 pub(crate) struct ListBuildingDoors;
@@ -11,6 +11,7 @@ impl List for ListBuildingDoors {
     type Model = Doors;
     const NAME: &'static str = "field_sales.list_building_doors";
     const SCOPE: Scope = Scope::new("field_sales.building:read");
+    const REACH: Reach = Reach::All;
     const FILTERS: &'static [Filter] = &[Filter::labelled::<DoorStatus>("status"), Filter::number("floor")];
     const SORTS: &'static [&'static str] = &["floor,number", "-floor,number"];
     const LIMIT: i64 = 100;

@@ -1,9 +1,8 @@
 //! The contracts, the latest first.
 
 use crate::list::{Filter, List};
-use crate::visible::Visible;
-use kernel::Scope;
-use platform::auth::Identity;
+use domain::field_sales::LEAD_ALL;
+use kernel::{Reach, Scope};
 use read_models::field_sales::contracts::Contracts;
 
 pub(crate) struct ListContracts;
@@ -12,11 +11,9 @@ impl List for ListContracts {
     type Model = Contracts;
     const NAME: &'static str = "field_sales.list_contracts";
     const SCOPE: Scope = Scope::new("field_sales.contract:read");
+    const REACH: Reach = Reach::Team { all: LEAD_ALL };
+    const OWNERS: &'static [&'static str] = &["signed_by", "sales_rep_id", "manager_id"];
     const FILTERS: &'static [Filter] =
         &[Filter::id("building_id"), Filter::id("door_id"), Filter::id("zone_id"), Filter::id("signed_by")];
     const SORTS: &'static [&'static str] = &["-signed_at", "signed_at"];
-
-    fn visible(identity: &Identity) -> Visible {
-        super::led(identity, &["signed_by", "sales_rep_id", "manager_id"])
-    }
 }

@@ -1,10 +1,9 @@
 //! Who holds which zone now: at most one per user and user type.
 
 use crate::list::{Filter, List};
-use crate::visible::Visible;
+use domain::field_sales::LEAD_ALL;
 use domain::field_sales::UserType;
-use kernel::Scope;
-use platform::auth::Identity;
+use kernel::{Reach, Scope};
 use read_models::field_sales::current_zones::CurrentZones;
 
 pub(crate) struct ListCurrentZones;
@@ -13,11 +12,9 @@ impl List for ListCurrentZones {
     type Model = CurrentZones;
     const NAME: &'static str = "field_sales.list_current_zones";
     const SCOPE: Scope = Scope::new("field_sales.zone:read");
+    const REACH: Reach = Reach::Team { all: LEAD_ALL };
+    const OWNERS: &'static [&'static str] = &["user_id"];
     const FILTERS: &'static [Filter] =
         &[Filter::id("zone_id"), Filter::id("user_id"), Filter::labelled::<UserType>("user_type")];
     const SORTS: &'static [&'static str] = &["-assigned_at"];
-
-    fn visible(identity: &Identity) -> Visible {
-        super::led(identity, &["user_id"])
-    }
 }

@@ -2,7 +2,7 @@
 
 use crate::list::{Filter, List};
 use domain::field_sales::door::DoorStatus;
-use kernel::Scope;
+use kernel::{Reach, Scope};
 use read_models::field_sales::doors::Doors;
 
 pub(crate) struct ListDoors;
@@ -11,6 +11,7 @@ impl List for ListDoors {
     type Model = Doors;
     const NAME: &'static str = "field_sales.list_doors";
     const SCOPE: Scope = Scope::new("field_sales.building:read");
+    const REACH: Reach = Reach::All;
     const FILTERS: &'static [Filter] = &[
         Filter::labelled::<DoorStatus>("status"),
         Filter::id("building_id"),

@@ -1,4 +1,5 @@
-//! What door-to-door sales show.
+//! What door-to-door sales show. Visits, contracts and assignments are seen by those they name and those above them; zones,
+//! buildings and doors are the common ground of all who work there.
 
 mod get_building;
 mod get_contract;
@@ -15,9 +16,6 @@ mod list_zone_assignments;
 mod list_zones;
 
 use crate::routes::QueryRoutes;
-use crate::visible::Visible;
-use domain::field_sales::LEAD_ALL;
-use platform::auth::Identity;
 
 pub(crate) fn routes() -> QueryRoutes {
     QueryRoutes::new("/field-sales")
@@ -34,10 +32,4 @@ pub(crate) fn routes() -> QueryRoutes {
         .list::<list_visits::ListVisits>("/visits")
         .list::<list_contracts::ListContracts>("/contracts")
         .detail::<get_contract::GetContract>("/contracts/{contract_id}")
-}
-
-/// Those who lead all see every row of the tenant, everybody else the rows that name him or somebody below him. Zones,
-/// buildings and doors are the common ground of all: who works there must know them.
-fn led(identity: &Identity, columns: &'static [&'static str]) -> Visible {
-    if identity.scopes.contains(LEAD_ALL) { Visible::All } else { Visible::Led(columns) }
 }

@@ -3,7 +3,7 @@
 use crate::detail::Detail;
 use domain::identity::membership;
 use kernel::Event as _;
-use kernel::{Scope, Version};
+use kernel::{Reach, Scope, Version};
 use read_models::identity::members::{MemberRow, Members};
 use uuid::Uuid;
 
@@ -13,6 +13,7 @@ impl Detail for GetMember {
     type Model = Members;
     const NAME: &'static str = "identity.get_member";
     const SCOPE: Scope = Scope::new("identity.member:read");
+    const REACH: Reach = Reach::All;
     const HISTORY_SCOPE: Scope = Scope::new("identity.member:manage");
 
     fn streams(_row: &MemberRow, id: Uuid) -> Vec<(&'static str, Uuid)> {

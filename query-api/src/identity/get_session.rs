@@ -3,7 +3,7 @@
 use crate::detail::Detail;
 use domain::identity::session;
 use kernel::Event as _;
-use kernel::{Scope, Version};
+use kernel::{Reach, Scope, Version};
 use read_models::identity::sessions::{SessionRow, Sessions};
 use uuid::Uuid;
 
@@ -13,6 +13,7 @@ impl Detail for GetSession {
     type Model = Sessions;
     const NAME: &'static str = "identity.get_session";
     const SCOPE: Scope = Scope::new("identity.session:read");
+    const REACH: Reach = Reach::All;
     const HISTORY_SCOPE: Scope = Scope::new("identity.session:read");
 
     fn streams(_row: &SessionRow, id: Uuid) -> Vec<(&'static str, Uuid)> {

@@ -3,7 +3,7 @@
 use crate::detail::Detail;
 use domain::identity::tenant;
 use kernel::Event as _;
-use kernel::{Scope, Version};
+use kernel::{Reach, Scope, Version};
 use read_models::identity::tenants::{TenantRow, Tenants};
 use uuid::Uuid;
 
@@ -13,6 +13,7 @@ impl Detail for GetTenant {
     type Model = Tenants;
     const NAME: &'static str = "identity.get_tenant";
     const SCOPE: Scope = Scope::new("identity.tenant:read");
+    const REACH: Reach = Reach::All;
     const HISTORY_SCOPE: Scope = Scope::new("identity.tenant:read");
 
     fn streams(_row: &TenantRow, id: Uuid) -> Vec<(&'static str, Uuid)> {

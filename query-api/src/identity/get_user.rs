@@ -3,7 +3,7 @@
 use crate::detail::Detail;
 use domain::identity::user;
 use kernel::Event as _;
-use kernel::{Scope, Version};
+use kernel::{Reach, Scope, Version};
 use read_models::identity::users::{UserRow, Users};
 use uuid::Uuid;
 
@@ -13,6 +13,7 @@ impl Detail for GetUser {
     type Model = Users;
     const NAME: &'static str = "identity.get_user";
     const SCOPE: Scope = Scope::new("identity.user:read");
+    const REACH: Reach = Reach::All;
     const HISTORY_SCOPE: Scope = Scope::new("identity.user:read");
 
     fn streams(_row: &UserRow, id: Uuid) -> Vec<(&'static str, Uuid)> {

@@ -2,7 +2,7 @@
 
 use crate::list::{Filter, List};
 use domain::identity::session::EndReason;
-use kernel::Scope;
+use kernel::{Reach, Scope};
 use read_models::identity::sessions::Sessions;
 
 pub(crate) struct ListSessions;
@@ -11,6 +11,7 @@ impl List for ListSessions {
     type Model = Sessions;
     const NAME: &'static str = "identity.list_sessions";
     const SCOPE: Scope = Scope::new("identity.session:read");
+    const REACH: Reach = Reach::All;
     const FILTERS: &'static [Filter] = &[
         Filter::id("user_id"),
         Filter::boolean("ended"),

@@ -2,7 +2,7 @@
 
 use crate::list::{Filter, List};
 use domain::identity::tenant::{Plan, Slug};
-use kernel::Scope;
+use kernel::{Reach, Scope};
 use read_models::identity::tenants::Tenants;
 
 pub(crate) struct ListTenants;
@@ -11,6 +11,7 @@ impl List for ListTenants {
     type Model = Tenants;
     const NAME: &'static str = "identity.list_tenants";
     const SCOPE: Scope = Scope::new("identity.tenant:read");
+    const REACH: Reach = Reach::All;
     const FILTERS: &'static [Filter] =
         &[Filter::parsed::<Slug>("slug", "slugs"), Filter::labelled::<Plan>("plan"), Filter::boolean("suspended")];
     const SORTS: &'static [&'static str] = &["-created_at", "created_at", "slug"];

@@ -1,7 +1,7 @@
 //! Of which tenants a user is a member, for the platform.
 
 use crate::list::{Filter, List};
-use kernel::Scope;
+use kernel::{Reach, Scope};
 use read_models::identity::user_memberships::UserMemberships;
 
 pub(crate) struct ListUserMemberships;
@@ -10,6 +10,7 @@ impl List for ListUserMemberships {
     type Model = UserMemberships;
     const NAME: &'static str = "identity.list_user_memberships";
     const SCOPE: Scope = Scope::new("identity.user:read");
+    const REACH: Reach = Reach::All;
     const FILTERS: &'static [Filter] = &[Filter::boolean("active")];
     const SORTS: &'static [&'static str] = &["joined_at", "-joined_at"];
     const LIMIT: i64 = 50;

@@ -1,7 +1,7 @@
 //! When and from where a user signed in, for the platform.
 
 use crate::list::{Filter, List};
-use kernel::Scope;
+use kernel::{Reach, Scope};
 use read_models::identity::sessions::Sessions;
 
 pub(crate) struct ListUserSessions;
@@ -10,6 +10,7 @@ impl List for ListUserSessions {
     type Model = Sessions;
     const NAME: &'static str = "identity.list_user_sessions";
     const SCOPE: Scope = Scope::new("identity.session:read");
+    const REACH: Reach = Reach::All;
     const FILTERS: &'static [Filter] = &[Filter::boolean("ended"), Filter::boolean("reuse_detected")];
     const SORTS: &'static [&'static str] = &["-started_at", "started_at"];
     const LIMIT: i64 = 50;

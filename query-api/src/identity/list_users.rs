@@ -1,7 +1,7 @@
 //! The users, for the platform.
 
 use crate::list::{Filter, List};
-use kernel::Scope;
+use kernel::{Reach, Scope};
 use read_models::identity::users::Users;
 
 pub(crate) struct ListUsers;
@@ -10,6 +10,7 @@ impl List for ListUsers {
     type Model = Users;
     const NAME: &'static str = "identity.list_users";
     const SCOPE: Scope = Scope::new("identity.user:read");
+    const REACH: Reach = Reach::All;
     const FILTERS: &'static [Filter] = &[
         Filter::id("user_id"),
         Filter::boolean("active"),

@@ -7,7 +7,7 @@ use crate::field_sales::zone::Zone;
 use crate::field_sales::zone_assignment::{self, Held, ZoneAssignment};
 use crate::field_sales::{BuildingId, Coordinates, LEAD_ALL, Latitude, Longitude, UserId, UserType, ZoneId};
 use kernel::command::{Decided, unchanged};
-use kernel::{Command, Context, Decision, Scope};
+use kernel::{Command, Context, Decision, Reach, Scope};
 use serde::Deserialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
@@ -72,7 +72,7 @@ impl Command for CreateBuilding {
 
     const NAME: &'static str = "field_sales.create_building";
     const SCOPE: Scope = Scope::new("field_sales.building:create");
-    const BY_TEAM: bool = true;
+    const REACH: Reach = Reach::Team { all: LEAD_ALL };
 
     /// Where the body names no zone or no sales rep, the building's own fresh id stands in: a stream that does not
     /// exist and reads as "none".
@@ -90,7 +90,7 @@ impl Command for CreateBuilding {
         if building.exists() {
             return unchanged();
         }
-        if self.sales_rep_id.is_some_and(|rep| !cx.sees(rep.into(), LEAD_ALL)) {
+        if self.sales_rep_id.is_some_and(|rep| !cx.reaches(Self::REACH, rep.into())) {
             return Err(Rejection::NotLed);
         }
         if self.zone_id.is_some() && !zone.exists() {

@@ -7,7 +7,7 @@ use crate::field_sales::when::at_the_door;
 use crate::field_sales::{BuildingId, ContractId};
 use chrono::{DateTime, FixedOffset, Utc};
 use kernel::command::{Decided, unchanged};
-use kernel::{Command, Context, Decision, Scope};
+use kernel::{Command, Context, Decision, Reach, Scope};
 use serde::Deserialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
@@ -36,6 +36,7 @@ impl Command for SignContract {
 
     const NAME: &'static str = "field_sales.sign_contract";
     const SCOPE: Scope = Scope::new("field_sales.contract:sign");
+    const REACH: Reach = Reach::All;
 
     fn streams(&self, target: Uuid, _: &Context) -> (Uuid, Uuid, Uuid) {
         (target, door_id(self.building_id, &self.door_number).0, self.building_id.0)

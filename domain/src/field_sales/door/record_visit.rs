@@ -6,7 +6,7 @@ use crate::field_sales::building::{Building, DoorNumber, door_id};
 use crate::field_sales::when::at_the_door;
 use chrono::{DateTime, FixedOffset, Months, NaiveDate, Utc};
 use kernel::command::Decided;
-use kernel::{Command, Context, Decision, Private, Scope};
+use kernel::{Command, Context, Decision, Private, Reach, Scope};
 use serde::Deserialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
@@ -72,6 +72,7 @@ impl Command for RecordVisit {
 
     const NAME: &'static str = "field_sales.record_visit";
     const SCOPE: Scope = Scope::new("field_sales.door:visit");
+    const REACH: Reach = Reach::All;
 
     fn streams(&self, building_id: Uuid, _: &Context) -> (Uuid, Uuid) {
         (door_id(BuildingId(building_id), &self.door_number).0, building_id)

@@ -3,7 +3,7 @@
 use super::{Event, Radius, Zone, ZoneName};
 use crate::field_sales::{Coordinates, UserId};
 use kernel::command::unchanged;
-use kernel::{Command, Context, Decision, Scope};
+use kernel::{Command, Context, Decision, Reach, Scope};
 use serde::Deserialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
@@ -31,6 +31,7 @@ impl Command for CreateZone {
 
     const NAME: &'static str = "field_sales.create_zone";
     const SCOPE: Scope = Scope::new("field_sales.zone:create");
+    const REACH: Reach = Reach::All;
 
     fn streams(&self, target: Uuid, _: &Context) -> Uuid {
         target

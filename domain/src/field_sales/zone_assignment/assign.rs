@@ -5,7 +5,7 @@ use crate::field_sales::when::to_the_microsecond;
 use crate::field_sales::zone::Zone;
 use crate::field_sales::{AssignmentId, LEAD_ALL, UserId, UserType, ZoneId};
 use kernel::command::{Decided, unchanged};
-use kernel::{Command, Context, Decision, Scope};
+use kernel::{Command, Context, Decision, Reach, Scope};
 use serde::Deserialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
@@ -32,14 +32,14 @@ impl Command for AssignZone {
 
     const NAME: &'static str = "field_sales.assign_zone";
     const SCOPE: Scope = Scope::new("field_sales.zone:assign");
-    const BY_TEAM: bool = true;
+    const REACH: Reach = Reach::Below { all: LEAD_ALL };
 
     fn streams(&self, zone_id: Uuid, _: &Context) -> (Uuid, Uuid) {
         (stream_id(self.user_id, self.user_type), zone_id)
     }
 
     fn decide(&self, (assignment, zone): (&ZoneAssignment, &Zone), cx: &Context) -> Decision<Self> {
-        if !cx.leads(self.user_id.into(), LEAD_ALL) {
+        if !cx.reaches(Self::REACH, self.user_id.into()) {
             return Err(Rejection::NotLed);
         }
         if !zone.exists() {

@@ -2,7 +2,7 @@
 
 use super::{ClosingReason, Rejection, ZoneAssignment, stream_id};
 use crate::field_sales::{LEAD_ALL, UserId, UserType};
-use kernel::{Command, Context, Decision, Scope};
+use kernel::{Command, Context, Decision, Reach, Scope};
 use serde::Deserialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
@@ -26,14 +26,14 @@ impl Command for UnassignZone {
 
     const NAME: &'static str = "field_sales.unassign_zone";
     const SCOPE: Scope = Scope::new("field_sales.zone:assign");
-    const BY_TEAM: bool = true;
+    const REACH: Reach = Reach::Below { all: LEAD_ALL };
 
     fn streams(&self, _: Uuid, _: &Context) -> Uuid {
         stream_id(self.user_id, self.user_type)
     }
 
     fn decide(&self, assignment: &ZoneAssignment, cx: &Context) -> Decision<Self> {
-        if !cx.leads(self.user_id.into(), LEAD_ALL) {
+        if !cx.reaches(Self::REACH, self.user_id.into()) {
             return Err(Rejection::NotLed);
         }
         let held = assignment.current().filter(|held| held.zone_id.0 == cx.target).ok_or(Rejection::NotAssigned)?;

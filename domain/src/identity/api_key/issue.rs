@@ -3,7 +3,7 @@
 use super::{ApiKey, Event, KeyName, Rejection};
 use crate::identity::MANAGE_API_KEYS;
 use chrono::{DateTime, Utc};
-use kernel::{Command, Context, Decided, Decision, ParseError, Scope, View};
+use kernel::{Command, Context, Decided, Decision, ParseError, Reach, Scope, View};
 use serde::{Deserialize, Deserializer, Serialize};
 use utoipa::openapi::{ArrayBuilder, ObjectBuilder, RefOr, Schema, schema::Type};
 use utoipa::{PartialSchema, ToSchema};
@@ -77,6 +77,7 @@ impl Command for IssueApiKey {
     type Streams = ApiKey;
     const NAME: &'static str = "identity.issue_api_key";
     const SCOPE: Scope = MANAGE_API_KEYS;
+    const REACH: Reach = Reach::All;
 
     fn streams(&self, target: Uuid, _cx: &Context) -> Uuid {
         target

@@ -3,7 +3,7 @@
 use super::{ApiKey, Event, Rejection};
 use crate::identity::MANAGE_API_KEYS;
 use kernel::command::unchanged;
-use kernel::{Command, Context, Decided, Decision, Scope, View};
+use kernel::{Command, Context, Decided, Decision, Reach, Scope, View};
 use serde::Deserialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
@@ -17,6 +17,7 @@ impl Command for RevokeApiKey {
     type Streams = ApiKey;
     const NAME: &'static str = "identity.revoke_api_key";
     const SCOPE: Scope = MANAGE_API_KEYS;
+    const REACH: Reach = Reach::All;
 
     fn streams(&self, target: Uuid, _cx: &Context) -> Uuid {
         target

@@ -5,7 +5,7 @@ use crate::identity::administrators::{self, Administrators};
 use crate::identity::membership::{Joining, Membership, Person, membership_id};
 use crate::identity::{INVITATION_RESERVATION, RequestId, SIGN_IN, UserId};
 use kernel::command::unchanged;
-use kernel::{Command, Context, Decided, Decision, Scope, View};
+use kernel::{Command, Context, Decided, Decision, Reach, Scope, View};
 use serde::Deserialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
@@ -30,6 +30,7 @@ impl Command for AcceptInvitation {
     type Streams = (Invitation, Membership, Administrators);
     const NAME: &'static str = "identity.accept_invitation";
     const SCOPE: Scope = SIGN_IN;
+    const REACH: Reach = Reach::All;
 
     fn streams(&self, target: Uuid, cx: &Context) -> (Uuid, Uuid, Uuid) {
         (target, membership_id(cx.tenant_id, self.user_id).0, administrators::stream_id(cx.tenant_id))

@@ -3,7 +3,7 @@
 use super::{Event, Invitation, InvitationStatus, Rejection};
 use crate::identity::{INVITATION_RESERVATION, SIGN_IN};
 use kernel::command::unchanged;
-use kernel::{Command, Context, Decided, Decision, Scope, View};
+use kernel::{Command, Context, Decided, Decision, Reach, Scope, View};
 use serde::Deserialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
@@ -18,6 +18,7 @@ impl Command for ExpireInvitation {
     type Streams = Invitation;
     const NAME: &'static str = "identity.expire_invitation";
     const SCOPE: Scope = SIGN_IN;
+    const REACH: Reach = Reach::All;
 
     fn streams(&self, target: Uuid, _cx: &Context) -> Uuid {
         target

@@ -5,7 +5,7 @@ use crate::identity::role_set::RoleSet;
 use crate::identity::{
     EmailAddress, INVITATION_RESERVATION, Locale, MANAGE_INVITATIONS, Recipient, UserId, after, membership, request_id,
 };
-use kernel::{Command, Context, Decided, Decision, Scope, View};
+use kernel::{Command, Context, Decided, Decision, Reach, Scope, View};
 use serde::Deserialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
@@ -33,6 +33,7 @@ impl Command for InviteMember {
     type Streams = Invitation;
     const NAME: &'static str = "identity.invite_member";
     const SCOPE: Scope = MANAGE_INVITATIONS;
+    const REACH: Reach = Reach::All;
 
     fn streams(&self, target: Uuid, _cx: &Context) -> Uuid {
         target

@@ -2,7 +2,7 @@
 
 use super::{Event, Invitation, LIFETIME};
 use crate::identity::{MANAGE_INVITATIONS, Recipient, after, membership, request_id};
-use kernel::{Command, Context, Decided, Decision, Scope, View};
+use kernel::{Command, Context, Decided, Decision, Reach, Scope, View};
 use serde::Deserialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
@@ -16,6 +16,7 @@ impl Command for ResendInvitation {
     type Streams = Invitation;
     const NAME: &'static str = "identity.resend_invitation";
     const SCOPE: Scope = MANAGE_INVITATIONS;
+    const REACH: Reach = Reach::All;
 
     fn streams(&self, target: Uuid, _cx: &Context) -> Uuid {
         target

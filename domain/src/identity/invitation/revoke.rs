@@ -3,7 +3,7 @@
 use super::{Event, Invitation, InvitationStatus};
 use crate::identity::{INVITATION_RESERVATION, MANAGE_INVITATIONS};
 use kernel::command::unchanged;
-use kernel::{Command, Context, Decided, Decision, Scope, View};
+use kernel::{Command, Context, Decided, Decision, Reach, Scope, View};
 use serde::Deserialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
@@ -17,6 +17,7 @@ impl Command for RevokeInvitation {
     type Streams = Invitation;
     const NAME: &'static str = "identity.revoke_invitation";
     const SCOPE: Scope = MANAGE_INVITATIONS;
+    const REACH: Reach = Reach::All;
 
     fn streams(&self, target: Uuid, _cx: &Context) -> Uuid {
         target

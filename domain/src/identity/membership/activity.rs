@@ -4,7 +4,7 @@ use super::{Event, Membership, Rejection};
 use crate::identity::administrators::{self, Administrators};
 use crate::identity::{MANAGE_MEMBERS, Reason};
 use kernel::command::unchanged;
-use kernel::{Command, Context, Decided, Decision, Scope, View};
+use kernel::{Command, Context, Decided, Decision, Reach, Scope, View};
 use serde::Deserialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
@@ -25,6 +25,7 @@ impl Command for DeactivateMember {
     type Streams = (Membership, Administrators);
     const NAME: &'static str = "identity.deactivate_member";
     const SCOPE: Scope = MANAGE_MEMBERS;
+    const REACH: Reach = Reach::All;
 
     fn streams(&self, target: Uuid, cx: &Context) -> (Uuid, Uuid) {
         (target, administrators::stream_id(cx.tenant_id))
@@ -53,6 +54,7 @@ impl Command for ReactivateMember {
     type Streams = (Membership, Administrators);
     const NAME: &'static str = "identity.reactivate_member";
     const SCOPE: Scope = MANAGE_MEMBERS;
+    const REACH: Reach = Reach::All;
 
     fn streams(&self, target: Uuid, cx: &Context) -> (Uuid, Uuid) {
         (target, administrators::stream_id(cx.tenant_id))

@@ -5,7 +5,7 @@ use crate::identity::MANAGE_MEMBERS;
 use crate::identity::administrators::{self, Administrators};
 use crate::identity::role_set::RoleSet;
 use kernel::command::unchanged;
-use kernel::{Command, Context, Decided, Decision, Scope, View};
+use kernel::{Command, Context, Decided, Decision, Reach, Scope, View};
 use serde::Deserialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
@@ -25,6 +25,7 @@ impl Command for ChangeRoles {
     type Streams = (Membership, Administrators);
     const NAME: &'static str = "identity.change_roles";
     const SCOPE: Scope = MANAGE_MEMBERS;
+    const REACH: Reach = Reach::All;
 
     fn streams(&self, target: Uuid, cx: &Context) -> (Uuid, Uuid) {
         (target, administrators::stream_id(cx.tenant_id))

@@ -4,7 +4,7 @@ use super::{Event, Member, Membership, Person, Rejection, membership_id};
 use crate::identity::administrators::{self, Administrators};
 use crate::identity::role_set::RoleSet;
 use crate::identity::{GRANT_ANY_ROLE, InvitationId, UserId};
-use kernel::{Command, Context, Decided, Decision, Scope, View};
+use kernel::{Command, Context, Decided, Decision, Reach, Scope, View};
 use serde::Deserialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
@@ -28,6 +28,7 @@ impl Command for GrantMembership {
     type Streams = (Membership, Administrators);
     const NAME: &'static str = "identity.grant_membership";
     const SCOPE: Scope = GRANT_ANY_ROLE;
+    const REACH: Reach = Reach::All;
 
     fn streams(&self, _target: Uuid, cx: &Context) -> (Uuid, Uuid) {
         (membership_id(cx.tenant_id, self.user_id).0, administrators::stream_id(cx.tenant_id))

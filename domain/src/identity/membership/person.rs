@@ -3,7 +3,7 @@
 use super::{Event, Membership};
 use crate::identity::{EmailAddress, PersonName, SIGN_IN};
 use kernel::command::unchanged;
-use kernel::{Command, Context, Decided, Decision, Scope, View};
+use kernel::{Command, Context, Decided, Decision, Reach, Scope, View};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use uuid::Uuid;
@@ -33,6 +33,7 @@ impl Command for RecordMemberPerson {
     type Streams = Membership;
     const NAME: &'static str = "identity.record_member_person";
     const SCOPE: Scope = SIGN_IN;
+    const REACH: Reach = Reach::All;
 
     fn streams(&self, target: Uuid, _cx: &Context) -> Uuid {
         target

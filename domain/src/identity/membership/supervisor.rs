@@ -3,7 +3,7 @@
 use super::{Event, Membership, Rejection, membership_id};
 use crate::identity::{MANAGE_MEMBERS, UserId};
 use kernel::command::unchanged;
-use kernel::{Command, Context, Decided, Decision, Scope, View};
+use kernel::{Command, Context, Decided, Decision, Reach, Scope, View};
 use serde::Deserialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
@@ -22,6 +22,7 @@ impl Command for SetSupervisor {
     type Streams = (Membership, Membership);
     const NAME: &'static str = "identity.set_supervisor";
     const SCOPE: Scope = MANAGE_MEMBERS;
+    const REACH: Reach = Reach::All;
 
     fn streams(&self, target: Uuid, cx: &Context) -> (Uuid, Uuid) {
         (target, membership_id(cx.tenant_id, self.supervisor_id).0)
@@ -52,6 +53,7 @@ impl Command for RemoveSupervisor {
     type Streams = Membership;
     const NAME: &'static str = "identity.remove_supervisor";
     const SCOPE: Scope = MANAGE_MEMBERS;
+    const REACH: Reach = Reach::All;
 
     fn streams(&self, target: Uuid, _cx: &Context) -> Uuid {
         target

@@ -3,7 +3,7 @@
 use super::{EndReason, Event, Rejection, Session};
 use crate::identity::{REVOKE_SESSIONS, SIGN_IN, on_the_platform};
 use kernel::command::unchanged;
-use kernel::{Command, Context, Decided, Decision, Scope, View};
+use kernel::{Command, Context, Decided, Decision, Reach, Scope, View};
 use serde::Deserialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
@@ -20,6 +20,7 @@ impl Command for EndSession {
     type Streams = Session;
     const NAME: &'static str = "identity.end_session";
     const SCOPE: Scope = SIGN_IN;
+    const REACH: Reach = Reach::All;
 
     fn streams(&self, target: Uuid, _cx: &Context) -> Uuid {
         target
@@ -43,6 +44,7 @@ impl Command for ReportTokenReuse {
     type Streams = Session;
     const NAME: &'static str = "identity.report_token_reuse";
     const SCOPE: Scope = SIGN_IN;
+    const REACH: Reach = Reach::All;
 
     fn streams(&self, target: Uuid, _cx: &Context) -> Uuid {
         target
@@ -72,6 +74,7 @@ impl Command for RevokeSession {
     type Streams = Session;
     const NAME: &'static str = "identity.revoke_session";
     const SCOPE: Scope = REVOKE_SESSIONS;
+    const REACH: Reach = Reach::All;
 
     fn streams(&self, target: Uuid, _cx: &Context) -> Uuid {
         target

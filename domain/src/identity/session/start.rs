@@ -2,7 +2,7 @@
 
 use super::{ClientKind, Event, Rejection, Session};
 use crate::identity::{ClientAddress, SIGN_IN, UserAgent, UserId};
-use kernel::{Command, Context, Decided, Decision, Scope, TenantId, View};
+use kernel::{Command, Context, Decided, Decision, Reach, Scope, TenantId, View};
 use serde::Deserialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
@@ -29,6 +29,7 @@ impl Command for StartSession {
     type Streams = Session;
     const NAME: &'static str = "identity.start_session";
     const SCOPE: Scope = SIGN_IN;
+    const REACH: Reach = Reach::All;
 
     fn streams(&self, target: Uuid, _cx: &Context) -> Uuid {
         target

@@ -3,7 +3,7 @@
 use super::{Event, Rejection, Session};
 use crate::identity::SIGN_IN;
 use kernel::command::unchanged;
-use kernel::{Command, Context, Decided, Decision, Scope, TenantId, View};
+use kernel::{Command, Context, Decided, Decision, Reach, Scope, TenantId, View};
 use serde::Deserialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
@@ -21,6 +21,7 @@ impl Command for SwitchTenant {
     type Streams = Session;
     const NAME: &'static str = "identity.switch_tenant";
     const SCOPE: Scope = SIGN_IN;
+    const REACH: Reach = Reach::All;
 
     fn streams(&self, target: Uuid, _cx: &Context) -> Uuid {
         target

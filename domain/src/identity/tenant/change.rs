@@ -3,7 +3,7 @@
 use super::{Event, Plan, Tenant, TenantName};
 use crate::identity::{Locale, MANAGE_TENANTS, TimeZone};
 use kernel::command::unchanged;
-use kernel::{Command, Context, Decided, Decision, Scope, View};
+use kernel::{Command, Context, Decided, Decision, Reach, Scope, View};
 use serde::Deserialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
@@ -28,6 +28,7 @@ impl Command for ChangeTenant {
     type Streams = Tenant;
     const NAME: &'static str = "identity.change_tenant";
     const SCOPE: Scope = MANAGE_TENANTS;
+    const REACH: Reach = Reach::All;
 
     fn streams(&self, target: Uuid, _cx: &Context) -> Uuid {
         target

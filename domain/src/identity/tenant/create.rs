@@ -2,7 +2,7 @@
 
 use super::{Event, Plan, Rejection, Slug, Tenant, TenantName};
 use crate::identity::{Locale, MANAGE_TENANTS, SLUG_RESERVATION, TimeZone, on_the_platform};
-use kernel::{Command, Context, Decided, Decision, Scope, View};
+use kernel::{Command, Context, Decided, Decision, Reach, Scope, View};
 use serde::Deserialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
@@ -33,6 +33,7 @@ impl Command for CreateTenant {
     type Streams = Tenant;
     const NAME: &'static str = "identity.create_tenant";
     const SCOPE: Scope = MANAGE_TENANTS;
+    const REACH: Reach = Reach::All;
 
     fn streams(&self, target: Uuid, _cx: &Context) -> Uuid {
         target

@@ -3,7 +3,7 @@
 use super::{Event, Tenant};
 use crate::identity::MANAGE_TENANTS;
 use kernel::command::unchanged;
-use kernel::{Command, Context, Decided, Decision, Scope, View};
+use kernel::{Command, Context, Decided, Decision, Reach, Scope, View};
 use serde::Deserialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
@@ -19,6 +19,7 @@ impl Command for ResumeTenant {
     type Streams = Tenant;
     const NAME: &'static str = "identity.resume_tenant";
     const SCOPE: Scope = MANAGE_TENANTS;
+    const REACH: Reach = Reach::All;
 
     fn streams(&self, target: Uuid, _cx: &Context) -> Uuid {
         target

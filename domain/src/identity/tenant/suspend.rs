@@ -3,7 +3,7 @@
 use super::{Event, Tenant};
 use crate::identity::{MANAGE_TENANTS, Reason};
 use kernel::command::unchanged;
-use kernel::{Command, Context, Decided, Decision, Scope, View};
+use kernel::{Command, Context, Decided, Decision, Reach, Scope, View};
 use serde::Deserialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
@@ -23,6 +23,7 @@ impl Command for SuspendTenant {
     type Streams = Tenant;
     const NAME: &'static str = "identity.suspend_tenant";
     const SCOPE: Scope = MANAGE_TENANTS;
+    const REACH: Reach = Reach::All;
 
     fn streams(&self, target: Uuid, _cx: &Context) -> Uuid {
         target

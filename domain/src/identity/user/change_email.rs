@@ -3,7 +3,7 @@
 use super::{Event, Rejection, User, VERIFICATION_LIFETIME};
 use crate::identity::{EMAIL_RESERVATION, EmailAddress, OWN_ACCOUNT, RequestId, SIGN_IN, after, request_id};
 use kernel::command::unchanged;
-use kernel::{Command, Context, Decided, Decision, Scope, View};
+use kernel::{Command, Context, Decided, Decision, Reach, Scope, View};
 use serde::Deserialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
@@ -22,6 +22,7 @@ impl Command for RequestEmailChange {
     type Streams = User;
     const NAME: &'static str = "identity.request_email_change";
     const SCOPE: Scope = OWN_ACCOUNT;
+    const REACH: Reach = Reach::All;
 
     fn streams(&self, target: Uuid, _cx: &Context) -> Uuid {
         target
@@ -55,6 +56,7 @@ impl Command for ConfirmEmailChange {
     type Streams = User;
     const NAME: &'static str = "identity.confirm_email_change";
     const SCOPE: Scope = SIGN_IN;
+    const REACH: Reach = Reach::All;
 
     fn streams(&self, target: Uuid, _cx: &Context) -> Uuid {
         target

@@ -3,7 +3,7 @@
 use super::{Event, User};
 use crate::identity::{Locale, OWN_ACCOUNT, PersonName, PhoneNumber};
 use kernel::command::unchanged;
-use kernel::{Command, Context, Decided, Decision, Scope, View};
+use kernel::{Command, Context, Decided, Decision, Reach, Scope, View};
 use serde::{Deserialize, Deserializer};
 use utoipa::ToSchema;
 use uuid::Uuid;
@@ -46,6 +46,7 @@ impl Command for ChangeProfile {
     type Streams = User;
     const NAME: &'static str = "identity.change_profile";
     const SCOPE: Scope = OWN_ACCOUNT;
+    const REACH: Reach = Reach::All;
 
     fn streams(&self, target: Uuid, _cx: &Context) -> Uuid {
         target

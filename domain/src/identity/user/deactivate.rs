@@ -3,7 +3,7 @@
 use super::{Event, Rejection, User};
 use crate::identity::{MANAGE_USERS, Reason, on_the_platform};
 use kernel::command::unchanged;
-use kernel::{Command, Context, Decided, Decision, Scope, View};
+use kernel::{Command, Context, Decided, Decision, Reach, Scope, View};
 use serde::Deserialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
@@ -22,6 +22,7 @@ impl Command for DeactivateUser {
     type Streams = User;
     const NAME: &'static str = "identity.deactivate_user";
     const SCOPE: Scope = MANAGE_USERS;
+    const REACH: Reach = Reach::All;
 
     fn streams(&self, target: Uuid, _cx: &Context) -> Uuid {
         target
@@ -52,6 +53,7 @@ impl Command for ReactivateUser {
     type Streams = User;
     const NAME: &'static str = "identity.reactivate_user";
     const SCOPE: Scope = MANAGE_USERS;
+    const REACH: Reach = Reach::All;
 
     fn streams(&self, target: Uuid, _cx: &Context) -> Uuid {
         target

@@ -4,7 +4,7 @@ use super::{Event, Rejection, User, VERIFICATION_LIFETIME};
 use crate::identity::{
     EMAIL_RESERVATION, EmailAddress, Locale, PersonName, PhoneNumber, Recipient, SIGN_IN, after, request_id,
 };
-use kernel::{Command, Context, Decided, Decision, Scope, View};
+use kernel::{Command, Context, Decided, Decision, Reach, Scope, View};
 use serde::Deserialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
@@ -37,6 +37,7 @@ impl Command for RegisterUser {
     type Streams = User;
     const NAME: &'static str = "identity.register_user";
     const SCOPE: Scope = SIGN_IN;
+    const REACH: Reach = Reach::All;
 
     fn streams(&self, target: Uuid, _cx: &Context) -> Uuid {
         target

@@ -2,7 +2,7 @@
 
 use super::{Event, RESET_LIFETIME, Rejection, User};
 use crate::identity::{RequestId, SIGN_IN, after, request_id};
-use kernel::{Command, Context, Decided, Decision, Scope, View};
+use kernel::{Command, Context, Decided, Decision, Reach, Scope, View};
 use serde::Deserialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
@@ -16,6 +16,7 @@ impl Command for RequestPasswordReset {
     type Streams = User;
     const NAME: &'static str = "identity.request_password_reset";
     const SCOPE: Scope = SIGN_IN;
+    const REACH: Reach = Reach::All;
 
     fn streams(&self, target: Uuid, _cx: &Context) -> Uuid {
         target
@@ -43,6 +44,7 @@ impl Command for CompletePasswordReset {
     type Streams = User;
     const NAME: &'static str = "identity.complete_password_reset";
     const SCOPE: Scope = SIGN_IN;
+    const REACH: Reach = Reach::All;
 
     fn streams(&self, target: Uuid, _cx: &Context) -> Uuid {
         target
@@ -65,6 +67,7 @@ impl Command for RecordPasswordChange {
     type Streams = User;
     const NAME: &'static str = "identity.record_password_change";
     const SCOPE: Scope = SIGN_IN;
+    const REACH: Reach = Reach::All;
 
     fn streams(&self, target: Uuid, _cx: &Context) -> Uuid {
         target

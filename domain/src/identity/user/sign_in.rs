@@ -3,7 +3,7 @@
 use super::{Event, User};
 use crate::identity::SIGN_IN;
 use chrono::{DateTime, Utc};
-use kernel::{Command, Context, Decided, Decision, Scope, View};
+use kernel::{Command, Context, Decided, Decision, Reach, Scope, View};
 use serde::Deserialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
@@ -17,6 +17,7 @@ impl Command for RecordSignUpRepeated {
     type Streams = User;
     const NAME: &'static str = "identity.record_sign_up_repeated";
     const SCOPE: Scope = SIGN_IN;
+    const REACH: Reach = Reach::All;
 
     fn streams(&self, target: Uuid, _cx: &Context) -> Uuid {
         target
@@ -41,6 +42,7 @@ impl Command for RecordSignInThrottled {
     type Streams = User;
     const NAME: &'static str = "identity.record_sign_in_throttled";
     const SCOPE: Scope = SIGN_IN;
+    const REACH: Reach = Reach::All;
 
     fn streams(&self, target: Uuid, _cx: &Context) -> Uuid {
         target

@@ -3,7 +3,7 @@
 use super::{Event, User};
 use crate::identity::SIGN_IN;
 use kernel::command::unchanged;
-use kernel::{Command, Context, Decided, Decision, Scope, View};
+use kernel::{Command, Context, Decided, Decision, Reach, Scope, View};
 use serde::Deserialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
@@ -17,6 +17,7 @@ impl Command for EnableTotp {
     type Streams = User;
     const NAME: &'static str = "identity.enable_totp";
     const SCOPE: Scope = SIGN_IN;
+    const REACH: Reach = Reach::All;
 
     fn streams(&self, target: Uuid, _cx: &Context) -> Uuid {
         target
@@ -40,6 +41,7 @@ impl Command for DisableTotp {
     type Streams = User;
     const NAME: &'static str = "identity.disable_totp";
     const SCOPE: Scope = SIGN_IN;
+    const REACH: Reach = Reach::All;
 
     fn streams(&self, target: Uuid, _cx: &Context) -> Uuid {
         target

@@ -3,7 +3,7 @@
 use super::{Event, Rejection, User, VERIFICATION_LIFETIME};
 use crate::identity::{RequestId, SIGN_IN, after, request_id};
 use kernel::command::unchanged;
-use kernel::{Command, Context, Decided, Decision, Scope, View};
+use kernel::{Command, Context, Decided, Decision, Reach, Scope, View};
 use serde::Deserialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
@@ -17,6 +17,7 @@ impl Command for RequestEmailVerification {
     type Streams = User;
     const NAME: &'static str = "identity.request_email_verification";
     const SCOPE: Scope = SIGN_IN;
+    const REACH: Reach = Reach::All;
 
     fn streams(&self, target: Uuid, _cx: &Context) -> Uuid {
         target
@@ -47,6 +48,7 @@ impl Command for VerifyEmail {
     type Streams = User;
     const NAME: &'static str = "identity.verify_email";
     const SCOPE: Scope = SIGN_IN;
+    const REACH: Reach = Reach::All;
 
     fn streams(&self, target: Uuid, _cx: &Context) -> Uuid {
         target

@@ -2,7 +2,7 @@
 
 use super::{Conversation, Event, Rejection};
 use kernel::command::unchanged;
-use kernel::{Command, Context, Decided, Decision, Scope, View};
+use kernel::{Command, Context, Decided, Decision, Reach, Scope, View};
 use serde::Deserialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
@@ -22,6 +22,7 @@ impl Command for MarkReadUpTo {
     type Streams = Conversation;
     const NAME: &'static str = "messaging.mark_read_up_to";
     const SCOPE: Scope = Scope::new("messaging.conversation:read");
+    const REACH: Reach = Reach::Own { all: None };
 
     fn streams(&self, target: Uuid, _cx: &Context) -> Uuid {
         target

@@ -2,7 +2,7 @@
 
 use super::{AppointmentId, Conversation, ConversationId, ConversationSubject, Event, MANAGE, Rejection};
 use kernel::command::unchanged;
-use kernel::{ActorId, Command, Context, Decided, Decision, Private, Scope, View};
+use kernel::{ActorId, Command, Context, Decided, Decision, Private, Reach, Scope, View};
 use serde::Deserialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
@@ -29,6 +29,7 @@ impl Command for OpenConversation {
     type Streams = Conversation;
     const NAME: &'static str = "messaging.open_conversation";
     const SCOPE: Scope = Scope::new("messaging.conversation:open");
+    const REACH: Reach = Reach::Own { all: Some(MANAGE) };
 
     fn streams(&self, target: Uuid, _cx: &Context) -> Uuid {
         self.appointment_id.map_or(target, |appointment_id| ConversationId::of_appointment(appointment_id).0)
@@ -38,8 +39,7 @@ impl Command for OpenConversation {
         if self.client_user_id == self.studio_user_id {
             return Err(Rejection::WithOneself);
         }
-        let takes_part = [self.client_user_id, self.studio_user_id].contains(&cx.actor_id());
-        if !takes_part && !cx.may(MANAGE) {
+        if ![self.client_user_id, self.studio_user_id].iter().any(|user| cx.reaches(Self::REACH, *user)) {
             return Err(Rejection::NotAParticipant);
         }
         if let Some(talk) = &conversation.talk {

@@ -3,7 +3,7 @@
 use super::remembered::Seen;
 use super::{Conversation, Event, MessageContent, MessageId, MessageKind, PREVIEW_CHARACTERS, Rejection};
 use kernel::command::unchanged;
-use kernel::{ActorId, BlindIndex, Command, Context, Decided, Decision, Personal, Private, Scope, View};
+use kernel::{ActorId, BlindIndex, Command, Context, Decided, Decision, Personal, Private, Reach, Scope, View};
 use serde::Deserialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
@@ -41,6 +41,7 @@ impl Command for SendMessage {
     type Streams = Conversation;
     const NAME: &'static str = "messaging.send_message";
     const SCOPE: Scope = Scope::new("messaging.conversation:send");
+    const REACH: Reach = Reach::Own { all: None };
 
     fn streams(&self, target: Uuid, _cx: &Context) -> Uuid {
         target

@@ -2,7 +2,7 @@
 
 use super::{Email, EmailStatus, Event, Receipt, SEND};
 use kernel::command::unchanged;
-use kernel::{Command, Context, Decided, Decision, Scope, View};
+use kernel::{Command, Context, Decided, Decision, Reach, Scope, View};
 use serde::Deserialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
@@ -22,6 +22,7 @@ impl Command for RecordEmailSent {
     type Streams = Email;
     const NAME: &'static str = "notifications.record_email_sent";
     const SCOPE: Scope = SEND;
+    const REACH: Reach = Reach::All;
 
     fn streams(&self, target: Uuid, _cx: &Context) -> Uuid {
         target

@@ -2,7 +2,7 @@
 
 use super::{Email, EmailContent, EmailRecipient, Event, SEND};
 use kernel::command::unchanged;
-use kernel::{Command, Context, Decided, Decision, Scope, View};
+use kernel::{Command, Context, Decided, Decision, Reach, Scope, View};
 use serde::Deserialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
@@ -21,6 +21,7 @@ impl Command for RequestEmail {
     type Streams = Email;
     const NAME: &'static str = "notifications.request_email";
     const SCOPE: Scope = SEND;
+    const REACH: Reach = Reach::All;
 
     fn streams(&self, target: Uuid, _cx: &Context) -> Uuid {
         target

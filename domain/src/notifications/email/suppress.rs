@@ -2,7 +2,7 @@
 
 use super::{Email, EmailStatus, EmailSuppression, Event, Rejection, SEND};
 use kernel::command::unchanged;
-use kernel::{Command, Context, Decided, Decision, Scope, View};
+use kernel::{Command, Context, Decided, Decision, Reach, Scope, View};
 use serde::Deserialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
@@ -19,6 +19,7 @@ impl Command for SuppressEmail {
     type Streams = Email;
     const NAME: &'static str = "notifications.suppress_email";
     const SCOPE: Scope = SEND;
+    const REACH: Reach = Reach::All;
 
     fn streams(&self, target: Uuid, _cx: &Context) -> Uuid {
         target

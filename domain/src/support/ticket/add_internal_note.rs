@@ -1,7 +1,7 @@
 //! Writing a note for colleagues.
 
 use super::{Content, Event, Ticket, TicketNoteId, WORK};
-use kernel::{Command, Context, Decided, Decision, Private, Scope, View};
+use kernel::{Command, Context, Decided, Decision, Private, Reach, Scope, View};
 use serde::Deserialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
@@ -20,6 +20,7 @@ impl Command for AddInternalNote {
     type Streams = Ticket;
     const NAME: &'static str = "support.add_internal_note";
     const SCOPE: Scope = WORK;
+    const REACH: Reach = Reach::All;
 
     fn streams(&self, target: Uuid, _cx: &Context) -> Uuid {
         target

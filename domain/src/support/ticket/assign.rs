@@ -2,7 +2,7 @@
 
 use super::{Event, Ticket, TicketStatus};
 use kernel::command::unchanged;
-use kernel::{ActorId, Command, Context, Decided, Decision, Scope, View};
+use kernel::{ActorId, Command, Context, Decided, Decision, Reach, Scope, View};
 use serde::Deserialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
@@ -21,6 +21,7 @@ impl Command for AssignTicket {
     type Streams = Ticket;
     const NAME: &'static str = "support.assign_ticket";
     const SCOPE: Scope = Scope::new("support.ticket:assign");
+    const REACH: Reach = Reach::All;
 
     fn streams(&self, target: Uuid, _cx: &Context) -> Uuid {
         target

@@ -1,9 +1,9 @@
 //! Moving a ticket by hand.
 
-use super::{Case, Event, Party, REOPEN_WINDOW_DAYS, Reason, Rejection, Ticket, TicketStatus};
+use super::{Case, Event, Party, REOPEN_WINDOW_DAYS, Reason, Rejection, Ticket, TicketStatus, WORK};
 use chrono::TimeDelta;
 use kernel::command::unchanged;
-use kernel::{Command, Context, Decided, Decision, Private, Scope, View};
+use kernel::{Command, Context, Decided, Decision, Private, Reach, Scope, View};
 use serde::Deserialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
@@ -27,6 +27,7 @@ impl Command for ChangeTicketStatus {
     type Streams = Ticket;
     const NAME: &'static str = "support.change_ticket_status";
     const SCOPE: Scope = Scope::new("support.ticket:reply");
+    const REACH: Reach = Reach::Own { all: Some(WORK) };
 
     fn streams(&self, target: Uuid, _cx: &Context) -> Uuid {
         target

@@ -1,7 +1,7 @@
 //! Opening a ticket.
 
 use super::{Content, Event, Rejection, Subject, Tags, Ticket, TicketCategory, TicketPriority, WORK};
-use kernel::{ActorId, Command, Context, Decided, Decision, Private, Scope, View};
+use kernel::{ActorId, Command, Context, Decided, Decision, Private, Reach, Scope, View};
 use serde::Deserialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
@@ -33,6 +33,7 @@ impl Command for OpenTicket {
     type Streams = Ticket;
     const NAME: &'static str = "support.open_ticket";
     const SCOPE: Scope = Scope::new("support.ticket:open");
+    const REACH: Reach = Reach::Own { all: Some(WORK) };
 
     fn streams(&self, target: Uuid, _cx: &Context) -> Uuid {
         target
@@ -43,7 +44,7 @@ impl Command for OpenTicket {
             return Err(Rejection::AlreadyOpened);
         }
         let customer_id = self.customer_id.unwrap_or(cx.actor_id());
-        if customer_id != cx.actor_id() && !cx.may(WORK) {
+        if !cx.reaches(Self::REACH, customer_id) {
             return Err(Rejection::ForSomebodyElse);
         }
         let opened = Event::Opened {

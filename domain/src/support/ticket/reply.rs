@@ -1,7 +1,7 @@
 //! Replying on a ticket.
 
-use super::{Content, Event, Party, Ticket, TicketMessageId, TicketStatus};
-use kernel::{Command, Context, Decided, Decision, Private, Scope, View};
+use super::{Content, Event, Party, Ticket, TicketMessageId, TicketStatus, WORK};
+use kernel::{Command, Context, Decided, Decision, Private, Reach, Scope, View};
 use serde::Deserialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
@@ -22,6 +22,7 @@ impl Command for ReplyToTicket {
     type Streams = Ticket;
     const NAME: &'static str = "support.reply_to_ticket";
     const SCOPE: Scope = Scope::new("support.ticket:reply");
+    const REACH: Reach = Reach::Own { all: Some(WORK) };
 
     fn streams(&self, target: Uuid, _cx: &Context) -> Uuid {
         target

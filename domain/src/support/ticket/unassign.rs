@@ -2,7 +2,7 @@
 
 use super::{Event, Ticket};
 use kernel::command::unchanged;
-use kernel::{Command, Context, Decided, Decision, Scope, View};
+use kernel::{Command, Context, Decided, Decision, Reach, Scope, View};
 use serde::Deserialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
@@ -18,6 +18,7 @@ impl Command for UnassignTicket {
     type Streams = Ticket;
     const NAME: &'static str = "support.unassign_ticket";
     const SCOPE: Scope = Scope::new("support.ticket:assign");
+    const REACH: Reach = Reach::All;
 
     fn streams(&self, target: Uuid, _cx: &Context) -> Uuid {
         target
