@@ -4,9 +4,10 @@ use cli::keys::LocalKey;
 use cli::tokens::{Audience, Grant, issue};
 use cli::{Listeners, Node, NodeOptions, Trust};
 use event_store::append::AppenderOptions;
-use event_store::{Append, Appender, Idempotency, Role};
+use event_store::{Append, AppendError, Appender, Idempotency, Role};
 use kernel::{ActorId, Change, CommandId, CorrelationId, Event, TenantId, Version};
 use platform::auth::Signer;
+use platform::http::Rates;
 use reqwest::header::{HeaderMap, HeaderValue};
 use reqwest::{Client, Method, RequestBuilder, StatusCode};
 use serde_json::Value;
@@ -34,10 +35,17 @@ impl TestNode {
     /// On a database and NATS of the caller's choice.
     pub async fn on(database_url: String, nats_url: Option<String>) -> Self {
         let key = LocalKey::open_or_create(&test_support::scratch("keys")).expect("a key can be made");
-        Self::with_key(database_url, nats_url, key).await
+        Self::with_key(database_url, nats_url, key, Rates::default()).await
     }
 
-    async fn with_key(database_url: String, nats_url: Option<String>, key: LocalKey) -> Self {
+    /// Where callers may not ask as often as they like.
+    pub async fn with_rates(rates: Rates) -> Self {
+        let (database_url, _) = test_support::empty_database(&test_support::servers().database_url).await;
+        let key = LocalKey::open_or_create(&test_support::scratch("keys")).expect("a key can be made");
+        Self::with_key(database_url, Some(test_support::servers().nats_url.clone()), key, rates).await
+    }
+
+    async fn with_key(database_url: String, nats_url: Option<String>, key: LocalKey, rates: Rates) -> Self {
         let audience = Audience::default();
         let trust = Trust {
             keys: key.key_set().expect("the key can be read"),
@@ -49,6 +57,7 @@ impl TestNode {
         options.nats_url = nats_url;
         // Tests come from many addresses, which they name in `X-Forwarded-For`.
         options.settings.proxies = 1;
+        options.settings.rates = rates;
         options.settings.origins = [HeaderValue::from_static("https://app.example")].into();
         options.allow_unsafe_postgres = true;
         let node = Box::pin(Node::start(options)).await.expect("the node starts");
@@ -59,7 +68,8 @@ impl TestNode {
     /// Another node on the same database, trusting the same key: two processes of one installation.
     pub async fn sibling(&self) -> Self {
         let key = LocalKey::open(self.key.path().to_owned()).expect("the key is there");
-        Self::with_key(self.database_url.clone(), Some(test_support::servers().nats_url.clone()), key).await
+        Self::with_key(self.database_url.clone(), Some(test_support::servers().nats_url.clone()), key, Rates::default())
+            .await
     }
 
     /// The node itself.
@@ -80,6 +90,11 @@ impl TestNode {
         Actor { id, tenant, token: token.into(), client: self.client.clone(), urls: self.node.urls().clone() }
     }
 
+    /// Speaks HTTP, as nobody.
+    pub const fn client(&self) -> &Client {
+        &self.client
+    }
+
     /// Who signs its tokens: for tokens that no honest issuer would hand out.
     pub const fn signer(&self) -> &Signer {
         self.key.signer()
@@ -96,6 +111,14 @@ impl TestNode {
     /// Records what has happened to a stream that does not exist yet, past all commands: for what no route makes.
     /// Answers the position of the last event.
     pub async fn record<E: Event>(&self, actor: &Actor, stream_id: Uuid, events: &[E]) -> i64 {
+        self.try_record(actor, stream_id, events).await.expect("it is recorded")
+    }
+
+    /// The same, for a stream that may exist.
+    ///
+    /// # Errors
+    /// It exists.
+    pub async fn try_record<E: Event>(&self, actor: &Actor, stream_id: Uuid, events: &[E]) -> Result<i64, AppendError> {
         let url = &self.database_url;
         let pool = event_store::schema::connect(url, "test-record", Role::Engine, 1).await.expect("Postgres answers");
         let appender = Appender::start(url, pool, &AppenderOptions::default()).expect("a good URL");
@@ -116,7 +139,7 @@ impl TestNode {
             release: Vec::new(),
             counter: None,
         };
-        appender.append(append).await.expect("it is recorded").position.0
+        Ok(appender.append(append).await?.position.0)
     }
 
     /// Stops it.

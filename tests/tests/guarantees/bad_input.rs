@@ -1,6 +1,6 @@
 //! Bad bodies, tokens, ids and methods, against things that exist: each has its own code, and nothing changes.
 
-use crate::operations::{Operation, commands};
+use crate::operations::commands;
 use crate::people::PLATFORM;
 use crate::world::{Everything, boss};
 use chrono::Utc;
@@ -10,6 +10,7 @@ use reqwest::{Client, RequestBuilder};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 use tests::node::{Actor, TestNode, send};
+use tests::policy::Route;
 use uuid::Uuid;
 
 /// A node with one of everything, and who made it. In the platform's tenant every command has something to do.
@@ -29,17 +30,17 @@ impl Stage {
     }
 
     /// Where the command acts on the thing that exists.
-    fn path(&self, operation: &Operation) -> String {
+    fn path(&self, operation: &Route) -> String {
         operation.target().map_or_else(|| operation.path.clone(), |target| operation.at(self.things.named(target)))
     }
 
-    fn body(&self, operation: &Operation) -> Value {
+    fn body(&self, operation: &Route) -> Value {
         Everything::body(&operation.id, "A change", self.boss.id.0, self.things.rep)
     }
 }
 
 /// The commands with a route of their own.
-fn single_commands() -> Vec<Operation> {
+fn single_commands() -> Vec<Route> {
     commands().into_iter().filter(|operation| operation.id.contains('.')).collect()
 }
 
@@ -214,7 +215,7 @@ async fn a_malformed_id_is_not_found_and_a_get_is_not_allowed() {
     let stage = Stage::set().await;
     let before = stage.node.head().await;
     for operation in commands() {
-        if operation.has_target() {
+        if operation.target().is_some() {
             for id in ["42", "not-a-uuid", "%00", "%ff", &"a".repeat(2_000)] {
                 let answer = stage.boss.post(&operation.at(id), stage.body(&operation)).await;
                 answer.refused(404, "not_found");

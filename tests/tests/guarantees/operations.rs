@@ -1,79 +1,81 @@
-//! Every route of both APIs, read from their descriptions: a new one is covered without a word here.
+//! Every route of all doors, read from their descriptions: a new one is covered without a word here.
 
-use serde_json::Value;
-
-/// One route.
-pub(crate) struct Operation {
-    /// With its parameter: `/v1/support/tickets/{ticket_id}`.
-    pub(crate) path: String,
-    /// `support.get_ticket`.
-    pub(crate) id: String,
-    /// The names of its query parameters.
-    parameters: Vec<String>,
-}
-
-impl Operation {
-    /// Whether the path names a thing.
-    pub(crate) fn has_target(&self) -> bool {
-        self.path.contains('{')
-    }
-
-    /// The name of the path's parameter: `ticket_id`.
-    pub(crate) fn target(&self) -> Option<&str> {
-        self.path.split_once('{').and_then(|(_, rest)| rest.split_once('}')).map(|(name, _)| name)
-    }
-
-    /// The path with this id in it.
-    pub(crate) fn at(&self, id: &str) -> String {
-        match (self.path.split_once('{'), self.path.split_once('}')) {
-            (Some((before, _)), Some((_, after))) => format!("{before}{id}{after}"),
-            _ => self.path.clone(),
-        }
-    }
-
-    /// Whether it answers a page of rows.
-    pub(crate) fn is_list(&self) -> bool {
-        self.takes("limit")
-    }
-
-    /// Whether it knows this query parameter.
-    pub(crate) fn takes(&self, parameter: &str) -> bool {
-        self.parameters.iter().any(|known| known == parameter)
-    }
-
-    /// The filters of a list.
-    pub(crate) fn filters(&self) -> impl Iterator<Item = &String> {
-        const NO_FILTERS: [&str; 5] = ["sort", "limit", "cursor", "min_position", "as_of"];
-        self.parameters.iter().filter(|name| !NO_FILTERS.contains(&name.as_str()))
-    }
-}
+use reqwest::{Method, RequestBuilder};
+use serde_json::{Value, json};
+use tests::node::{Actor, Answer, TestNode, send};
+use tests::policy::{Route, routes};
+use uuid::Uuid;
 
 /// Every route of the command API; the batch endpoint too.
-pub(crate) fn commands() -> Vec<Operation> {
-    operations(&serde_json::to_value(command_api::openapi()).expect("a description is JSON"), "post")
+pub(crate) fn commands() -> Vec<Route> {
+    of("command-api")
 }
 
-/// Every route of the query API that shows a tenant's data.
-pub(crate) fn queries() -> Vec<Operation> {
-    let mut queries = operations(&serde_json::to_value(query_api::openapi()).expect("a description is JSON"), "get");
-    // The labels are no tenant's, and a stream never ends.
-    queries.retain(|query| !["labels", "analyst.stream_events"].contains(&query.id.as_str()));
+/// Every route of the query API that shows a tenant's data, and ends.
+pub(crate) fn queries() -> Vec<Route> {
+    let mut queries = of("query-api");
+    queries.retain(|query| query.scope().is_some() && query.id != STREAM);
     queries
 }
 
-fn operations(document: &Value, method: &str) -> Vec<Operation> {
-    let paths = document["paths"].as_object().expect("paths");
-    let found: Vec<Operation> = paths.iter().map(|(path, methods)| operation(path, &methods[method])).collect();
+/// Every route of the sign-in door.
+pub(crate) fn sign_in() -> Vec<Route> {
+    of("identity-api")
+}
+
+/// Its answer never ends.
+pub(crate) const STREAM: &str = "analyst.stream_events";
+
+fn of(door: &str) -> Vec<Route> {
+    let found: Vec<Route> = routes().into_iter().filter(|route| route.door == door).collect();
     assert!(found.len() > 12, "the description is read");
     found
 }
 
-fn operation(path: &str, operation: &Value) -> Operation {
-    let parameters = operation["parameters"].as_array().into_iter().flatten();
-    let parameters = parameters.filter(|parameter| parameter["in"] == "query");
-    Operation {
-        path: path.to_owned(),
-        id: operation["operationId"].as_str().expect("an operation id").to_owned(),
-        parameters: parameters.filter_map(|parameter| parameter["name"].as_str()).map(str::to_owned).collect(),
+/// The filters of a list.
+pub(crate) fn filters(route: &Route) -> impl Iterator<Item = &String> {
+    const NO_FILTERS: [&str; 5] = ["sort", "limit", "cursor", "min_position", "as_of"];
+    route.parameters.iter().filter(|name| !NO_FILTERS.contains(&name.as_str()))
+}
+
+/// A request to a route at this path, with this token and body.
+pub(crate) fn request(
+    node: &TestNode,
+    route: &Route,
+    path: &str,
+    token: Option<&str>,
+    body: Option<&Value>,
+) -> RequestBuilder {
+    let urls = node.node().urls();
+    let base = if route.door == "query-api" { &urls.queries } else { &urls.commands };
+    let method = Method::from_bytes(route.method.as_bytes()).expect("a method");
+    let mut request = node.client().request(method.clone(), format!("{base}{path}"));
+    if method != Method::GET {
+        request = request.header("idempotency-key", Uuid::now_v7().to_string()).json(body.unwrap_or(&json!({})));
     }
+    token.into_iter().fold(request, RequestBuilder::bearer_auth)
+}
+
+/// What a route answers somebody, read to its end where it has one.
+pub(crate) async fn ask(node: &TestNode, route: &Route, path: &str, actor: &Actor, body: Option<&Value>) -> Answer {
+    let request = request(node, route, path, Some(&actor.token), body);
+    if route.id == STREAM { begin(request).await } else { send(request).await }
+}
+
+/// The beginning of an answer: all of it where it is a refusal.
+pub(crate) async fn begin(request: RequestBuilder) -> Answer {
+    let response = request.send().await.expect("the door answers");
+    let (status, headers) = (response.status(), response.headers().clone());
+    let text = if status.is_success() { String::new() } else { response.text().await.unwrap_or_default() };
+    Answer { status, headers, json: serde_json::from_str(&text).unwrap_or_default(), text }
+}
+
+/// The status and body of an answer, without what differs from request to request.
+pub(crate) fn shape(answer: &Answer) -> (u16, Value) {
+    let mut json = answer.json.clone();
+    if let Some(fields) = json.as_object_mut() {
+        fields.remove("trace_id");
+        fields.remove("as_of_position");
+    }
+    (answer.status.as_u16(), json)
 }

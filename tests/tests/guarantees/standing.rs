@@ -13,10 +13,9 @@ use tests::node::{Actor, TestNode, eventually, tenant};
 use uuid::Uuid;
 
 /// Makes the actor a member of his tenant.
-async fn join(node: &TestNode, actor: &Actor, role: Role, supervisor: Option<&Actor>) -> i64 {
-    let user_id = UserId(actor.id.0);
+pub(crate) async fn join(node: &TestNode, actor: &Actor, role: Role, supervisor: Option<&Actor>) -> i64 {
     let granted = membership::Event::Granted {
-        user_id,
+        user_id: UserId(actor.id.0),
         person: Person {
             given_name: PersonName::parse("Ada").expect("a name"),
             family_name: PersonName::parse("Byron").expect("a name"),
@@ -26,7 +25,7 @@ async fn join(node: &TestNode, actor: &Actor, role: Role, supervisor: Option<&Ac
         supervisor_id: supervisor.map(|actor| UserId(actor.id.0)),
         invitation_id: None,
     };
-    node.record(actor, membership_id(actor.tenant, user_id).0, &[granted]).await
+    node.record(actor, membership_id(actor.tenant, UserId(actor.id.0)).0, &[granted]).await
 }
 
 fn with(node: &TestNode, tenant: TenantId, id: u128, role: Role) -> Actor {

@@ -25,7 +25,8 @@ pub(crate) async fn open(actor: &Actor, subject: &str) -> String {
     make(actor, "/v1/support/tickets", ticket(subject)).await
 }
 
-async fn make(actor: &Actor, path: &str, body: Value) -> String {
+/// Makes something and answers its id.
+pub(crate) async fn make(actor: &Actor, path: &str, body: Value) -> String {
     actor.post(path, body).await.ok()["id"].as_str().expect("an id").to_owned()
 }
 
