@@ -441,7 +441,7 @@ impl Process {
         let followers =
             vec![effects::reactor::<MailAboutAccounts>(decisions.clone()), effects::outbox::<EmailEffect<T>>()];
         let runner = Runner::new(tail, pool.clone(), followers);
-        let effect = EmailEffect::new(transport, mail.sender.clone(), links, states);
+        let effect = EmailEffect::new(transport, mail.sender.clone(), links, states, vault);
         let worker = Worker::new(effect, decisions, pool, runner.bell(), effects::Options::default());
         let check = self.readiness.check("effects", Needed::Optional);
         check.ok();

@@ -11,6 +11,7 @@ pub mod factors;
 pub mod families;
 mod follow;
 pub mod keys;
+mod owner;
 pub mod password;
 pub mod place;
 mod problems;

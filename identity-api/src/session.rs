@@ -163,8 +163,8 @@ impl Door {
                 Delivery::Body => ClientKind::App,
             },
             second_factor,
-            client_address: ClientAddress::parse(&call.address.0.to_string()).ok(),
-            user_agent: UserAgent::parse(&user_agent).ok(),
+            client_address: ClientAddress::parse(&call.address.0.to_string()).ok().map(Into::into),
+            user_agent: UserAgent::parse(&user_agent).ok().map(Into::into),
         };
         let act = Act {
             tenant_id: TenantId::PLATFORM,

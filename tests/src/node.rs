@@ -5,7 +5,7 @@ use cli::tokens::{Audience, Grant, issue};
 use cli::{Listeners, Node, NodeOptions, Trust};
 use event_store::append::AppenderOptions;
 use event_store::{Append, AppendError, Appender, Idempotency, Role};
-use kernel::{ActorId, Change, CommandId, CorrelationId, Event, TenantId, Version};
+use kernel::{ActorId, Change, CommandId, CorrelationId, Event, TenantId, Version, personal};
 use platform::auth::Signer;
 use platform::http::Rates;
 use reqwest::header::{HeaderMap, HeaderValue};
@@ -122,7 +122,10 @@ impl TestNode {
         let url = &self.database_url;
         let pool = event_store::schema::connect(url, "test-record", Role::Engine, 1).await.expect("Postgres answers");
         let appender = Appender::start(url, pool, &AppenderOptions::default()).expect("a good URL");
-        let events = events.iter().map(Event::encode).collect();
+        let encode = || events.iter().map(Event::encode).collect();
+        let (_, subjects) = personal::collecting::<Vec<_>>(encode);
+        let ring = self.node.vault().ring(actor.tenant, &subjects).await.expect("there are keys");
+        let events = personal::sealing(ring, encode);
         let change = Change { category: E::CATEGORY, stream_id, expected: Version::ZERO, events };
         let key = Uuid::now_v7();
         let append = Append {

@@ -1,7 +1,7 @@
 //! How a person is named and reached: e-mail address, phone number, names; and from where he signs in.
 
 use super::Locale;
-use kernel::{ParseError, Text};
+use kernel::{ParseError, Personal, Text};
 use serde::{Deserialize, Deserializer, Serialize};
 use std::borrow::Cow;
 use std::fmt;
@@ -120,6 +120,19 @@ impl PhoneNumber {
     }
 }
 
+impl fmt::Display for PhoneNumber {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::str::FromStr for PhoneNumber {
+    type Err = ParseError;
+    fn from_str(text: &str) -> Result<Self, ParseError> {
+        Self::parse(text)
+    }
+}
+
 impl<'de> Deserialize<'de> for PhoneNumber {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = Cow::<'de, str>::deserialize(deserializer)?;
@@ -139,9 +152,9 @@ impl ToSchema for PhoneNumber {}
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Recipient {
     /// The address.
-    pub email: EmailAddress,
+    pub email: Personal<EmailAddress>,
     /// How to greet; absent where only the address is known.
-    pub given_name: Option<PersonName>,
+    pub given_name: Option<Personal<PersonName>>,
     /// In which language.
     pub locale: Locale,
 }

@@ -1,9 +1,8 @@
 //! From a letter to the bytes that go out: headers, two bodies, nothing that anybody could smuggle in.
 
 use super::letter::{Letter, PRODUCT};
-use super::wording::one_line;
+use super::wording::{Addressee, one_line};
 use chrono::{DateTime, Utc};
-use domain::notifications::email::EmailRecipient;
 use lettre::message::header::{HeaderName, HeaderValue};
 use lettre::message::{Mailbox, MultiPart, SinglePart};
 use lettre::{Address, Message};
@@ -80,7 +79,7 @@ pub struct Outgoing {
 /// Puts a mail together. The same effect gives the same bytes, whoever sends it and however often.
 pub(crate) fn compose(
     sender: &Sender,
-    to: &EmailRecipient,
+    to: &Addressee,
     letter: &Letter,
     effect_id: Uuid,
     date: DateTime<Utc>,
@@ -139,7 +138,7 @@ mod tests {
         let links = Links::new("https://app.example.com", LinkKey::new(&[7; 32]));
         let organisation = Some("Encre\r\nX-Evil: yes".to_owned());
         let facts = Facts { links: &links, tenant_id: TenantId::PLATFORM, organisation };
-        let to = EmailRecipient {
+        let to = Addressee {
             address: MailAddress::parse("ada@example.org").unwrap(),
             name: name.map(|name| RecipientName::parse(name).unwrap()),
             language,

@@ -17,13 +17,13 @@ use crate::follower::chain;
 use chrono::{DateTime, Utc};
 use domain::identity::tenant::Tenant;
 use domain::notifications::email::{
-    self, EmailContent, EmailFailure, EmailStatus, EmailSuppression, Event, Letter, Receipt, RecordEmailFailure,
-    RecordEmailSent, SuppressEmail,
+    self, EmailContent, EmailFailure, EmailRecipient, EmailStatus, EmailSuppression, Event, Letter, Receipt,
+    RecordEmailFailure, RecordEmailSent, SuppressEmail,
 };
-use event_store::{AppendError, Decisions, Idempotency, Origin, Refused, States, VaultError};
+use event_store::{AppendError, Decisions, Idempotency, Origin, Refused, States, Vault, VaultError};
 use kernel::{Actor, Aggregate, Command, Context, Labelled, Recorded, Rejection, Source as _, Team, TenantId};
 use uuid::Uuid;
-use wording::Facts;
+use wording::{Addressee, Facts};
 
 /// Sends mails through `T`.
 pub struct EmailEffect<T> {
@@ -31,12 +31,14 @@ pub struct EmailEffect<T> {
     sender: Sender,
     links: Links,
     states: States,
+    vault: Vault,
 }
 
 impl<T: Transport> EmailEffect<T> {
-    /// Sends through `transport` as `sender`, with `links`; what mails say is in `states`.
-    pub const fn new(transport: T, sender: Sender, links: Links, states: States) -> Self {
-        Self { transport, sender, links, states }
+    /// Sends through `transport` as `sender`, with `links`; what mails say is in `states`, and to whom they go is opened by
+    /// `vault` when they are sent.
+    pub const fn new(transport: T, sender: Sender, links: Links, states: States, vault: Vault) -> Self {
+        Self { transport, sender, links, states, vault }
     }
 
     /// What the inviting company is called now.
@@ -47,6 +49,17 @@ impl<T: Transport> EmailEffect<T> {
         let source = self.states.of(TenantId::PLATFORM, None);
         let tenant = source.load::<Tenant>(organisation_id.0).await.map_err(|error| chain(&error))?;
         Ok(tenant.state.profile().map(|profile| profile.name.as_str().to_owned()))
+    }
+
+    /// To whom it goes; `None` where that person was erased.
+    async fn addressee(&self, tenant_id: TenantId, to: &EmailRecipient) -> Result<Option<Addressee>, String> {
+        let failed = |error: VaultError| chain(&error);
+        let Some(address) = self.vault.reveal(tenant_id, &to.address).await.map_err(failed)? else { return Ok(None) };
+        let name = match &to.name {
+            Some(name) => self.vault.reveal(tenant_id, name).await.map_err(failed)?,
+            None => None,
+        };
+        Ok(Some(Addressee { address, name, language: to.language }))
     }
 
     async fn attempt(&self, job: &Job) -> Result<Attempt, String> {
@@ -65,8 +78,11 @@ impl<T: Transport> EmailEffect<T> {
         }
         let organisation = self.organisation(content).await?;
         let facts = Facts { links: &self.links, tenant_id: job.tenant_id, organisation };
-        let letter = wording::letter(to, content, &facts);
-        let mail = match compose::compose(&self.sender, to, &letter, job.id, job.created_at) {
+        let Some(to) = self.addressee(job.tenant_id, to).await? else {
+            return Ok(Attempt::Suppressed { code: EmailSuppression::Erased.as_str() });
+        };
+        let letter = wording::letter(&to, content, &facts);
+        let mail = match compose::compose(&self.sender, &to, &letter, job.id, job.created_at) {
             Ok(mail) => mail,
             Err(error) => return Ok(undeliverable(chain(&error))),
         };

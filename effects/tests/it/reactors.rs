@@ -8,14 +8,17 @@ use domain::notifications::{MailAddress, WrittenIn};
 use effects::{Follower, RunError, Runner, operate, reactor};
 use event_store::Tail;
 use kernel::reactor::{Start, target};
-use kernel::{Reaction, Reactor, Recorded, TenantId};
+use kernel::{Personal, Reaction, Reactor, Recorded, TenantId};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 fn request(event: &Recorded<user::Event>, name: &'static str, step: &'static str) -> Reaction<RequestEmail> {
-    let to =
-        EmailRecipient { address: MailAddress::parse("ada@example.com").unwrap(), name: None, language: WrittenIn::En };
+    let to = EmailRecipient {
+        address: Personal::new(event.stream_id, MailAddress::parse("ada@example.com").unwrap()),
+        name: None,
+        language: WrittenIn::En,
+    };
     let command = RequestEmail { to, content: EmailContent::PasswordChanged {} };
     Reaction { step, tenant_id: TenantId::PLATFORM, target: target(name, event.event_id, step), command }
 }
@@ -37,7 +40,7 @@ impl Reactor for Twice {
     }
 }
 
-/// Stumbles over people of the name of Bug.
+/// Stumbles over people who speak French.
 struct Stumbling;
 
 impl Reactor for Stumbling {
@@ -47,8 +50,8 @@ impl Reactor for Stumbling {
     const START: Start = Start::Beginning;
 
     fn react(event: &Recorded<user::Event>) -> Vec<Reaction<RequestEmail>> {
-        let user::Event::Registered { given_name, .. } = &event.event else { return Vec::new() };
-        assert!(given_name.as_str() != "Bug", "no such name");
+        let user::Event::Registered { locale, .. } = &event.event else { return Vec::new() };
+        assert!(*locale != Locale::Fr, "no such language");
         vec![request(event, Self::NAME, "only")]
     }
 }
@@ -178,8 +181,8 @@ async fn what_a_reactor_cannot_pass_stops_it_there_and_the_others_go_on() {
     let world = World::new().await;
     let both = || [of::<Stumbling>(&world), of::<Twice>(&world)].into_iter().flatten().collect();
     let mut running = Running::start(&world, both()).await;
-    for name in ["Ada", "Bug", "Eve"] {
-        world.register(&format!("{}@example.com", name.to_lowercase()), name, Locale::En).await;
+    for (name, locale) in [("Ada", Locale::En), ("Bug", Locale::Fr), ("Eve", Locale::En)] {
+        world.register(&format!("{}@example.com", name.to_lowercase()), name, locale).await;
     }
     running.stopped.wait_for(|stopped| stopped == &["test.stumbling"]).await.unwrap();
     at_the_end(&world, "test.twice").await;
@@ -188,7 +191,7 @@ async fn what_a_reactor_cannot_pass_stops_it_there_and_the_others_go_on() {
     let followers = operate::followers(&world.pool).await.unwrap();
     let stumbling = followers.iter().find(|one| one.name == "test.stumbling").unwrap();
     assert_eq!((stumbling.state.as_str(), stumbling.error_position.map(|at| at.0)), ("stopped", Some(3)));
-    assert!(stumbling.error.as_deref().unwrap().contains("no such name") && stumbling.position.0 == 2);
+    assert!(stumbling.error.as_deref().unwrap().contains("no such language") && stumbling.position.0 == 2);
     // A restart tries again, and nothing is asked for twice.
     let mut running = Running::start(&world, both()).await;
     running.stopped.wait_for(|stopped| stopped == &["test.stumbling"]).await.unwrap();

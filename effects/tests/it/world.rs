@@ -72,9 +72,9 @@ impl World {
     /// Somebody registers, and is to be mailed a link.
     pub(crate) async fn register(&self, email: &str, given_name: &str, locale: Locale) -> Uuid {
         let command = RegisterUser {
-            email: EmailAddress::parse(email).unwrap(),
-            given_name: PersonName::parse(given_name).unwrap(),
-            family_name: PersonName::parse("Lovelace").unwrap(),
+            email: EmailAddress::parse(email).unwrap().into(),
+            given_name: PersonName::parse(given_name).unwrap().into(),
+            family_name: PersonName::parse("Lovelace").unwrap().into(),
             phone: None,
             locale,
             email_proven: false,
@@ -95,7 +95,7 @@ impl World {
         let runner = Runner::new(tail, self.pool.clone(), reactors);
         let bell = runner.bell();
         let states = self.decisions.states().clone();
-        let effect = EmailEffect::new(transport, sender(), links(), states);
+        let effect = EmailEffect::new(transport, sender(), links(), states, self.decisions.vault().clone());
         let worker = Worker::new(effect, self.decisions.clone(), self.pool.clone(), bell, options);
         let runner_stop = stop.clone();
         let tasks = vec![

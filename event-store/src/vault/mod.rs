@@ -21,11 +21,12 @@ pub use rotation::Rotated;
 use aws_lc_rs::hmac;
 use chrono::{DateTime, Utc};
 use cipher::Cipher;
-use kernel::{BlindIndexer, Sealed, SubjectId, TenantId};
+use kernel::{BlindIndexer, Personal, Sealed, SubjectId, TenantId};
 use moka::sync::Cache;
 use ring::DataKey;
 use sqlx::PgPool;
 use std::collections::{BTreeSet, HashMap};
+use std::str::FromStr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use turns::Turns;
@@ -226,6 +227,20 @@ impl Vault {
         let texts = self.open_all(&sealed).await?;
         let pairs = sealed.into_iter().zip(texts).filter_map(|((_, sealed), text)| Some((sealed, text?)));
         Ok(Arc::new(Opened(pairs.collect())))
+    }
+
+    /// The value; `None` where it was erased.
+    ///
+    /// # Errors
+    /// As [`Vault::open_all`]; [`VaultError::Damaged`] also where it is no `T`.
+    pub async fn reveal<T: FromStr + Clone>(
+        &self,
+        tenant_id: TenantId,
+        personal: &Personal<T>,
+    ) -> Result<Option<T>, VaultError> {
+        let Some(sealed) = personal.sealed() else { return Ok(personal.fresh().cloned()) };
+        let text = self.open_all(&[(tenant_id, sealed.clone())]).await?.pop().flatten();
+        text.map(|text| text.parse().map_err(|_| VaultError::Damaged(sealed.subject()))).transpose()
     }
 
     /// Destroys a subject's key, for ever: what was sealed with it is erased. `reason` holds no personal data. A repeat

@@ -108,12 +108,13 @@ async fn me(door: &Door, call: &Call) -> Result<Response<Body>, Refusal> {
     let user_id = UserId::from(identity.actor.id);
     let user = door.load::<User>(TenantId::PLATFORM, user_id.0).await?;
     let account = user.account().ok_or_else(Problem::not_found)?;
+    let owner = door.owner_of(account).await?;
     let me = Me {
         user_id: user_id.0,
-        email: account.email.as_str().to_owned(),
-        given_name: account.given_name.as_str().to_owned(),
-        family_name: account.family_name.as_str().to_owned(),
-        phone: account.phone.as_ref().map(|phone| phone.as_str().to_owned()),
+        email: owner.email.as_str().to_owned(),
+        given_name: owner.given_name.as_str().to_owned(),
+        family_name: owner.family_name.as_str().to_owned(),
+        phone: owner.phone.as_ref().map(|phone| phone.as_str().to_owned()),
         locale: account.locale,
         email_verified: account.email_verified,
         second_factor: door.factors.is_on(user_id.0).await?,
@@ -129,6 +130,9 @@ async fn change_profile(door: &Door, call: &Call) -> Result<Response<Body>, Refu
     identity.require(OWN_ACCOUNT)?;
     let command: ChangeProfile = call.body()?;
     let id = identity.actor.id;
+    let user = door.load::<User>(TenantId::PLATFORM, id.0).await?;
+    let owner = door.owner_of(user.account().ok_or_else(Problem::not_found)?).await?;
+    let command = owner.news_in(command);
     door.carry_out(call, &command, TenantId::PLATFORM, Actor::user(id), id.0).await?;
     Ok(empty(StatusCode::NO_CONTENT))
 }
@@ -139,7 +143,7 @@ async fn change_email(door: &Arc<Door>, call: &Arc<Call>) -> Result<Response<Bod
     let body: ChangeEmail = call.body()?;
     let id = identity.actor.id;
     door.prove_password(call, id.into(), &body.password).await?;
-    let command = RequestEmailChange { email: body.email };
+    let command = RequestEmailChange { email: body.email.into() };
     door.carry_out(call, &command, TenantId::PLATFORM, Actor::user(id), id.0).await?;
     Ok(empty(StatusCode::NO_CONTENT))
 }

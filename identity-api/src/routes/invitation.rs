@@ -4,6 +4,7 @@ use super::register::{hints, open_account};
 use super::{Endpoint, takes};
 use crate::call::Call;
 use crate::door::{Act, Door};
+use crate::owner::Owner;
 use crate::problems::{Refusal, link_invalid};
 use crate::secret_text::SecretText;
 use crate::session::{Delivery, Tokens};
@@ -82,8 +83,8 @@ async fn accept(door: &Door, call: &Call) -> Result<Response<Body>, Refusal> {
         let user_id = UserId::from(identity.actor.id);
         let user = door.load::<User>(TenantId::PLATFORM, user_id.0).await?;
         let account = user.account().ok_or_else(Problem::not_found)?;
-        let (given_name, family_name) = (account.given_name.clone(), account.family_name.clone());
-        (user_id, Person { given_name, family_name, email: account.email.clone() })
+        let Owner { email, given_name, family_name, .. } = door.owner_of(account).await?;
+        (user_id, Person { given_name: given_name.into(), family_name: family_name.into(), email: email.into() })
     } else {
         let account = body.account.as_ref().ok_or_else(account_needed)?;
         newcomer(door, call, &link, offer, account).await?
@@ -102,21 +103,22 @@ async fn newcomer(
     offer: &Offer,
     account: &NewAccount,
 ) -> Result<(UserId, Person), Refusal> {
-    crate::password::check(account.password.expose(), &hints(&offer.email, &account.given_name, &account.family_name))?;
+    let email = door.clear(link.tenant_id, &offer.email).await?;
+    crate::password::check(account.password.expose(), &hints(&email, &account.given_name, &account.family_name))?;
     let person = Person {
-        given_name: account.given_name.clone(),
-        family_name: account.family_name.clone(),
-        email: offer.email.clone(),
+        given_name: account.given_name.clone().into(),
+        family_name: account.family_name.clone().into(),
+        email: email.clone().into(),
     };
     if offer.request_id.0 != link.cause_id || offer.status != domain::identity::invitation::InvitationStatus::Open {
         return Err(Problem::rejected(&domain::identity::invitation::Rejection::LinkReplaced).into());
     }
     let hash = door.hasher.hash(account.password.expose()).await?;
     let command = RegisterUser {
-        email: offer.email.clone(),
-        given_name: account.given_name.clone(),
-        family_name: account.family_name.clone(),
-        phone: account.phone.clone(),
+        email: email.into(),
+        given_name: account.given_name.clone().into(),
+        family_name: account.family_name.clone().into(),
+        phone: account.phone.clone().map(Into::into),
         locale: account.locale.unwrap_or(offer.locale),
         email_proven: true,
     };

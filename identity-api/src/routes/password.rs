@@ -6,6 +6,7 @@ use super::{Endpoint, OWN, takes};
 use crate::access_log::{What, Whom};
 use crate::call::Call;
 use crate::door::{Act, Door};
+use crate::owner::Owner;
 use crate::problems::{Refusal, link_invalid, sign_in_failed};
 use crate::secret_text::SecretText;
 use crate::session::empty;
@@ -13,9 +14,7 @@ use crate::throttle::Try;
 use axum::body::Body;
 use axum::http::{Method, Response, StatusCode};
 use domain::identity::session::EndReason;
-use domain::identity::user::{
-    Account, CompletePasswordReset, RecordPasswordChange, Rejection, RequestPasswordReset, User,
-};
+use domain::identity::user::{CompletePasswordReset, RecordPasswordChange, Rejection, RequestPasswordReset, User};
 use domain::identity::{OWN_ACCOUNT, RequestId, UserId};
 use event_store::Refused;
 use kernel::{Actor, ActorId, Scopes, TenantId};
@@ -120,7 +119,7 @@ async fn reset(door: &Door, call: &Call) -> Result<Response<Body>, Refusal> {
     let user_id = UserId(link.subject_id);
     let user = door.load::<User>(TenantId::PLATFORM, user_id.0).await?;
     let account = user.account().ok_or_else(link_invalid)?;
-    check(&body.password, account)?;
+    check(&body.password, &door.owner_of(account).await?)?;
     let hash = door.hasher.hash(body.password.expose()).await?;
     let act = Act {
         tenant_id: TenantId::PLATFORM,
@@ -160,7 +159,7 @@ async fn change(door: &Arc<Door>, call: &Arc<Call>) -> Result<Response<Body>, Re
     door.prove_password(call, user_id, &body.current_password).await?;
     let user = door.load::<User>(TenantId::PLATFORM, user_id.0).await?;
     let account = user.account().ok_or_else(sign_in_failed)?;
-    check(&body.new_password, account)?;
+    check(&body.new_password, &door.owner_of(account).await?)?;
     let before: Option<String> = sqlx::query_scalar("select hash from secrets.passwords where user_id = $1")
         .bind(user_id.0)
         .fetch_optional(&door.pool)
@@ -183,9 +182,9 @@ async fn change(door: &Arc<Door>, call: &Arc<Call>) -> Result<Response<Body>, Re
     Ok(empty(StatusCode::NO_CONTENT))
 }
 
-/// Whether the account may have this password.
-pub(super) fn check(password: &SecretText, account: &Account) -> Result<(), Refusal> {
-    let hints = hints(&account.email, &account.given_name, &account.family_name);
+/// Whether the owner may have this password.
+pub(super) fn check(password: &SecretText, owner: &Owner) -> Result<(), Refusal> {
+    let hints = hints(&owner.email, &owner.given_name, &owner.family_name);
     Ok(crate::password::check(password.expose(), &hints)?)
 }
 

@@ -73,10 +73,10 @@ async fn register(door: &Door, call: &Call) -> Result<Response<Body>, Refusal> {
     door.evenly(async {
         let hash = door.hasher.hash(body.password.expose()).await?;
         let command = RegisterUser {
-            email: body.email,
-            given_name: body.given_name,
-            family_name: body.family_name,
-            phone: body.phone,
+            email: body.email.into(),
+            given_name: body.given_name.into(),
+            family_name: body.family_name.into(),
+            phone: body.phone.map(Into::into),
             locale: body.locale,
             email_proven: false,
         };

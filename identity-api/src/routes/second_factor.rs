@@ -118,7 +118,8 @@ async fn enrol(door: &Arc<Door>, call: &Arc<Call>) -> Result<Response<Body>, Ref
     door.prove_password(call, user_id, &body.password).await?;
     let user = door.load::<User>(TenantId::PLATFORM, user_id.0).await?;
     let account = user.account().ok_or_else(Problem::not_found)?;
-    let enrolment = door.factors.enrol(user_id.0, account.email.as_str()).await?;
+    let email = door.clear(TenantId::PLATFORM, &account.email).await?;
+    let enrolment = door.factors.enrol(user_id.0, email.as_str()).await?;
     let enrolment = enrolment.ok_or_else(|| {
         Problem::new(StatusCode::CONFLICT, "second_factor_is_on", "There is a second factor already")
             .detail("the account has a second factor")

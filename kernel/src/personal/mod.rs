@@ -87,6 +87,19 @@ impl<T> Personal<T> {
     }
 }
 
+impl<T> Personal<T> {
+    /// The same data as a type with the same text form. `change` sees the value where it is fresh; what is sealed stays
+    /// as it is, and opens in its own tenant only.
+    pub fn map<U>(self, change: impl FnOnce(T) -> U) -> Personal<U> {
+        Personal(match self.0 {
+            Form::Plain { subject, value } => Form::Plain { subject, value: change(value) },
+            Form::Sealed(sealed) => Form::Sealed(sealed),
+            Form::Shown(text) => Form::Shown(text),
+            Form::Erased => Form::Erased,
+        })
+    }
+}
+
 impl<T> From<Sealed> for Personal<T> {
     fn from(sealed: Sealed) -> Self {
         Self(Form::Sealed(sealed))

@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 use domain::identity::invitation::{Event, InvitationStatus};
 use domain::identity::{EmailAddress, InvitationId, Locale, RoleSet, UserId};
-use kernel::{ActorId, Column, ColumnKind, Index, Keys, ReadModel, Recorded, Table, Version};
+use kernel::{ActorId, Column, ColumnKind, Index, Keys, Personal, ReadModel, Recorded, Table, Version};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -16,7 +16,7 @@ pub struct InvitationRow {
     /// The invitation.
     pub invitation_id: InvitationId,
     /// To which address.
-    pub email: EmailAddress,
+    pub email: Personal<EmailAddress>,
     /// In which language the mail is.
     pub locale: Locale,
     /// As what he joins.
@@ -54,7 +54,7 @@ impl ReadModel for Invitations {
         key: 1,
         columns: &[
             Column::new("invitation_id", ColumnKind::Uuid),
-            Column::new("email", ColumnKind::Text),
+            Column::new("email", ColumnKind::Personal),
             Column::new("locale", ColumnKind::Text),
             Column::new("roles", ColumnKind::Json),
             Column::optional("supervisor_id", ColumnKind::Uuid),

@@ -1,9 +1,9 @@
 //! The members of a tenant.
 
 use chrono::{DateTime, Utc};
-use domain::identity::membership::{Event, Person};
+use domain::identity::membership::{Event, KnownPerson};
 use domain::identity::{EmailAddress, MembershipId, PersonName, RoleSet, UserId};
-use kernel::{Column, ColumnKind, Index, Keys, ReadModel, Recorded, Table, Version};
+use kernel::{Column, ColumnKind, Index, Keys, Personal, ReadModel, Recorded, Table, Version};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -18,11 +18,11 @@ pub struct MemberRow {
     /// The user; what other things call him by.
     pub user_id: UserId,
     /// Given name.
-    pub given_name: PersonName,
+    pub given_name: Personal<PersonName>,
     /// Family name.
-    pub family_name: PersonName,
+    pub family_name: Personal<PersonName>,
     /// The address.
-    pub email: EmailAddress,
+    pub email: Personal<EmailAddress>,
     /// As what.
     pub roles: RoleSet,
     /// Who leads him: the user id of another member.
@@ -49,9 +49,9 @@ impl ReadModel for Members {
         columns: &[
             Column::new("member_id", ColumnKind::Uuid),
             Column::new("user_id", ColumnKind::Uuid),
-            Column::new("given_name", ColumnKind::Text),
-            Column::new("family_name", ColumnKind::Text),
-            Column::new("email", ColumnKind::Text),
+            Column::new("given_name", ColumnKind::Personal),
+            Column::new("family_name", ColumnKind::Personal),
+            Column::new("email", ColumnKind::Personal),
             Column::new("roles", ColumnKind::Json),
             Column::optional("supervisor_id", ColumnKind::Uuid),
             Column::new("active", ColumnKind::Boolean),
@@ -98,8 +98,8 @@ impl ReadModel for Members {
 }
 
 impl MemberRow {
-    fn called(self, person: &Person) -> Self {
-        let Person { given_name, family_name, email } = person.clone();
+    fn called(self, person: &KnownPerson) -> Self {
+        let KnownPerson { given_name, family_name, email } = person.clone();
         Self { given_name, family_name, email, ..self }
     }
 }
@@ -123,7 +123,7 @@ mod tests {
         assert_eq!(told(1).roles.as_slice(), [Role::SalesRep]);
         assert_eq!(told(2).roles.as_slice(), [Role::SalesManager]);
         assert_ne!(told(2).supervisor_id, told(3).supervisor_id);
-        assert_eq!(told(4).family_name.as_str(), "Lovelace");
+        assert_eq!(told(4).family_name.fresh().unwrap().as_str(), "Lovelace");
         assert!(!told(5).active && told(6).active);
     }
 }

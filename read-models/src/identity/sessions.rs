@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 use domain::identity::session::{ClientKind, EndReason, Event};
 use domain::identity::{ClientAddress, SessionId, UserAgent, UserId};
-use kernel::{Column, ColumnKind, Index, Keys, ReadModel, Recorded, Table, TenantId, Version};
+use kernel::{Column, ColumnKind, Index, Keys, Personal, ReadModel, Recorded, Table, TenantId, Version};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -22,9 +22,9 @@ pub struct SessionRow {
     /// Whether a second factor was proven.
     pub second_factor: bool,
     /// From which network address.
-    pub client_address: Option<ClientAddress>,
+    pub client_address: Option<Personal<ClientAddress>>,
     /// What the browser or app calls itself.
-    pub user_agent: Option<UserAgent>,
+    pub user_agent: Option<Personal<UserAgent>>,
     /// For which tenant its tokens are.
     pub signed_in_to: Option<TenantId>,
     /// When it began.
@@ -55,8 +55,8 @@ impl ReadModel for Sessions {
             Column::new("user_id", ColumnKind::Uuid),
             Column::new("client", ColumnKind::Text),
             Column::new("second_factor", ColumnKind::Boolean),
-            Column::optional("client_address", ColumnKind::Text),
-            Column::optional("user_agent", ColumnKind::Text),
+            Column::optional("client_address", ColumnKind::Personal),
+            Column::optional("user_agent", ColumnKind::Personal),
             Column::optional("signed_in_to", ColumnKind::Uuid),
             Column::new("started_at", ColumnKind::Timestamp),
             Column::new("reuse_detected", ColumnKind::Boolean),

@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 use domain::identity::tenant::{Event, Plan, Slug, TenantName};
 use domain::identity::{Locale, Reason, TimeZone};
-use kernel::{Column, ColumnKind, Index, Keys, ReadModel, Recorded, Table, TenantId, Version};
+use kernel::{Column, ColumnKind, Index, Keys, Personal, ReadModel, Recorded, Table, TenantId, Version};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -30,7 +30,7 @@ pub struct TenantRow {
     /// Since when.
     pub suspended_at: Option<DateTime<Utc>>,
     /// Why.
-    pub suspension_reason: Option<Reason>,
+    pub suspension_reason: Option<Personal<Reason>>,
     /// When it was created.
     pub created_at: DateTime<Utc>,
     /// When anything about it was last recorded.
@@ -57,7 +57,7 @@ impl ReadModel for Tenants {
             Column::new("time_zone", ColumnKind::Text),
             Column::new("suspended", ColumnKind::Boolean),
             Column::optional("suspended_at", ColumnKind::Timestamp),
-            Column::optional("suspension_reason", ColumnKind::Text),
+            Column::optional("suspension_reason", ColumnKind::Personal),
             Column::new("created_at", ColumnKind::Timestamp),
             Column::new("updated_at", ColumnKind::Timestamp),
             Column::new("version", ColumnKind::Integer),

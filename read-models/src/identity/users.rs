@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 use domain::identity::user::Event;
 use domain::identity::{EmailAddress, Locale, PersonName, PhoneNumber, UserId};
-use kernel::{Column, ColumnKind, Index, Keys, ReadModel, Recorded, Table, Version};
+use kernel::{Column, ColumnKind, Index, Keys, Personal, ReadModel, Recorded, Table, Version};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -16,13 +16,13 @@ pub struct UserRow {
     /// The user.
     pub user_id: UserId,
     /// The address.
-    pub email: EmailAddress,
+    pub email: Personal<EmailAddress>,
     /// Given name.
-    pub given_name: PersonName,
+    pub given_name: Personal<PersonName>,
     /// Family name.
-    pub family_name: PersonName,
+    pub family_name: Personal<PersonName>,
     /// Phone number.
-    pub phone: Option<PhoneNumber>,
+    pub phone: Option<Personal<PhoneNumber>>,
     /// In which language.
     pub locale: Locale,
     /// Whether the address is proven.
@@ -54,10 +54,10 @@ impl ReadModel for Users {
         key: 1,
         columns: &[
             Column::new("user_id", ColumnKind::Uuid),
-            Column::new("email", ColumnKind::Text),
-            Column::new("given_name", ColumnKind::Text),
-            Column::new("family_name", ColumnKind::Text),
-            Column::optional("phone", ColumnKind::Text),
+            Column::new("email", ColumnKind::Personal),
+            Column::new("given_name", ColumnKind::Personal),
+            Column::new("family_name", ColumnKind::Personal),
+            Column::optional("phone", ColumnKind::Personal),
             Column::new("locale", ColumnKind::Text),
             Column::new("email_verified", ColumnKind::Boolean),
             Column::new("second_factor", ColumnKind::Boolean),
@@ -143,8 +143,9 @@ mod tests {
             story.row::<Users>(&id).unwrap()
         };
         assert!(!told(1).email_verified && told(3).email_verified);
-        assert_eq!(told(5).family_name.as_str(), "Lovelace");
-        assert_eq!((told(6).email.as_str(), told(7).email.as_str()), ("ada@example.com", "ada@example.org"));
+        assert_eq!(told(5).family_name.fresh().unwrap().as_str(), "Lovelace");
+        let email = |count| told(count).email.fresh().unwrap().to_string();
+        assert_eq!((email(6), email(7)), ("ada@example.com".to_owned(), "ada@example.org".to_owned()));
         assert!(told(8).password_changed_at.is_some());
         assert!(told(11).second_factor && !told(12).second_factor);
         assert!(told(13).throttled_until.is_some());

@@ -10,7 +10,7 @@ use domain::identity::user;
 use domain::identity::{
     ClientAddress, EmailAddress, Locale, PersonName, Recipient, RequestId, Role, RoleSet, TimeZone, UserId, invitation,
 };
-use kernel::{BlindIndex, TenantId};
+use kernel::{BlindIndex, Personal, TenantId};
 use serde_json::{Value, json};
 use tests::node::{Actor, TestNode};
 use uuid::Uuid;
@@ -31,14 +31,14 @@ impl People {
         let [tenant, user, invitation, session, api_key] = [(); 5].map(|()| Uuid::now_v7());
         let [member, led_by] = [user, leader].map(|user| membership_id(maker.tenant, UserId(user)).0);
         node.record(maker, tenant, &[created(mark, tenant)]).await;
-        node.record(maker, user, &[registered(mark)]).await;
+        node.record(maker, user, &[registered(mark, user)]).await;
         node.record(maker, member, &[granted(mark, user, Role::SalesRep)]).await;
         node.record(maker, led_by, &[granted(mark, leader, Role::SalesAdmin)]).await;
         let list = administrators::stream_id(maker.tenant);
         // Where somebody is appointed already, that is as good.
         let appointed = administrators::Event::Appointed { user_id: UserId(leader) };
         drop(node.try_record(maker, list, &[appointed]).await);
-        node.record(maker, invitation, &[invited(mark)]).await;
+        node.record(maker, invitation, &[invited(mark, invitation)]).await;
         node.record(maker, session, &[started(user, maker.tenant)]).await;
         node.record(maker, api_key, &[issued(mark)]).await;
         let [tenant, user, member, invitation, session, api_key] =
@@ -109,12 +109,12 @@ fn created(mark: &str, tenant: Uuid) -> tenant::Event {
     }
 }
 
-fn registered(mark: &str) -> user::Event {
+fn registered(mark: &str, user: Uuid) -> user::Event {
     user::Event::Registered {
-        email: email(mark),
+        email: Personal::new(user, email(mark)),
         email_index: BlindIndex(Uuid::now_v7()),
-        given_name: name(mark),
-        family_name: name(mark),
+        given_name: Personal::new(user, name(mark)),
+        family_name: Personal::new(user, name(mark)),
         phone: None,
         locale: Locale::Fr,
     }
@@ -123,17 +123,18 @@ fn registered(mark: &str) -> user::Event {
 fn granted(mark: &str, user: Uuid, role: Role) -> membership::Event {
     membership::Event::Granted {
         user_id: UserId(user),
-        person: Person { given_name: name(mark), family_name: name(mark), email: email(mark) },
+        person: Person { given_name: name(mark).into(), family_name: name(mark).into(), email: email(mark).into() }
+            .about(UserId(user)),
         roles: RoleSet::new([role]).expect("a role"),
         supervisor_id: None,
         invitation_id: None,
     }
 }
 
-fn invited(mark: &str) -> invitation::Event {
+fn invited(mark: &str, invitation: Uuid) -> invitation::Event {
     invitation::Event::Invited {
         request_id: RequestId(Uuid::now_v7()),
-        to: Recipient { email: email(mark), given_name: None, locale: Locale::Fr },
+        to: Recipient { email: Personal::new(invitation, email(mark)), given_name: None, locale: Locale::Fr },
         email_index: BlindIndex(Uuid::now_v7()),
         roles: RoleSet::new([Role::SupportAgent]).expect("a role"),
         supervisor_id: None,
@@ -147,7 +148,7 @@ fn started(user: Uuid, tenant: TenantId) -> session::Event {
         signed_in_to: Some(tenant),
         client: ClientKind::App,
         second_factor: false,
-        client_address: ClientAddress::parse("192.0.2.1").ok(),
+        client_address: ClientAddress::parse("192.0.2.1").ok().map(|address| Personal::new(user, address)),
         user_agent: None,
     }
 }

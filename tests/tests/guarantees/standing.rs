@@ -17,10 +17,11 @@ pub(crate) async fn join(node: &TestNode, actor: &Actor, role: Role, supervisor:
     let granted = membership::Event::Granted {
         user_id: UserId(actor.id.0),
         person: Person {
-            given_name: PersonName::parse("Ada").expect("a name"),
-            family_name: PersonName::parse("Byron").expect("a name"),
-            email: EmailAddress::parse("ada@example.com").expect("an address"),
-        },
+            given_name: PersonName::parse("Ada").expect("a name").into(),
+            family_name: PersonName::parse("Byron").expect("a name").into(),
+            email: EmailAddress::parse("ada@example.com").expect("an address").into(),
+        }
+        .about(UserId(actor.id.0)),
         roles: RoleSet::new([role]).expect("a role"),
         supervisor_id: supervisor.map(|actor| UserId(actor.id.0)),
         invitation_id: None,

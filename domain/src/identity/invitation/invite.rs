@@ -5,7 +5,7 @@ use crate::identity::role_set::RoleSet;
 use crate::identity::{
     EmailAddress, INVITATION_RESERVATION, Locale, MANAGE_INVITATIONS, Recipient, UserId, after, membership, request_id,
 };
-use kernel::{Command, Context, Decided, Decision, Reach, Scope, View};
+use kernel::{Command, Context, Decided, Decision, Private, Reach, Scope, View};
 use serde::Deserialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
@@ -19,7 +19,7 @@ use uuid::Uuid;
 #[serde(deny_unknown_fields)]
 pub struct InviteMember {
     /// To which address.
-    pub email: EmailAddress,
+    pub email: Private<EmailAddress>,
     /// As what he joins.
     pub roles: RoleSet,
     /// Who will lead him: the user id of a member. Taken as given; set it again where it turns out wrong.
@@ -46,10 +46,10 @@ impl Command for InviteMember {
         if !self.roles.may_be_granted_by(cx) {
             return Err(membership::Rejection::RoleBeyondOwn.into());
         }
-        let email_index = cx.blind_index(INVITATION_RESERVATION, self.email.as_str());
+        let email_index = cx.blind_index(INVITATION_RESERVATION, self.email.value().as_str());
         let invited = Event::Invited {
             request_id: request_id(cx),
-            to: Recipient { email: self.email.clone(), given_name: None, locale: self.locale },
+            to: Recipient { email: self.email.about(cx.target), given_name: None, locale: self.locale },
             email_index,
             roles: self.roles.clone(),
             supervisor_id: self.supervisor_id,

@@ -1,6 +1,7 @@
 //! An invitation to join a tenant, by e-mail. This file is the stored contract.
 //!
-//! The invited person may have no account yet: he is known by his address until he accepts.
+//! The invited person may have no account yet: he is known by his address until he accepts, and the address is sealed
+//! under a key of the invitation.
 
 mod accept;
 mod expire;
@@ -21,7 +22,7 @@ pub use revoke::RevokeInvitation;
 use super::role_set::RoleSet;
 use super::{EmailAddress, Locale, Recipient, RequestId, UserId};
 use chrono::{DateTime, TimeDelta, Utc};
-use kernel::{Aggregate, BlindIndex};
+use kernel::{Aggregate, BlindIndex, Personal};
 use serde::{Deserialize, Serialize};
 
 /// How long an invitation can be accepted after it was sent.
@@ -100,7 +101,7 @@ pub struct Invitation {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Offer {
     /// To which address.
-    pub email: EmailAddress,
+    pub email: Personal<EmailAddress>,
     /// What the address is known by.
     pub email_index: BlindIndex,
     /// In which language.
@@ -175,7 +176,7 @@ impl Invitation {
 
 fn examples() -> Vec<Event> {
     let id = |n: u128| uuid::Uuid::from_u128(0x1d00_0000_0000_4000_8000_0000_0000_0000 + n);
-    let email = EmailAddress::parse("ada@example.com").expect("an example is valid");
+    let email = Personal::new(id(20), EmailAddress::parse("ada@example.com").expect("an example is valid"));
     let to = Recipient { email, given_name: None, locale: Locale::Fr };
     let roles = RoleSet::new([super::Role::SupportAgent]).expect("an example is valid");
     let expires_at = DateTime::from_timestamp(1_769_079_600, 0).unwrap_or_default();

@@ -4,7 +4,7 @@ use super::{Event, Membership, Rejection};
 use crate::identity::administrators::{self, Administrators};
 use crate::identity::{MANAGE_MEMBERS, Reason};
 use kernel::command::unchanged;
-use kernel::{Command, Context, Decided, Decision, Reach, Scope, View};
+use kernel::{Command, Context, Decided, Decision, Private, Reach, Scope, View};
 use serde::Deserialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
@@ -18,7 +18,7 @@ use uuid::Uuid;
 #[serde(deny_unknown_fields)]
 pub struct DeactivateMember {
     /// Why, for the record.
-    pub reason: Option<Reason>,
+    pub reason: Option<Private<Reason>>,
 }
 
 impl Command for DeactivateMember {
@@ -40,7 +40,8 @@ impl Command for DeactivateMember {
             return Err(Rejection::RoleBeyondOwn);
         }
         let dismissed = administrators.with(member.user_id, false)?;
-        let deactivated = Event::Deactivated { user_id: member.user_id, reason: self.reason.clone() };
+        let reason = self.reason.as_ref().map(|reason| reason.about(member.user_id));
+        let deactivated = Event::Deactivated { user_id: member.user_id, reason };
         Ok(Decided::new((vec![deactivated], dismissed.into_iter().collect())))
     }
 }

@@ -71,7 +71,7 @@ impl Joining<'_> {
         let events = match &membership.member {
             None => vec![Event::Granted {
                 user_id,
-                person: self.person.clone(),
+                person: self.person.about(user_id),
                 roles: self.roles.clone(),
                 supervisor_id: self.supervisor_id,
                 invitation_id: self.invitation_id,
@@ -90,8 +90,9 @@ impl Joining<'_> {
                     let (supervisor_id, previous) = (self.supervisor_id, member.supervisor_id);
                     events.push(Event::SupervisorChanged { user_id, supervisor_id, previous });
                 }
-                if member.person != *self.person {
-                    events.push(Event::PersonChanged { user_id, person: self.person.clone() });
+                // Nobody told him apart while he was away, and the copy is sealed.
+                if !member.active {
+                    events.push(Event::PersonChanged { user_id, person: self.person.about(user_id) });
                 }
                 events
             }

@@ -1,7 +1,8 @@
 //! What a user is in one tenant: his roles, and who leads him. This file is the stored contract.
 //!
 //! One stream per user and tenant, so that a user is a member once. Who is shown with it is a copy of the user's names
-//! and address as they were: those are kept in the platform's tenant, where a tenant's reader does not look.
+//! and address as they were: those are kept in the platform's tenant, where a tenant's reader does not look. The copy is
+//! sealed under the key that the user has in this tenant.
 
 mod activity;
 mod change_roles;
@@ -16,13 +17,13 @@ pub use activity::{DeactivateMember, ReactivateMember};
 pub use change_roles::ChangeRoles;
 pub use grant::GrantMembership;
 pub(super) use grant::Joining;
-pub use person::{Person, RecordMemberPerson};
+pub use person::{KnownPerson, Person, RecordMemberPerson};
 pub use rejection::Rejection;
 pub use supervisor::{RemoveSupervisor, SetSupervisor};
 
 use super::role_set::RoleSet;
 use super::{InvitationId, MembershipId, Reason, UserId};
-use kernel::{Aggregate, TenantId};
+use kernel::{Aggregate, Personal, TenantId};
 use serde::{Deserialize, Serialize};
 
 /// What may happen to a membership. Who did it and when are in the envelope.
@@ -34,7 +35,7 @@ pub enum Event {
         /// Who.
         user_id: UserId,
         /// How the member is called and reached.
-        person: Person,
+        person: KnownPerson,
         /// As what.
         roles: RoleSet,
         /// Who leads him.
@@ -65,14 +66,14 @@ pub enum Event {
         /// Who.
         user_id: UserId,
         /// How the member is called and reached.
-        person: Person,
+        person: KnownPerson,
     },
     /// He may do nothing in the tenant any more.
     Deactivated {
         /// Who.
         user_id: UserId,
         /// Why, where somebody said so.
-        reason: Option<Reason>,
+        reason: Option<Personal<Reason>>,
     },
     /// He is back, with the roles that he had.
     Reactivated {
@@ -106,7 +107,7 @@ pub struct Member {
     /// Who.
     pub user_id: UserId,
     /// How he is called and reached.
-    pub person: Person,
+    pub person: KnownPerson,
     /// As what.
     pub roles: RoleSet,
     /// Who leads him.
@@ -158,7 +159,7 @@ fn examples() -> Vec<Event> {
     let id = |n: u128| uuid::Uuid::from_u128(0x1d00_0000_0000_4000_8000_0000_0000_0000 + n);
     let roles = |roles: &[super::Role]| RoleSet::new(roles.iter().copied()).expect("an example is valid");
     let (user_id, leader, other) = (UserId(id(1)), UserId(id(2)), UserId(id(3)));
-    let person = |family_name: &str| person::example("Ada", family_name, "ada@example.com");
+    let person = |family_name: &str| person::example("Ada", family_name, "ada@example.com").about(user_id);
     vec![
         Event::Granted {
             user_id,
@@ -174,7 +175,10 @@ fn examples() -> Vec<Event> {
         },
         Event::SupervisorChanged { user_id, supervisor_id: Some(other), previous: Some(leader) },
         Event::PersonChanged { user_id, person: person("Lovelace") },
-        Event::Deactivated { user_id, reason: Reason::parse("She has left.").ok() },
+        Event::Deactivated {
+            user_id,
+            reason: Reason::parse("She has left.").ok().map(|reason| Personal::new(user_id, reason)),
+        },
         Event::Reactivated { user_id },
     ]
 }

@@ -1,27 +1,48 @@
 //! How a member is called and reached.
 
 use super::{Event, Membership};
-use crate::identity::{EmailAddress, PersonName, SIGN_IN};
-use kernel::command::unchanged;
-use kernel::{Command, Context, Decided, Decision, Reach, Scope, View};
+use crate::identity::{EmailAddress, PersonName, SIGN_IN, UserId};
+use kernel::{Command, Context, Decided, Decision, Personal, Private, Reach, Scope, View};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-/// How a member is called and reached: a copy of what his account said.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+/// How a member is called and reached: what his account says.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Person {
     /// Given name.
-    pub given_name: PersonName,
+    pub given_name: Private<PersonName>,
     /// Family name.
-    pub family_name: PersonName,
+    pub family_name: Private<PersonName>,
     /// The address.
-    pub email: EmailAddress,
+    pub email: Private<EmailAddress>,
+}
+
+/// How a member is called and reached: a copy of what his account said.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KnownPerson {
+    /// Given name.
+    pub given_name: Personal<PersonName>,
+    /// Family name.
+    pub family_name: Personal<PersonName>,
+    /// The address.
+    pub email: Personal<EmailAddress>,
+}
+
+impl Person {
+    /// The same as data about this user.
+    pub fn about(&self, user_id: UserId) -> KnownPerson {
+        KnownPerson {
+            given_name: self.given_name.about(user_id),
+            family_name: self.family_name.about(user_id),
+            email: self.email.about(user_id),
+        }
+    }
 }
 
 /// Says that the account of a member says something else about him now. What follows a change of the account does
-/// this, nobody by hand.
+/// this, nobody by hand; the copy is sealed, so it is told anew each time.
 #[derive(Clone, Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct RecordMemberPerson {
@@ -41,18 +62,15 @@ impl Command for RecordMemberPerson {
 
     fn decide(&self, membership: View<'_, Self>, _cx: &Context) -> Decision<Self> {
         let member = membership.existing()?;
-        if member.person == self.person {
-            return unchanged();
-        }
-        Ok(Decided::from(Event::PersonChanged { user_id: member.user_id, person: self.person.clone() }))
+        Ok(Decided::from(Event::PersonChanged { user_id: member.user_id, person: self.person.about(member.user_id) }))
     }
 }
 
 /// For examples and specs.
 pub(in crate::identity) fn example(given_name: &str, family_name: &str, email: &str) -> Person {
     Person {
-        given_name: PersonName::parse(given_name).expect("an example is valid"),
-        family_name: PersonName::parse(family_name).expect("an example is valid"),
-        email: EmailAddress::parse(email).expect("an example is valid"),
+        given_name: PersonName::parse(given_name).expect("an example is valid").into(),
+        family_name: PersonName::parse(family_name).expect("an example is valid").into(),
+        email: EmailAddress::parse(email).expect("an example is valid").into(),
     }
 }

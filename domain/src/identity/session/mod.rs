@@ -16,7 +16,7 @@ pub use start::StartSession;
 pub use switch_tenant::SwitchTenant;
 
 use super::{ClientAddress, UserAgent, UserId};
-use kernel::{Aggregate, TenantId};
+use kernel::{Aggregate, Personal, TenantId};
 use serde::{Deserialize, Serialize};
 
 kernel::labelled! {
@@ -64,9 +64,9 @@ pub enum Event {
         /// Whether a second factor was proven.
         second_factor: bool,
         /// From which network address.
-        client_address: Option<ClientAddress>,
+        client_address: Option<Personal<ClientAddress>>,
         /// What the browser or app calls itself.
-        user_agent: Option<UserAgent>,
+        user_agent: Option<Personal<UserAgent>>,
     },
     /// The tokens are for another tenant from now on.
     TenantSwitched {
@@ -154,8 +154,10 @@ fn examples() -> Vec<Event> {
             signed_in_to: Some(tenant_id),
             client: ClientKind::Browser,
             second_factor: true,
-            client_address: ClientAddress::parse("2001:db8::1").ok(),
-            user_agent: UserAgent::parse("Mozilla/5.0 (X11; Linux x86_64)").ok(),
+            client_address: ClientAddress::parse("2001:db8::1").ok().map(|address| Personal::new(user_id, address)),
+            user_agent: UserAgent::parse("Mozilla/5.0 (X11; Linux x86_64)")
+                .ok()
+                .map(|agent| Personal::new(user_id, agent)),
         },
         Event::TenantSwitched { user_id, switched_to: tenant_id },
         Event::ReuseDetected { user_id },

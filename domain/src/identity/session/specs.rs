@@ -18,7 +18,7 @@ fn start() -> StartSession {
         signed_in_to: Some(TENANT),
         client: ClientKind::App,
         second_factor: false,
-        client_address: ClientAddress::parse("192.0.2.1").ok(),
+        client_address: ClientAddress::parse("192.0.2.1").ok().map(Into::into),
         user_agent: None,
     }
 }

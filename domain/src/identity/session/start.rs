@@ -2,7 +2,7 @@
 
 use super::{ClientKind, Event, Rejection, Session};
 use crate::identity::{ClientAddress, SIGN_IN, UserAgent, UserId};
-use kernel::{Command, Context, Decided, Decision, Reach, Scope, TenantId, View};
+use kernel::{Command, Context, Decided, Decision, Private, Reach, Scope, TenantId, View};
 use serde::Deserialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
@@ -20,9 +20,9 @@ pub struct StartSession {
     /// Whether a second factor was proven.
     pub second_factor: bool,
     /// From which network address.
-    pub client_address: Option<ClientAddress>,
+    pub client_address: Option<Private<ClientAddress>>,
     /// What the browser or app calls itself.
-    pub user_agent: Option<UserAgent>,
+    pub user_agent: Option<Private<UserAgent>>,
 }
 
 impl Command for StartSession {
@@ -44,8 +44,8 @@ impl Command for StartSession {
             signed_in_to: self.signed_in_to,
             client: self.client,
             second_factor: self.second_factor,
-            client_address: self.client_address.clone(),
-            user_agent: self.user_agent.clone(),
+            client_address: self.client_address.as_ref().map(|address| address.about(self.user_id)),
+            user_agent: self.user_agent.as_ref().map(|agent| agent.about(self.user_id)),
         }))
     }
 }

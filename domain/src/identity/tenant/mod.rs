@@ -19,7 +19,7 @@ pub use slug::Slug;
 pub use suspend::SuspendTenant;
 
 use super::{Locale, Reason, TimeZone, on_the_platform};
-use kernel::{Aggregate, Context, Text};
+use kernel::{Aggregate, Context, Personal, Text};
 use serde::{Deserialize, Serialize};
 
 /// What the tenant is called.
@@ -71,8 +71,8 @@ pub enum Event {
     },
     /// It may change nothing any more; its people go on reading.
     Suspended {
-        /// Why.
-        reason: Reason,
+        /// Why; about the tenant, which may be one person.
+        reason: Personal<Reason>,
     },
     /// It may work again.
     Resumed {},
@@ -159,7 +159,12 @@ fn examples() -> Vec<Event> {
             locale: Locale::En,
             time_zone: TimeZone::parse("Europe/Brussels").expect("an example is valid"),
         },
-        Event::Suspended { reason: Reason::parse("The invoice of March is not paid.").expect("an example is valid") },
+        Event::Suspended {
+            reason: Personal::new(
+                uuid::Uuid::from_u128(0x1d00_0000_0000_4000_8000_0000_0000_0002),
+                Reason::parse("The invoice of March is not paid.").expect("an example is valid"),
+            ),
+        },
         Event::Resumed {},
     ]
 }

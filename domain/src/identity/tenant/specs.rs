@@ -30,7 +30,7 @@ fn created() -> Event {
 }
 
 fn suspend() -> SuspendTenant {
-    SuspendTenant { reason: Reason::parse("The invoice of March is not paid.").unwrap() }
+    SuspendTenant { reason: Reason::parse("The invoice of March is not paid.").unwrap().into() }
 }
 
 #[test]
@@ -73,7 +73,7 @@ fn what_is_left_out_stays() {
 
 #[test]
 fn suspended_and_resumed_in_turn() {
-    let suspended = Event::Suspended { reason: suspend().reason };
+    let suspended = Event::Suspended { reason: suspend().reason.about(cx().target) };
     given([created()]).when(&suspend(), &cx()).answers([suspended.clone()]);
     given([created(), suspended.clone()]).when(&suspend(), &cx()).changes_nothing();
     given([created(), suspended]).when(&ResumeTenant {}, &cx()).answers([Event::Resumed {}]);

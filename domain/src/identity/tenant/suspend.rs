@@ -3,7 +3,7 @@
 use super::{Event, Tenant};
 use crate::identity::{MANAGE_TENANTS, Reason};
 use kernel::command::unchanged;
-use kernel::{Command, Context, Decided, Decision, Reach, Scope, View};
+use kernel::{Command, Context, Decided, Decision, Private, Reach, Scope, View};
 use serde::Deserialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
@@ -16,7 +16,7 @@ use uuid::Uuid;
 #[serde(deny_unknown_fields)]
 pub struct SuspendTenant {
     /// Why; the tenant's administrators may read it.
-    pub reason: Reason,
+    pub reason: Private<Reason>,
 }
 
 impl Command for SuspendTenant {
@@ -33,6 +33,6 @@ impl Command for SuspendTenant {
         if tenant.administered(cx)?.suspended {
             return unchanged();
         }
-        Ok(Decided::from(Event::Suspended { reason: self.reason.clone() }))
+        Ok(Decided::from(Event::Suspended { reason: self.reason.about(cx.target) }))
     }
 }

@@ -3,7 +3,7 @@
 use super::{Event, Rejection, User, VERIFICATION_LIFETIME};
 use crate::identity::{EMAIL_RESERVATION, EmailAddress, OWN_ACCOUNT, RequestId, SIGN_IN, after, request_id};
 use kernel::command::unchanged;
-use kernel::{Command, Context, Decided, Decision, Reach, Scope, View};
+use kernel::{Command, Context, Decided, Decision, Private, Reach, Scope, View};
 use serde::Deserialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
@@ -15,7 +15,7 @@ use uuid::Uuid;
 #[serde(deny_unknown_fields)]
 pub struct RequestEmailChange {
     /// The new address.
-    pub email: EmailAddress,
+    pub email: Private<EmailAddress>,
 }
 
 impl Command for RequestEmailChange {
@@ -30,15 +30,16 @@ impl Command for RequestEmailChange {
 
     fn decide(&self, user: View<'_, Self>, cx: &Context) -> Decision<Self> {
         let account = user.owned(cx)?;
-        if account.email == self.email {
+        let email_index = cx.blind_index(EMAIL_RESERVATION, self.email.value().as_str());
+        if account.email_index == email_index {
             return unchanged();
         }
         let mut to = account.recipient();
-        to.email = self.email.clone();
+        to.email = self.email.about(cx.target);
         Ok(Decided::from(Event::EmailChangeRequested {
             request_id: request_id(cx),
             to,
-            email_index: cx.blind_index(EMAIL_RESERVATION, self.email.as_str()),
+            email_index,
             expires_at: after(cx, VERIFICATION_LIFETIME),
         }))
     }

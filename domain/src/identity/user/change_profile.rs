@@ -3,19 +3,22 @@
 use super::{Event, User};
 use crate::identity::{Locale, OWN_ACCOUNT, PersonName, PhoneNumber};
 use kernel::command::unchanged;
-use kernel::{Command, Context, Decided, Decision, Reach, Scope, View};
+use kernel::{Command, Context, Decided, Decision, Personal, Private, Reach, Scope, View};
 use serde::{Deserialize, Deserializer};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
 /// Changes the user's own names, phone and language; what is left out stays, a phone of `null` is removed.
+///
+/// What an account says is sealed, and nobody here can tell whether a name is what it was: whoever carries this out
+/// leaves out what would change nothing.
 #[derive(Clone, Debug, Default, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ChangeProfile {
     /// Given name.
-    pub given_name: Option<PersonName>,
+    pub given_name: Option<Private<PersonName>>,
     /// Family name.
-    pub family_name: Option<PersonName>,
+    pub family_name: Option<Private<PersonName>>,
     /// Phone number; `null` removes it.
     #[serde(default)]
     #[schema(value_type = Option<PhoneNumber>)]
@@ -33,7 +36,7 @@ pub enum PhoneEdit {
     /// There is none any more.
     Remove,
     /// It is this one.
-    Set(PhoneNumber),
+    Set(Private<PhoneNumber>),
 }
 
 impl<'de> Deserialize<'de> for PhoneEdit {
@@ -54,20 +57,24 @@ impl Command for ChangeProfile {
 
     fn decide(&self, user: View<'_, Self>, cx: &Context) -> Decision<Self> {
         let now = user.owned(cx)?;
-        let given_name = self.given_name.as_ref().unwrap_or(&now.given_name);
-        let family_name = self.family_name.as_ref().unwrap_or(&now.family_name);
-        let phone = match &self.phone {
-            PhoneEdit::Keep => now.phone.as_ref(),
-            PhoneEdit::Remove => None,
-            PhoneEdit::Set(phone) => Some(phone),
-        };
         let locale = self.locale.unwrap_or(now.locale);
-        if (given_name, family_name, phone, locale)
-            == (&now.given_name, &now.family_name, now.phone.as_ref(), now.locale)
-        {
+        let phone = match &self.phone {
+            PhoneEdit::Remove if now.phone.is_some() => None,
+            PhoneEdit::Keep | PhoneEdit::Remove => now.phone.clone(),
+            PhoneEdit::Set(phone) => Some(phone.about(cx.target)),
+        };
+        let is_named = self.given_name.is_some() || self.family_name.is_some();
+        if !is_named && phone == now.phone && locale == now.locale {
             return unchanged();
         }
-        let (given_name, family_name, phone) = (given_name.clone(), family_name.clone(), phone.cloned());
-        Ok(Decided::from(Event::ProfileChanged { given_name, family_name, phone, locale }))
+        let name = |new: &Option<Private<PersonName>>, now: &Personal<PersonName>| {
+            new.as_ref().map_or_else(|| now.clone(), |name| name.about(cx.target))
+        };
+        Ok(Decided::from(Event::ProfileChanged {
+            given_name: name(&self.given_name, &now.given_name),
+            family_name: name(&self.family_name, &now.family_name),
+            phone,
+            locale,
+        }))
     }
 }

@@ -3,7 +3,7 @@
 use super::{Event, Rejection, User};
 use crate::identity::{MANAGE_USERS, Reason, on_the_platform};
 use kernel::command::unchanged;
-use kernel::{Command, Context, Decided, Decision, Reach, Scope, View};
+use kernel::{Command, Context, Decided, Decision, Private, Reach, Scope, View};
 use serde::Deserialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
@@ -15,7 +15,7 @@ use uuid::Uuid;
 #[serde(deny_unknown_fields)]
 pub struct DeactivateUser {
     /// Why, for the record.
-    pub reason: Option<Reason>,
+    pub reason: Option<Private<Reason>>,
 }
 
 impl Command for DeactivateUser {
@@ -38,7 +38,7 @@ impl Command for DeactivateUser {
         if cx.actor_id() == super::user_id(cx).into() {
             return Err(Rejection::OneselfNot);
         }
-        Ok(Decided::from(Event::Deactivated { reason: self.reason.clone() }))
+        Ok(Decided::from(Event::Deactivated { reason: self.reason.as_ref().map(|reason| reason.about(cx.target)) }))
     }
 }
 

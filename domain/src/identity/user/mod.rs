@@ -1,6 +1,6 @@
 //! A user: one person, over all tenants. This file is the stored contract.
 //!
-//! Its stream is in the platform's tenant. Passwords and TOTP secrets are not here: the sign-in door keeps them and
+//! Its stream is in the platform's tenant, and whatever it holds about the person is sealed under that person's key there. Passwords and TOTP secrets are not here: the sign-in door keeps them and
 //! tells that they changed. Every event that somebody is written to about carries the [`Recipient`].
 
 mod change_email;
@@ -27,7 +27,7 @@ pub use verify_email::{RequestEmailVerification, VerifyEmail};
 
 use super::{EmailAddress, Locale, PersonName, PhoneNumber, Reason, Recipient, RequestId, UserId};
 use chrono::{DateTime, TimeDelta, Utc};
-use kernel::{Aggregate, BlindIndex, Context};
+use kernel::{Aggregate, BlindIndex, Context, Personal};
 use serde::{Deserialize, Serialize};
 
 /// How long the link in a mail to an address that is to be verified is good.
@@ -42,15 +42,15 @@ pub enum Event {
     /// The account came into being.
     Registered {
         /// The address; not proven yet.
-        email: EmailAddress,
+        email: Personal<EmailAddress>,
         /// What the address is known by.
         email_index: BlindIndex,
         /// Given name.
-        given_name: PersonName,
+        given_name: Personal<PersonName>,
         /// Family name.
-        family_name: PersonName,
+        family_name: Personal<PersonName>,
         /// Phone number.
-        phone: Option<PhoneNumber>,
+        phone: Option<Personal<PhoneNumber>>,
         /// In which language.
         locale: Locale,
     },
@@ -76,11 +76,11 @@ pub enum Event {
     /// Names, phone or language changed; carries all of them as they are now.
     ProfileChanged {
         /// Given name.
-        given_name: PersonName,
+        given_name: Personal<PersonName>,
         /// Family name.
-        family_name: PersonName,
+        family_name: Personal<PersonName>,
         /// Phone number.
-        phone: Option<PhoneNumber>,
+        phone: Option<Personal<PhoneNumber>>,
         /// In which language.
         locale: Locale,
     },
@@ -100,7 +100,7 @@ pub enum Event {
         /// The request that was answered.
         request_id: RequestId,
         /// The address.
-        email: EmailAddress,
+        email: Personal<EmailAddress>,
         /// What it is known by.
         email_index: BlindIndex,
         /// To the previous address, whose owner should know.
@@ -151,7 +151,7 @@ pub enum Event {
     /// The account is closed; nobody signs in with it.
     Deactivated {
         /// Why, where somebody said so.
-        reason: Option<Reason>,
+        reason: Option<Personal<Reason>>,
     },
     /// The account is open again.
     Reactivated {},
@@ -175,15 +175,15 @@ pub struct User {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Account {
     /// The address.
-    pub email: EmailAddress,
+    pub email: Personal<EmailAddress>,
     /// What the address is known by.
     pub email_index: BlindIndex,
     /// Given name.
-    pub given_name: PersonName,
+    pub given_name: Personal<PersonName>,
     /// Family name.
-    pub family_name: PersonName,
+    pub family_name: Personal<PersonName>,
     /// Phone number.
-    pub phone: Option<PhoneNumber>,
+    pub phone: Option<Personal<PhoneNumber>>,
     /// In which language.
     pub locale: Locale,
     /// Whether the address is proven.
@@ -208,7 +208,7 @@ struct Pending {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 struct PendingAddress {
     pending: Pending,
-    email: EmailAddress,
+    email: Personal<EmailAddress>,
     email_index: BlindIndex,
 }
 
@@ -337,12 +337,13 @@ impl Pending {
 
 fn examples() -> Vec<Event> {
     let id = |n: u128| uuid::Uuid::from_u128(0x1d00_0000_0000_4000_8000_0000_0000_0000 + n);
-    let email = |text: &str| EmailAddress::parse(text).expect("an example is valid");
-    let name = |text: &str| PersonName::parse(text).expect("an example is valid");
+    let ada = id(20);
+    let email = |text: &str| Personal::new(ada, EmailAddress::parse(text).expect("an example is valid"));
+    let name = |text: &str| Personal::new(ada, PersonName::parse(text).expect("an example is valid"));
     let to = |address: &str| Recipient { email: email(address), given_name: Some(name("Ada")), locale: Locale::Fr };
     let (request_id, index) = (RequestId(id(1)), |n| BlindIndex(id(n)));
     let expires_at = DateTime::from_timestamp(1_768_734_000, 0).unwrap_or_default();
-    let phone = PhoneNumber::parse("+33612345678").ok();
+    let phone = PhoneNumber::parse("+33612345678").ok().map(|phone| Personal::new(ada, phone));
     vec![
         Event::Registered {
             email: email("ada@example.com"),
@@ -370,7 +371,7 @@ fn examples() -> Vec<Event> {
         Event::TotpEnabled { to: to("ada@example.org") },
         Event::TotpDisabled { to: to("ada@example.org") },
         Event::SignInThrottled { failures: 10, until: expires_at, to: to("ada@example.org") },
-        Event::Deactivated { reason: Reason::parse("She has left.").ok() },
+        Event::Deactivated { reason: Reason::parse("She has left.").ok().map(|reason| Personal::new(ada, reason)) },
         Event::Reactivated {},
     ]
 }

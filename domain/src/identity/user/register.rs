@@ -4,7 +4,7 @@ use super::{Event, Rejection, User, VERIFICATION_LIFETIME};
 use crate::identity::{
     EMAIL_RESERVATION, EmailAddress, Locale, PersonName, PhoneNumber, Recipient, SIGN_IN, after, request_id,
 };
-use kernel::{Command, Context, Decided, Decision, Reach, Scope, View};
+use kernel::{Command, Context, Decided, Decision, Private, Reach, Scope, View};
 use serde::Deserialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
@@ -17,13 +17,13 @@ use uuid::Uuid;
 #[serde(deny_unknown_fields)]
 pub struct RegisterUser {
     /// The address.
-    pub email: EmailAddress,
+    pub email: Private<EmailAddress>,
     /// Given name.
-    pub given_name: PersonName,
+    pub given_name: Private<PersonName>,
     /// Family name.
-    pub family_name: PersonName,
+    pub family_name: Private<PersonName>,
     /// Phone number.
-    pub phone: Option<PhoneNumber>,
+    pub phone: Option<Private<PhoneNumber>>,
     /// In which language.
     #[serde(default)]
     pub locale: Locale,
@@ -47,22 +47,22 @@ impl Command for RegisterUser {
         if user.account.is_some() {
             return Err(Rejection::AlreadyRegistered);
         }
-        let email_index = cx.blind_index(EMAIL_RESERVATION, self.email.as_str());
+        let email_index = cx.blind_index(EMAIL_RESERVATION, self.email.value().as_str());
+        let (email, given_name) = (self.email.about(cx.target), self.given_name.about(cx.target));
         let registered = Event::Registered {
-            email: self.email.clone(),
+            email: email.clone(),
             email_index,
-            given_name: self.given_name.clone(),
-            family_name: self.family_name.clone(),
-            phone: self.phone.clone(),
+            given_name: given_name.clone(),
+            family_name: self.family_name.about(cx.target),
+            phone: self.phone.as_ref().map(|phone| phone.about(cx.target)),
             locale: self.locale,
         };
         let next = if self.email_proven {
             Event::EmailVerified { request_id: None }
         } else {
-            let given_name = Some(self.given_name.clone());
             Event::EmailVerificationRequested {
                 request_id: request_id(cx),
-                to: Recipient { email: self.email.clone(), given_name, locale: self.locale },
+                to: Recipient { email, given_name: Some(given_name), locale: self.locale },
                 expires_at: after(cx, VERIFICATION_LIFETIME),
             }
         };

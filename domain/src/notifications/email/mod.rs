@@ -1,7 +1,8 @@
 //! One mail to one person: that it is wanted, and what became of it. This file is the stored contract.
 //!
 //! The stream's id follows from what caused the mail, so asking twice is asking once; it is also the effect's id and, with
-//! the sender's domain, the `Message-ID`. The stream is in the tenant of what caused it.
+//! the sender's domain, the `Message-ID`. The stream is in the tenant of what caused it, and whom the mail goes to is sealed
+//! under the same key as there.
 
 mod record_failure;
 mod record_sent;
@@ -21,7 +22,7 @@ pub use suppress::SuppressEmail;
 
 use super::{MailAddress, RecipientName, WrittenIn};
 use chrono::{DateTime, Utc};
-use kernel::{Aggregate, Scope, TenantId, Text};
+use kernel::{Aggregate, Personal, Scope, TenantId, Text};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use uuid::Uuid;
@@ -39,9 +40,9 @@ pub type Receipt = Text<1, 300>;
 #[serde(deny_unknown_fields)]
 pub struct EmailRecipient {
     /// The address.
-    pub address: MailAddress,
+    pub address: Personal<MailAddress>,
     /// How to greet; absent where only the address is known.
-    pub name: Option<RecipientName>,
+    pub name: Option<Personal<RecipientName>>,
     /// In which language.
     pub language: WrittenIn,
 }
@@ -256,8 +257,8 @@ fn examples() -> Vec<Event> {
     vec![
         Event::Requested {
             to: EmailRecipient {
-                address: MailAddress::parse("ada@example.com").expect("an example is valid"),
-                name: RecipientName::parse("Ada").ok(),
+                address: Personal::new(id(1), MailAddress::parse("ada@example.com").expect("an example is valid")),
+                name: RecipientName::parse("Ada").ok().map(|name| Personal::new(id(1), name)),
                 language: WrittenIn::Fr,
             },
             content: EmailContent::Invitation {

@@ -7,7 +7,7 @@ use super::{
 use crate::notifications::{MailAddress, WrittenIn};
 use chrono::TimeDelta;
 use kernel::specs::{context, given, noon};
-use kernel::{ActorId, Aggregate, Command, Context};
+use kernel::{ActorId, Aggregate, Command, Context, Personal};
 use proptest::prelude::*;
 use uuid::Uuid;
 
@@ -20,7 +20,7 @@ fn cx() -> Context {
 fn request() -> RequestEmail {
     RequestEmail {
         to: EmailRecipient {
-            address: MailAddress::parse("ada@example.com").unwrap(),
+            address: Personal::new(MAIL, MailAddress::parse("ada@example.com").unwrap()),
             name: None,
             language: WrittenIn::En,
         },

@@ -11,8 +11,8 @@ mod security;
 use super::letter::{Action, Letter};
 use super::links::Links;
 use chrono::{DateTime, Utc};
-use domain::notifications::WrittenIn;
-use domain::notifications::email::{EmailContent, EmailRecipient};
+use domain::notifications::email::EmailContent;
+use domain::notifications::{MailAddress, RecipientName, WrittenIn};
 use kernel::TenantId;
 
 /// What the words need besides the mail itself.
@@ -25,8 +25,16 @@ pub(crate) struct Facts<'a> {
     pub(crate) organisation: Option<String>,
 }
 
+/// To whom a mail goes, in clear: in memory only, while it is made and handed over.
+pub(crate) struct Addressee {
+    pub(crate) address: MailAddress,
+    /// How to greet, where that is known.
+    pub(crate) name: Option<RecipientName>,
+    pub(crate) language: WrittenIn,
+}
+
 /// The letter of a mail.
-pub(crate) fn letter(to: &EmailRecipient, content: &EmailContent, facts: &Facts<'_>) -> Letter {
+pub(crate) fn letter(to: &Addressee, content: &EmailContent, facts: &Facts<'_>) -> Letter {
     let reader = Reader {
         language: to.language,
         name: to.name.as_ref().map(|name| one_line(name.as_str())),

@@ -2,7 +2,6 @@
 
 use super::*;
 use domain::notifications::email::{EmailLink, RoleLabel};
-use domain::notifications::{MailAddress, RecipientName};
 use kernel::Labelled;
 use platform::auth::link_token::LinkKey;
 use std::collections::HashSet;
@@ -49,8 +48,8 @@ pub(crate) fn contents() -> Vec<EmailContent> {
     contents
 }
 
-fn to(language: WrittenIn, name: &str) -> EmailRecipient {
-    EmailRecipient {
+fn to(language: WrittenIn, name: &str) -> Addressee {
+    Addressee {
         address: MailAddress::parse("ada@example.com").unwrap(),
         name: RecipientName::parse(name).ok(),
         language,
