@@ -83,6 +83,9 @@ create table secrets.revocations (
     id text collate "C" not null,
     in_tenant uuid not null default '00000000-0000-0000-0000-000000000000',
     before timestamptz not null default clock_timestamp(),
+    -- The event that did it, for actor and member: tokens say as of which place in the log they are.
+    epoch integer not null default 0,
+    position bigint not null default 0,
     needed_until timestamptz not null,
     primary key (kind, id, in_tenant)
 );

@@ -56,6 +56,7 @@ impl Identities {
             iat: now,
             nbf: None,
             jti: Uuid::new_v4().to_string(),
+            as_of: None,
         };
         Ok(self.0.issue(&claims)?)
     }

@@ -61,6 +61,7 @@ pub fn issue(key: &LocalKey, audience: &Audience, grant: &Grant) -> Result<Strin
         iat: now.timestamp(),
         nbf: None,
         jti: Uuid::now_v7().to_string(),
+        as_of: None,
     };
     key.signer().issue(&claims).map_err(|error| Failure::failed("the token cannot be signed").because(error))
 }

@@ -13,10 +13,13 @@ use crate::throttle::Throttle;
 use chrono::{DateTime, Utc};
 use domain::identity::{EMAIL_RESERVATION, EmailAddress, UserId};
 use event_store::decisions::RefusedOf;
-use event_store::{Answer, Decisions, Idempotency, Origin};
-use kernel::{Actor, Aggregate, BlindIndexer, Command, CommandId, Context, Scopes, Source as _, Team, TenantId};
+use event_store::{Answer, Decisions, Idempotency, Log, Origin};
+use kernel::{
+    Actor, Aggregate, BlindIndexer, Command, CommandId, Context, CorrelationId, Scopes, Source as _, Team, TenantId,
+    TraceParent,
+};
 use platform::Problem;
-use platform::auth::{Identity, LinkKey, Verifier};
+use platform::auth::{Identity, LinkKey, LogPlace, Verifier};
 use sqlx::PgPool;
 use std::sync::Arc;
 use std::time::Duration;
@@ -162,6 +165,12 @@ impl Door {
 
     /// Carries a command out.
     pub(crate) async fn act<C: Command>(&self, call: &Call, command: &C, act: Act) -> Result<Answer, RefusedOf<C>> {
+        let trace = Some(call.log.trace_parent());
+        self.carry(command, act, Story { correlation_id: call.log.correlation_id(), trace }).await
+    }
+
+    /// Carries a command out that belongs to this story.
+    pub(crate) async fn carry<C: Command>(&self, command: &C, act: Act, story: Story) -> Result<Answer, RefusedOf<C>> {
         let context = Context {
             tenant_id: act.tenant_id,
             actor: act.actor,
@@ -174,9 +183,9 @@ impl Door {
         };
         let origin = Origin {
             idempotency: Idempotency { key: act.key, request_hash: Uuid::nil() },
-            correlation_id: call.log.correlation_id(),
+            correlation_id: story.correlation_id,
             causation_id: None,
-            trace: Some(call.log.trace_parent()),
+            trace: story.trace,
             fresh: act.fresh.then_some(act.target),
             expected: None,
         };
@@ -189,6 +198,12 @@ impl Door {
         let states = self.decisions.states();
         states.forget(tenant_id, A::CATEGORY, id);
         Ok(states.of(tenant_id, None).load::<A>(id).await?.state)
+    }
+
+    /// The end of the log. What is loaded from now on says what was so there, or later.
+    pub(crate) async fn log_place(&self) -> Result<LogPlace, Refusal> {
+        let head = Log::new(self.pool.clone()).head().await.map_err(|error| crate::problems::unavailable(&error))?;
+        Ok((head.epoch, head.position))
     }
 
     /// Whose account an address belongs to.
@@ -235,6 +250,12 @@ impl Door {
             }
         }
     }
+}
+
+/// What a command is part of.
+pub(crate) struct Story {
+    pub(crate) correlation_id: CorrelationId,
+    pub(crate) trace: Option<TraceParent>,
 }
 
 /// A command to be carried out, and as whom.

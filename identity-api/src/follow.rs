@@ -8,7 +8,6 @@
 use crate::door::Door;
 use crate::families::interval;
 use crate::problems::Refusal;
-use chrono::{DateTime, Utc};
 use domain::identity::session::{EndReason, EndSession};
 use domain::identity::{api_key, membership, session, tenant, user};
 use event_store::{Idempotency, Origin, Tail, TailError};
@@ -132,14 +131,14 @@ impl Door {
             // What the token says is still so.
             Event::SupervisorChanged { .. } | Event::PersonChanged { .. } | Event::Reactivated { .. } => return Ok(()),
         };
-        self.revoke("member", user_id.0, event.tenant_id.0, event.recorded_at).await
+        self.revoke("member", user_id.0, event.tenant_id.0, event).await
     }
 
     async fn take_user(&self, event: &Recorded<EventData>) -> Result<(), FollowError> {
         use user::Event;
         match decode::<Event>(event)? {
             Event::Deactivated { .. } => {
-                self.revoke("actor", event.stream_id, Uuid::nil(), event.recorded_at).await?;
+                self.revoke("actor", event.stream_id, Uuid::nil(), event).await?;
                 self.end_sessions_of(event).await
             }
             Event::Registered { .. }
@@ -204,23 +203,28 @@ impl Door {
                     .execute(&self.pool)
                     .await?;
                 // Processes that know the key look at revocations each time.
-                self.revoke("family", event.stream_id, Uuid::nil(), event.recorded_at).await
+                self.revoke("family", event.stream_id, Uuid::nil(), event).await
             }
             Event::Issued { .. } => Ok(()),
         }
     }
 
-    /// Takes back what was issued before the fact, for as long as such a token may live.
-    async fn revoke(&self, kind: &str, id: Uuid, tenant: Uuid, at: DateTime<Utc>) -> Result<(), FollowError> {
+    /// Takes back what was issued before the fact, for as long as such a token may live. Before is a place in the log: the
+    /// clocks of processes differ.
+    async fn revoke(&self, kind: &str, id: Uuid, tenant: Uuid, fact: &Recorded<EventData>) -> Result<(), FollowError> {
         sqlx::query(
-            "insert into secrets.revocations as r (kind, id, in_tenant, before, needed_until) \
-             select $1, $2, $3, $4, $4 + $5 where $4 + $5 > clock_timestamp() on conflict (kind, id, in_tenant) do update \
-             set before = greatest(r.before, excluded.before), needed_until = greatest(r.needed_until, excluded.needed_until)",
+            "insert into secrets.revocations as r (kind, id, in_tenant, before, epoch, position, needed_until) \
+             select $1, $2, $3, $4, $5, $6, $4 + $7 where $4 + $7 > clock_timestamp() \
+             on conflict (kind, id, in_tenant) do update set before = excluded.before, epoch = excluded.epoch, \
+             position = excluded.position, needed_until = greatest(r.needed_until, excluded.needed_until) \
+             where (r.epoch, r.position) < (excluded.epoch, excluded.position)",
         )
         .bind(kind)
         .bind(id.to_string())
         .bind(tenant)
-        .bind(at)
+        .bind(fact.recorded_at)
+        .bind(fact.epoch.0)
+        .bind(fact.position.0)
         .bind(interval(self.options.lifetimes.remembered()))
         .execute(&self.pool)
         .await?;

@@ -15,7 +15,7 @@ use domain::identity::membership::{Membership, membership_id};
 use domain::identity::session::{ClientKind, EndReason, EndSession, StartSession};
 use domain::identity::{ClientAddress, Role, UserAgent, UserId, roles};
 use kernel::{Actor, ActorKind, Labelled, Scopes, TenantId};
-use platform::auth::Claims;
+use platform::auth::{Claims, LogPlace};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use uuid::Uuid;
@@ -73,6 +73,8 @@ pub(crate) struct Given<'a> {
     pub(crate) sid: Uuid,
     pub(crate) user_id: UserId,
     pub(crate) seat: Option<&'a Seat>,
+    /// As of which place in the log the user and his seat are so: read before they were.
+    pub(crate) as_of: LogPlace,
     pub(crate) delivery: Delivery,
     pub(crate) refresh_token: Option<String>,
     pub(crate) device: Option<String>,
@@ -133,6 +135,7 @@ impl Door {
         seat: Option<&Seat>,
         delivery: Delivery,
         second_factor: bool,
+        as_of: LogPlace,
     ) -> Result<Response<Body>, Refusal> {
         let sid = Uuid::now_v7();
         let shown = call.device().map(str::to_owned);
@@ -183,8 +186,8 @@ impl Door {
         self.throttle.remember(user_id.0, call.address.network(), Some(&known)).await?;
         let whom = Whom { account: Some(user_id.0), sid: Some(sid), tenant_id: seat.map(|seat| seat.tenant_id) };
         self.access_log.record(What::SignedIn, whom, call).await;
-        let given = Given { sid, user_id, seat, delivery, refresh_token: Some(refresh_token), device: Some(device) };
-        self.give(given)
+        let (refresh_token, device) = (Some(refresh_token), Some(device));
+        self.give(Given { sid, user_id, seat, as_of, delivery, refresh_token, device })
     }
 
     /// The answer that carries a session's tokens.
@@ -193,7 +196,7 @@ impl Door {
         let scopes = scopes(given.seat);
         let roles: Vec<&'static str> =
             given.seat.map_or_else(Vec::new, |seat| seat.roles.iter().map(|role| role.as_str()).collect());
-        let access_token = self.sign(given.sid, given.user_id, given.seat, &scopes)?;
+        let access_token = self.sign(&given, &scopes)?;
         let in_body = given.delivery == Delivery::Body;
         let mut cookies = Vec::new();
         if !in_body {
@@ -223,17 +226,18 @@ impl Door {
         Ok(response)
     }
 
-    fn sign(&self, sid: Uuid, user_id: UserId, seat: Option<&Seat>, scopes: &Scopes) -> Result<String, Refusal> {
+    fn sign(&self, given: &Given<'_>, scopes: &Scopes) -> Result<String, Refusal> {
+        let seat = given.seat;
         let jti = Uuid::now_v7();
         let now = Self::now();
         let claims = Claims {
             iss: self.options.issuer.clone(),
             aud: self.options.audience.clone(),
-            sub: user_id.into(),
+            sub: given.user_id.into(),
             tenant: seat.map_or(TenantId::PLATFORM, |seat| seat.tenant_id),
             kind: ActorKind::User,
             on_behalf_of: None,
-            sid: Some(sid),
+            sid: Some(given.sid),
             roles: seat.map_or_else(Vec::new, |seat| seat.roles.iter().map(|role| role.as_str().to_owned()).collect()),
             scopes: scopes.clone(),
             exp: (now + self.options.lifetimes.access).timestamp(),
@@ -241,6 +245,7 @@ impl Door {
             iat: jti.get_timestamp().map_or(now.timestamp(), |at| at.to_unix().0.cast_signed()),
             nbf: None,
             jti: jti.to_string(),
+            as_of: Some(given.as_of),
         };
         Ok(self.keyring.signer(now)?.issue(&claims)?)
     }

@@ -3,8 +3,8 @@
 //! Every process that accepts tokens runs one, also those that issue none.
 
 use chrono::{DateTime, Utc};
-use kernel::{ActorId, TenantId};
-use platform::auth::{KeySet, KeySetError, LiveTrust, Revoked};
+use kernel::{ActorId, Epoch, Position, TenantId};
+use platform::auth::{KeySet, KeySetError, LiveTrust, Revoked, Since};
 use sqlx::{PgPool, Row};
 use std::sync::Arc;
 use std::time::Duration;
@@ -93,20 +93,21 @@ impl TrustFollower {
 
 async fn revoked(pool: &PgPool) -> Result<Revoked, sqlx::Error> {
     let rows = sqlx::query(
-        "select kind, id, in_tenant, before from secrets.revocations where needed_until > clock_timestamp()",
+        "select kind, id, in_tenant, before, epoch, position from secrets.revocations where needed_until > clock_timestamp()",
     )
     .fetch_all(pool)
     .await?;
     let mut revoked = Revoked::default();
     for row in rows {
         let (kind, id): (&str, &str) = (row.get(0), row.get(1));
-        let (tenant, before): (Uuid, DateTime<Utc>) = (row.get(2), row.get(3));
+        let (tenant, at): (Uuid, DateTime<Utc>) = (row.get(2), row.get(3));
+        let since = Since { place: (Epoch(row.get(4)), Position(row.get(5))), at };
         let uuid = id.parse::<Uuid>().unwrap_or_default();
         match kind {
             "family" => drop(revoked.families.insert(uuid)),
             "token" => drop(revoked.tokens.insert(id.into())),
-            "actor" => drop(revoked.actors.insert(ActorId(uuid), before)),
-            "member" => drop(revoked.members.insert((TenantId(tenant), ActorId(uuid)), before)),
+            "actor" => drop(revoked.actors.insert(ActorId(uuid), since)),
+            "member" => drop(revoked.members.insert((TenantId(tenant), ActorId(uuid)), since)),
             "suspended" => drop(revoked.suspended.insert(TenantId(uuid))),
             kind => tracing::error!(kind, "a revocation of an unknown kind: deploy this process anew"),
         }

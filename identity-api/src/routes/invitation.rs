@@ -90,8 +90,9 @@ async fn accept(door: &Door, call: &Call) -> Result<Response<Body>, Refusal> {
         newcomer(door, call, &link, offer, account).await?
     };
     join(door, call, &link, user_id, person).await?;
+    let as_of = door.log_place().await?;
     let seat = door.seat(user_id, link.tenant_id).await?;
-    door.begin_session(call, user_id, seat.as_ref(), body.delivery, false).await
+    door.begin_session(call, user_id, seat.as_ref(), body.delivery, false, as_of).await
 }
 
 /// Opens the account of somebody who was invited. The link must still be good: whoever was sent an old one must not

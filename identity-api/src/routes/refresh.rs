@@ -74,6 +74,7 @@ async fn refresh(door: &Door, call: &Call) -> Result<Response<Body>, Refusal> {
         Err(error) => return Err(error.into()),
     };
     let user_id = UserId(refreshed.user_id);
+    let as_of = door.log_place().await?;
     let user = door.load::<User>(TenantId::PLATFORM, user_id.0).await?;
     if !user.account().is_some_and(|account| account.active) {
         door.end_session(call, refreshed.sid, user_id, EndReason::AccountClosed).await?;
@@ -92,7 +93,8 @@ async fn refresh(door: &Door, call: &Call) -> Result<Response<Body>, Refusal> {
         door.families.switch(refreshed.sid, user_id.0, seat.tenant_id).await?;
     }
     let refresh_token = Some(refreshed.refresh_token);
-    door.give(Given { sid: refreshed.sid, user_id, seat: seat.as_ref(), delivery, refresh_token, device: None })
+    let (sid, seat) = (refreshed.sid, seat.as_ref());
+    door.give(Given { sid, user_id, seat, as_of, delivery, refresh_token, device: None })
 }
 
 /// The family is ended in the tables already; the log, the operators and this process are told.

@@ -81,6 +81,7 @@ async fn sign_in(door: &Arc<Door>, call: &Arc<Call>) -> Result<Response<Body>, R
         tell_owner(door, call, user, &admitted);
         return Err(sign_in_failed().into());
     };
+    let as_of = door.log_place().await?;
     let user = door.load::<User>(TenantId::PLATFORM, user_id.0).await?;
     let Some(open) = user.account().filter(|account| account.active) else {
         door.access_log.record(What::Closed, whom, call).await;
@@ -102,7 +103,7 @@ async fn sign_in(door: &Arc<Door>, call: &Arc<Call>) -> Result<Response<Body>, R
     };
     let seat = wanted_seat(door, user_id, body.tenant_id).await?;
     door.throttle.succeeded(&admitted).await?;
-    door.begin_session(call, user_id, seat.as_ref(), body.delivery, second_factor).await
+    door.begin_session(call, user_id, seat.as_ref(), body.delivery, second_factor, as_of).await
 }
 
 /// Counts the try before anything is looked at.

@@ -101,11 +101,13 @@ async fn switch(door: &Door, call: &Call) -> Result<Response<Body>, Refusal> {
     let sid = identity.sid.ok_or_else(session_needed)?;
     let body: SwitchTenant = call.body()?;
     let user_id = UserId::from(identity.actor.id);
+    let as_of = door.log_place().await?;
     let seat = door.seat(user_id, body.tenant_id).await?.ok_or_else(Problem::not_found)?;
     if !door.families.switch(sid, user_id.0, body.tenant_id).await? {
         return Err(refresh_token_invalid().into());
     }
     let command = SwitchSession { switched_to: body.tenant_id };
     door.carry_out(call, &command, TenantId::PLATFORM, Actor::user(user_id.into()), sid).await?;
-    door.give(Given { sid, user_id, seat: Some(&seat), delivery: Delivery::Body, refresh_token: None, device: None })
+    let delivery = Delivery::Body;
+    door.give(Given { sid, user_id, seat: Some(&seat), as_of, delivery, refresh_token: None, device: None })
 }

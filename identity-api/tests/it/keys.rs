@@ -34,6 +34,7 @@ fn token(signer: &Signer, sid: Uuid) -> String {
         iat: now.timestamp(),
         nbf: None,
         jti: Uuid::now_v7().to_string(),
+        as_of: None,
     };
     signer.issue(&claims).unwrap()
 }

@@ -193,6 +193,11 @@ fn claim_attacks(forge: &Forge<'_>) -> Vec<String> {
         ("sid", json!(7)),
         ("roles", json!("admin")),
         ("roles", json!({ "admin": true })),
+        ("as_of", json!("the end")),
+        ("as_of", json!([1])),
+        ("as_of", json!([1, "9"])),
+        ("as_of", json!(u64::MAX)),
+        ("as_of", json!([1, 1e99])),
     ] {
         tokens.push(forge.with_claim(name, value));
     }

@@ -4,8 +4,8 @@
 //! looks. Where nobody has renewed them for [`MAX_AGE`], no token is accepted: a process that cannot hear of
 //! revocations must not go on as if there were none.
 
-use super::{Identity, KeySet};
-use chrono::{DateTime, Utc};
+use super::{Identity, KeySet, LEEWAY_S, LogPlace};
+use chrono::{DateTime, TimeDelta, Utc};
 use kernel::{ActorId, TenantId};
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, PoisonError, RwLock};
@@ -22,18 +22,49 @@ pub struct Revoked {
     pub families: HashSet<Uuid>,
     /// Single tokens (`jti`).
     pub tokens: HashSet<Box<str>>,
-    /// Actors whose tokens from before this moment are refused, in every tenant.
-    pub actors: HashMap<ActorId, DateTime<Utc>>,
-    /// Actors whose tokens for one tenant from before this moment are refused: what they may do there has changed.
-    pub members: HashMap<(TenantId, ActorId), DateTime<Utc>>,
+    /// Actors whose tokens from before this are refused, in every tenant.
+    pub actors: HashMap<ActorId, Since>,
+    /// Actors whose tokens for one tenant from before this are refused: what they may do there has changed.
+    pub members: HashMap<(TenantId, ActorId), Since>,
     /// Tenants that may read and change nothing.
     pub suspended: HashSet<TenantId>,
 }
 
+/// From where on tokens say what is so: the event that changed it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Since {
+    /// Its place in the log.
+    pub place: LogPlace,
+    /// When it was recorded: for tokens that do not say as of which place they are.
+    pub at: DateTime<Utc>,
+}
+
+/// How old a token is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Issued {
+    /// It says what was so at this place of the log.
+    AsOf(LogPlace),
+    /// It says only when it was issued, by the clock of whoever did.
+    At(DateTime<Utc>),
+    /// It says nothing itself: it was looked up just now.
+    Now,
+}
+
+impl Issued {
+    /// Whether the token says what was so before. The issuer's clock may be ahead by as much as clocks may be apart.
+    fn is_before(self, since: &Since) -> bool {
+        match self {
+            Self::AsOf(place) => place < since.place,
+            Self::At(moment) => moment <= since.at + TimeDelta::seconds(LEEWAY_S),
+            Self::Now => false,
+        }
+    }
+}
+
 impl Revoked {
-    /// Whether the token of `identity`, issued at that moment, was taken back.
-    fn includes(&self, identity: &Identity, issued_at: DateTime<Utc>) -> bool {
-        let is_older = |before: Option<&DateTime<Utc>>| before.is_some_and(|before| issued_at <= *before);
+    /// Whether the token of `identity` was taken back.
+    fn includes(&self, identity: &Identity, issued: Issued) -> bool {
+        let is_older = |since: Option<&Since>| since.is_some_and(|since| issued.is_before(since));
         identity.sid.is_some_and(|sid| self.families.contains(&sid))
             || self.tokens.contains(&identity.token_id)
             || is_older(self.actors.get(&identity.actor.id))
@@ -105,7 +136,7 @@ impl LiveTrust {
         self.fixed.find(kid).cloned().or_else(|| self.state().keys.find(kid).cloned())
     }
 
-    pub(super) fn standing(&self, kid: &str, identity: &Identity, issued_at: DateTime<Utc>) -> Standing {
+    pub(super) fn standing(&self, kid: &str, identity: &Identity, issued: Issued) -> Standing {
         let state = self.state();
         if !self.is_live {
             return if self.fixed.find(kid).is_some() { Standing::Good } else { Standing::UnknownKey };
@@ -114,19 +145,19 @@ impl LiveTrust {
             Standing::Stale
         } else if self.fixed.find(kid).is_none() && state.keys.find(kid).is_none() {
             Standing::UnknownKey
-        } else if state.revoked.includes(identity, issued_at) {
+        } else if state.revoked.includes(identity, issued) {
             Standing::Revoked
         } else {
             Standing::Good
         }
     }
 
-    /// How a token stands that no key has signed; it counts as issued now.
-    pub(super) fn standing_of(&self, identity: &Identity, now: DateTime<Utc>) -> Standing {
+    /// How a token stands that no key has signed.
+    pub(super) fn standing_of(&self, identity: &Identity) -> Standing {
         let state = self.state();
         if !self.is_current() {
             Standing::Stale
-        } else if state.revoked.includes(identity, now) {
+        } else if state.revoked.includes(identity, Issued::Now) {
             Standing::Revoked
         } else {
             Standing::Good

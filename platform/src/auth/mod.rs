@@ -15,7 +15,7 @@ mod tests;
 
 pub use keys::{KeySet, KeySetError};
 pub use link_token::{Link, LinkError, LinkKey, Purpose};
-pub use live_trust::{LiveTrust, MAX_AGE, Revoked};
+pub use live_trust::{LiveTrust, MAX_AGE, Revoked, Since};
 pub use opaque::{OpaqueTokens, Proving};
 pub use signer::{Signer, SignerError};
 pub use verifier::{AuthError, Verifier};
@@ -24,7 +24,7 @@ use crate::problem::Problem;
 use axum::http::header::{AUTHORIZATION, WWW_AUTHENTICATE};
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use chrono::{DateTime, Utc};
-use kernel::{Actor, ActorId, ActorKind, Scope, Scopes, TenantId};
+use kernel::{Actor, ActorId, ActorKind, Epoch, Position, Scope, Scopes, TenantId};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 use uuid::Uuid;
@@ -72,7 +72,14 @@ pub struct Claims {
     pub nbf: Option<i64>,
     /// Which token this is. Where it is a UUIDv7 its time is the moment of issue, to the millisecond.
     pub jti: String,
+    /// As of which place in the log it says what it says: `[epoch, position]`. What was taken back later in the log counts
+    /// against it, whatever any clock says; without it the time of issue is compared, to the disadvantage of the token.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub as_of: Option<LogPlace>,
 }
+
+/// A place in the log, ordered: the life of the log and the position in it.
+pub type LogPlace = (Epoch, Position);
 
 mod scope_claim {
     use kernel::Scopes;

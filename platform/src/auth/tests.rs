@@ -141,17 +141,21 @@ fn what_was_taken_back_is_refused_and_nothing_else() {
     let token = forge.sign(&forge.header().to_string(), &claims.to_string());
     let other = forge.good();
     let issued_at = DateTime::from_timestamp_millis(i64::try_from(issued_ms).unwrap() + 900).unwrap();
-    let before = issued_at - TimeDelta::milliseconds(100);
+    let since = |at| Since { place: (Epoch(1), Position(50)), at };
+    let leeway = TimeDelta::seconds(LEEWAY_S);
+    let (just_now, ahead, before) = (since(issued_at), since(issued_at - leeway), since(issued_at - leeway * 2));
     let (actor, tenant) = (ActorId(Uuid::from_u128(1)), TenantId(Uuid::from_u128(2)));
     for (revoked, expected) in [
         (Revoked::default(), Ok(())),
         (Revoked { families: [sid].into(), ..Revoked::default() }, Err(AuthError::Revoked)),
         (Revoked { families: [Uuid::from_u128(78)].into(), ..Revoked::default() }, Ok(())),
         (Revoked { tokens: ["t9".into()].into(), ..Revoked::default() }, Ok(())),
-        (Revoked { actors: [(actor, issued_at)].into(), ..Revoked::default() }, Err(AuthError::Revoked)),
+        (Revoked { actors: [(actor, just_now)].into(), ..Revoked::default() }, Err(AuthError::Revoked)),
         (Revoked { actors: [(actor, before)].into(), ..Revoked::default() }, Ok(())),
-        (Revoked { members: [((tenant, actor), issued_at)].into(), ..Revoked::default() }, Err(AuthError::Revoked)),
-        (Revoked { members: [((TenantId(Uuid::nil()), actor), issued_at)].into(), ..Revoked::default() }, Ok(())),
+        (Revoked { members: [((tenant, actor), just_now)].into(), ..Revoked::default() }, Err(AuthError::Revoked)),
+        // The clock of whoever issued it may have been ahead by as much.
+        (Revoked { members: [((tenant, actor), ahead)].into(), ..Revoked::default() }, Err(AuthError::Revoked)),
+        (Revoked { members: [((TenantId(Uuid::nil()), actor), just_now)].into(), ..Revoked::default() }, Ok(())),
     ] {
         let told = format!("{revoked:?}");
         trust.renew(keys_of(&set.signer), revoked);
@@ -166,4 +170,38 @@ fn what_was_taken_back_is_refused_and_nothing_else() {
     trust.revoke_family(sid);
     assert_eq!(set.verifier.verify(&token).map(drop), Err(AuthError::Revoked));
     assert!(set.verifier.verify(&other).is_ok());
+}
+
+/// Issuers with clocks that are ahead and behind: a token that says as of which place of the log it is stands and falls by
+/// that alone.
+#[test]
+fn what_a_token_knew_counts_and_no_clock() {
+    let (set, trust) = live();
+    let forge = set.forge();
+    let (actor, tenant) = (ActorId(Uuid::from_u128(1)), TenantId(Uuid::from_u128(2)));
+    let changed = Since { place: (Epoch(2), Position(50)), at: Utc::now() };
+    trust.renew(
+        keys_of(&set.signer),
+        Revoked {
+            members: [((tenant, actor), changed)].into(),
+            actors: [(actor, Since { place: (Epoch(2), Position(20)), at: Utc::now() })].into(),
+            ..Revoked::default()
+        },
+    );
+    for skew_s in [-25, 0, 25] {
+        let mut claims = forge.claims();
+        let at = u64::try_from(now() + skew_s).unwrap();
+        claims["iat"] = json!(at);
+        claims["jti"] = json!(Uuid::new_v7(uuid::Timestamp::from_unix(uuid::NoContext, at, 0)));
+        let mut as_of = |epoch: i64, position: i64| {
+            claims["as_of"] = json!([epoch, position]);
+            set.verifier.verify(&forge.sign(&forge.header().to_string(), &claims.to_string())).map(drop)
+        };
+        for known in [(2, 49), (2, 20), (1, 900)] {
+            assert_eq!(as_of(known.0, known.1), Err(AuthError::Revoked), "{known:?}, {skew_s} s");
+        }
+        for known in [(2, 50), (2, 51), (3, 1)] {
+            assert_eq!(as_of(known.0, known.1), Ok(()), "{known:?}, {skew_s} s");
+        }
+    }
 }

@@ -1,6 +1,6 @@
 //! Decides whether a token is good. Once per token: the answer is kept until the token ends.
 
-use super::live_trust::{LiveTrust, Standing};
+use super::live_trust::{Issued, LiveTrust, Standing};
 use super::{Claims, Identity, KeySet, LEEWAY_S, MAX_TOKEN_BYTES, OpaqueTokens, TOKEN_TYPE, bearer};
 use crate::problem::Problem;
 use aws_lc_rs::digest;
@@ -58,7 +58,7 @@ pub struct Verifier {
 struct Proven {
     identity: Arc<Identity>,
     kid: Arc<str>,
-    issued_at: DateTime<Utc>,
+    issued: Issued,
 }
 
 impl Verifier {
@@ -99,7 +99,7 @@ impl Verifier {
             None => self.verify(token),
             Some(opaque) => {
                 let identity = opaque.prove(token).await?;
-                match self.trust.standing_of(&identity, Utc::now()) {
+                match self.trust.standing_of(&identity) {
                     Standing::Good => Ok(identity),
                     Standing::Revoked => Err(AuthError::Revoked),
                     Standing::UnknownKey | Standing::Stale => Err(AuthError::Unknowable),
@@ -128,7 +128,7 @@ impl Verifier {
             }
         };
         // A kept answer cannot outlive its key, nor what was taken back.
-        match self.trust.standing(&proven.kid, &proven.identity, proven.issued_at) {
+        match self.trust.standing(&proven.kid, &proven.identity, proven.issued) {
             Standing::Good => Ok(proven.identity),
             Standing::UnknownKey => Err(AuthError::UnknownKey),
             Standing::Revoked => Err(AuthError::Revoked),
@@ -161,7 +161,8 @@ impl Verifier {
         let claims =
             jsonwebtoken::decode::<Claims>(token, &key, &self.validation).map_err(|error| refusal(&error))?.claims;
         let issued_at = issued_at(&claims).ok_or(AuthError::Invalid)?;
-        Ok(Proven { identity: Arc::new(identity(claims, now)?), kid: kid.into(), issued_at })
+        let issued = claims.as_of.map_or(Issued::At(issued_at), Issued::AsOf);
+        Ok(Proven { identity: Arc::new(identity(claims, now)?), kid: kid.into(), issued })
     }
 }
 

@@ -157,6 +157,7 @@ impl Stage {
             iat: now,
             nbf: None,
             jti: actor_id.to_string(),
+            as_of: None,
         };
         self.signer.issue(&claims).expect("a token is signed")
     }

@@ -151,6 +151,7 @@ async fn every_bad_token_gets_the_same_401_on_every_route() {
             iat: now - 7_200,
             nbf: None,
             jti: "test".into(),
+            as_of: None,
         };
         change(&mut claims);
         stage.node.signer().issue(&claims).expect("a token is signed")

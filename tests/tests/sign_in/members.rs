@@ -1,8 +1,10 @@
 //! Belonging to companies: joining, changing roles, leaving, moving between them, and being suspended.
 
 use crate::world::{Device, PASSWORD, World};
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use kernel::TenantId;
-use platform::auth::Purpose;
+use platform::auth::{Claims, Purpose};
 use serde_json::{Value, json};
 use std::time::Duration;
 use tests::node::{Actor, eventually, tenant};
@@ -35,6 +37,18 @@ async fn invite(world: &World, admin: &Actor, email: &str, roles: &[&str]) -> St
 
 fn admin(world: &World, of: TenantId) -> Actor {
     world.node.actor(of, 1, &ADMIN)
+}
+
+/// The same token as an issuer would have given it whose clock is off by so many seconds.
+fn by_another_clock(world: &World, device: &Device, off_by_s: i64) -> Device {
+    let token = device.access.as_deref().expect("a token");
+    let payload = URL_SAFE_NO_PAD.decode(token.split('.').nth(1).expect("a payload")).expect("base64");
+    let mut claims: Claims = serde_json::from_slice(&payload).expect("claims");
+    claims.iat += off_by_s;
+    let seconds = u64::try_from(claims.iat).expect("a time after 1970");
+    claims.jti = uuid::Uuid::new_v7(uuid::Timestamp::from_unix(uuid::NoContext, seconds, 0)).to_string();
+    let access = world.node.signer().issue(&claims).expect("a token is signed");
+    Device { access: Some(access), ..device.clone() }
 }
 
 /// A ticket opened with the token that a device holds.
@@ -116,12 +130,18 @@ async fn a_member_whose_roles_change_or_who_leaves_is_heard_of_within_seconds() 
 
     let member = domain::identity::membership::membership_id(studio, domain::identity::UserId(ada.id));
     let roles = json!({ "roles": ["sales_rep"] });
+    // Issued before the change, by a clock that is ahead: it looks as if it had been issued afterwards.
+    let ahead = by_another_clock(&world, &app, 25);
+    opens(&world, &ahead).await.ok();
     admin.post(&format!("/v1/identity/members/{member}/roles"), roles).await.ok();
     refused(&app).await;
+    refused(&ahead).await;
     let next = world.refresh(&app, &refresh).await.ok();
     assert_eq!(next["roles"], json!(["sales_rep"]), "the next token says what is so");
     app.keep(&next);
     opens(&world, &app).await.refused(403, "scope_missing");
+    // Issued after the change, by a clock that is behind.
+    opens(&world, &by_another_clock(&world, &app, -25)).await.refused(403, "scope_missing");
 
     admin.post(&format!("/v1/identity/members/{member}/deactivate"), json!({})).await.ok();
     refused(&app).await;
