@@ -1,6 +1,7 @@
 //! What `sillage up` prints when it is ready: where everything is, and four commands to paste.
 
-use crate::demo::{AGENT, CUSTOMER, DemoIds, SALES_REP};
+use crate::demo::users::DOMAIN;
+use crate::demo::{AGENT, CUSTOMER, DemoIds, SALES_REP, USERS};
 use crate::run_file::RunFile;
 use crate::terminal::Style;
 use std::fmt;
@@ -61,6 +62,20 @@ impl fmt::Display for Banner<'_> {
 }
 
 impl Banner<'_> {
+    /// Who can sign in, a line per business.
+    fn people(&self, f: &mut fmt::Formatter<'_>, style: Style) -> fmt::Result {
+        let Some(password) = &self.run.password else { return Ok(()) };
+        let example = format!("support-agent@{DOMAIN}");
+        writeln!(f, "\n{} as any of these, all @{DOMAIN}, with the password: {password}\n", style.bold("Sign in"))?;
+        for same in USERS.chunk_by(|one, other| one.business() == other.business()) {
+            let accounts: Vec<String> = same.iter().map(|user| user.account()).collect();
+            writeln!(f, "  {:<13}{}", same[0].business(), accounts.join("  "))?;
+        }
+        writeln!(f, "\nSILLAGE_PASSWORD='{password}' sillage token --email {example}")?;
+        writeln!(f, "curl -s {}/v1/auth/login -H 'Content-Type: application/json' \\", self.run.command_url)?;
+        writeln!(f, "  -d '{{\"email\":\"{example}\",\"password\":\"{password}\",\"delivery\":\"body\"}}'; echo")
+    }
+
     fn examples(
         &self,
         f: &mut fmt::Formatter<'_>,
@@ -69,6 +84,7 @@ impl Banner<'_> {
         agent: &str,
         customer: &str,
     ) -> fmt::Result {
+        self.people(f, style)?;
         let title = format!(
             "{} ({}) and {} ({}), good for seven days:",
             AGENT.name, AGENT.about, CUSTOMER.name, CUSTOMER.about

@@ -5,9 +5,11 @@
 
 mod people;
 mod story;
+pub mod users;
 
 pub use people::{AGENT, CUSTOMER, MANAGER, PEOPLE, Person, SALES_REP, SECOND_CUSTOMER, TENANT, named};
 pub use story::DemoIds;
+pub use users::{Credentials, USERS};
 
 use crate::failure::Failure;
 use crate::keys::LocalKey;
@@ -15,6 +17,8 @@ use crate::node::Node;
 use crate::process::{appender, command_router};
 use crate::run_file::write_privately;
 use crate::tokens::Audience;
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use event_store::Log;
 use kernel::LogId;
 use platform::auth::Verifier;
@@ -33,36 +37,93 @@ struct Remembered {
     day: chrono::NaiveDate,
     /// The ids, once everything is loaded.
     ids: Option<DemoIds>,
+    /// The people, once they can sign in.
+    #[serde(default)]
+    people: Option<Settled>,
 }
 
-/// Loads the demo tenant unless it is there, and gives its ids. `None` where the log is somebody's real one: a log that
-/// has events and that this folder knows nothing of, on a Postgres that was given (`is_private` false).
+/// The people of the demo, as they were last made.
+#[derive(Clone, Serialize, Deserialize)]
+struct Settled {
+    edition: u32,
+    password: String,
+}
+
+/// The demo tenant, loaded.
+pub struct Demo {
+    /// What examples need.
+    pub ids: DemoIds,
+    /// By what everybody in it signs in.
+    pub password: String,
+}
+
+/// Where the demo tenant is loaded, and by whom it can be reached.
+pub struct Place<'a> {
+    /// The data folder.
+    pub folder: &'a Path,
+    /// Whether Postgres is the folder's own.
+    pub is_private: bool,
+    /// Whether nobody but this machine can come in.
+    pub is_loopback: bool,
+}
+
+/// Loads the demo tenant unless it is there. `None` where the log is somebody's real one: a log that has events and that
+/// this folder knows nothing of, on a Postgres that was given.
 ///
 /// # Errors
 /// A command of the story is refused, or the log cannot be read.
-pub async fn load(node: &Node, key: &LocalKey, folder: &Path, is_private: bool) -> Result<Option<DemoIds>, Failure> {
-    let path = folder.join("demo.json");
+pub async fn load(node: &Node, key: &LocalKey, place: &Place<'_>) -> Result<Option<Demo>, Failure> {
+    let path = place.folder.join("demo.json");
     let unreadable = |error| Failure::failed("the log cannot be read").because(error);
-    let pool = node.database().probe().clone();
-    let head = Log::new(pool.clone()).head().await.map_err(unreadable)?;
+    let head = Log::new(node.database().probe().clone()).head().await.map_err(unreadable)?;
     let remembered = std::fs::read(&path).ok().and_then(|text| serde_json::from_slice::<Remembered>(&text).ok());
-    let day = match remembered.filter(|remembered| remembered.log_id == head.log_id) {
-        Some(Remembered { ids: Some(ids), .. }) => return Ok(Some(ids)),
-        Some(Remembered { day, .. }) => day,
-        None if head.position.0 == 0 || is_private => chrono::Utc::now().date_naive(),
-        None => return Ok(None),
+    let remembered = remembered.filter(|remembered| remembered.log_id == head.log_id);
+    if remembered.is_none() && head.position.0 != 0 && !place.is_private {
+        return Ok(None);
+    }
+    let day = chrono::Utc::now().date_naive();
+    let mut now = remembered.unwrap_or(Remembered { log_id: head.log_id, day, ids: None, people: None });
+    let remember = |now: &Remembered| write_privately(&path, &serde_json::to_vec_pretty(now).unwrap_or_default());
+    let ids = if let Some(ids) = &now.ids {
+        ids.clone()
+    } else {
+        remember(&now)?;
+        let ids = tell(node, key, now.day).await?;
+        now.ids = Some(ids.clone());
+        remember(&now)?;
+        ids
     };
-    let remember = |ids: Option<DemoIds>| {
-        let text = serde_json::to_vec_pretty(&Remembered { log_id: head.log_id, day, ids }).unwrap_or_default();
-        write_privately(&path, &text)
-    };
-    remember(None)?;
-    // A router of its own, which trusts the local key whatever the real one trusts.
+    let password = password(now.people.as_ref(), place)?;
+    if now.people.as_ref().is_none_or(|known| known.edition != users::EDITION || known.password != password) {
+        let door = node.door().ok_or_else(|| Failure::failed("there is no sign-in door"))?;
+        users::settle(door, &password).await?;
+        now.people = Some(Settled { edition: users::EDITION, password: password.clone() });
+        remember(&now)?;
+    }
+    Ok(Some(Demo { ids, password }))
+}
+
+/// What is known to everybody is good only where nobody else comes in.
+fn password(known: Option<&Settled>, place: &Place<'_>) -> Result<String, Failure> {
+    if place.is_private && place.is_loopback {
+        return Ok(users::PASSWORD.to_owned());
+    }
+    match known.filter(|known| known.password != users::PASSWORD) {
+        Some(known) => Ok(known.password.clone()),
+        None => {
+            let random = identity_api::secret::random::<12>();
+            let random = random.map_err(|error| Failure::failed("no password can be made up").because(error))?;
+            Ok(URL_SAFE_NO_PAD.encode(random))
+        }
+    }
+}
+
+/// Tells the story through a router of its own, which trusts the local key whatever the real one trusts.
+async fn tell(node: &Node, key: &LocalKey, day: chrono::NaiveDate) -> Result<DemoIds, Failure> {
     let audience = Audience::default();
+    let pool = node.database().probe().clone();
     let verifier = Verifier::new(key.key_set()?, &audience.issuer, &audience.audience);
     let (appender, log) = (appender(&node.database().url, pool.clone())?, Log::new(pool));
     let router = command_router(verifier, &appender, &log, node.vault().clone(), Arc::new(Unranked))?;
-    let ids = Story::new(router, key, &audience, day)?.tell().await?;
-    remember(Some(ids.clone()))?;
-    Ok(Some(ids))
+    Story::new(router, key, &audience, day)?.tell().await
 }

@@ -7,6 +7,7 @@ use crate::process::{Process, Shared, Trust};
 use crate::terminal::Progress;
 use effects::email::Mailbox;
 use event_store::{RootKeys, Vault};
+use identity_api::Door;
 use platform::admin::{Readiness, Report};
 use platform::http::Settings;
 use platform::telemetry::Metrics;
@@ -150,6 +151,11 @@ impl Node {
     /// The database it works with.
     pub const fn database(&self) -> &Database {
         &self.database
+    }
+
+    /// The sign-in door.
+    pub fn door(&self) -> Option<&Door> {
+        self.process.door()
     }
 
     /// The development mailbox, where mails are kept instead of being sent.

@@ -108,6 +108,8 @@ pub struct Process {
     failed: watch::Sender<Option<String>>,
     postgres_is_well: watch::Sender<bool>,
     directory: Option<Arc<Directory>>,
+    /// The sign-in door, once there is a command API.
+    door: Option<Arc<Door>>,
 }
 
 impl Process {
@@ -129,12 +131,18 @@ impl Process {
             failed: watch::Sender::new(None),
             postgres_is_well: watch::Sender::new(true),
             directory: None,
+            door: None,
         }
     }
 
     /// The checks behind `/readyz`.
     pub const fn readiness(&self) -> &Readiness {
         &self.readiness
+    }
+
+    /// The sign-in door, where there is a command API.
+    pub fn door(&self) -> Option<&Door> {
+        self.door.as_deref()
     }
 
     /// Whether Postgres answered when it was last asked.
@@ -301,6 +309,7 @@ impl Process {
         };
         self.workers.spawn(Arc::clone(&door).follow(tail, self.working.clone(), told));
         self.workers.spawn(Arc::clone(&door).keep_house(self.working.clone()));
+        self.door = Some(Arc::clone(&door));
         identity_api::router(door).map_err(|error| Failure::usage("SILLAGE_CORS_ORIGINS cannot be used").because(error))
     }
 

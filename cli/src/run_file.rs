@@ -1,5 +1,6 @@
 //! `run.json` in the data folder: where a running `sillage up` is reached, for scripts and for other commands here.
 
+use crate::demo::Credentials;
 use crate::failure::Failure;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -27,6 +28,12 @@ pub struct RunFile {
     pub nats_pid: Option<u32>,
     /// The demo tenant, if there is one.
     pub tenant_id: Option<uuid::Uuid>,
+    /// Who can sign in, if there is a demo tenant.
+    #[serde(default)]
+    pub users: Vec<Credentials>,
+    /// By which password they all do.
+    #[serde(default)]
+    pub password: Option<String>,
     /// Demo tokens by whom they are for: `agent`, `customer`.
     pub tokens: BTreeMap<String, String>,
     /// Demo ids by what they are: `zone`, `building`, `conversation`, …

@@ -3,7 +3,7 @@
 use crate::arguments::Up;
 use crate::attach::{cannot_start, locked};
 use crate::banner::Banner;
-use crate::demo::{self, DemoIds};
+use crate::demo::{self, Demo, Place, USERS};
 use crate::failure::Failure;
 use crate::keys::LocalKey;
 use crate::listen::or_free;
@@ -185,7 +185,7 @@ fn trust(up: &Up, key: &LocalKey) -> Result<Trust, Failure> {
 
 /// Loads the demo tenant, waits until it can be read, and tells where everything is.
 async fn announce(up: &Up, node: &Node, key: &LocalKey, servers: &Servers, progress: &Progress) -> Result<(), Failure> {
-    let demo = if up.no_demo { None } else { demo_ids(up, node, key, progress).await };
+    let demo = if up.no_demo { None } else { self::demo(up, node, key, progress).await };
     if let Err(failure) = node.until_ready(READY_PATIENCE).await {
         tracing::warn!("{failure}");
     }
@@ -207,8 +207,10 @@ async fn announce(up: &Up, node: &Node, key: &LocalKey, servers: &Servers, progr
         postgres_pid: servers.postgres.as_ref().map(PostgresServer::pid),
         nats_pid: servers.nats.as_ref().map(NatsServer::pid),
         tenant_id: demo.as_ref().map(|_| demo::TENANT.0),
+        users: if demo.is_some() { USERS.iter().map(|user| user.credentials()).collect() } else { Vec::new() },
+        password: demo.as_ref().map(|demo| demo.password.clone()),
         tokens,
-        demo: demo.as_ref().map(DemoIds::by_name).unwrap_or_default(),
+        demo: demo.as_ref().map(|demo| demo.ids.by_name()).unwrap_or_default(),
     };
     run.write(&up.folder.data_dir)?;
     if up.log.log_format == LogFormat::Json || up.quiet {
@@ -216,17 +218,19 @@ async fn announce(up: &Up, node: &Node, key: &LocalKey, servers: &Servers, progr
     } else {
         let has_mailbox = node.mailbox().is_some() && up.admin_listen.is_none_or(|address| address.ip().is_loopback());
         let (folder, seconds) = (&up.folder.data_dir, progress.seconds());
-        let banner = Banner { run: &run, demo: demo.as_ref(), folder, seconds, has_mailbox };
+        let banner = Banner { run: &run, demo: demo.as_ref().map(|demo| &demo.ids), folder, seconds, has_mailbox };
         crate::terminal::print(&banner.to_string());
     }
     Ok(())
 }
 
-/// The demo tenant's ids. That it cannot be loaded is told and not fatal.
-async fn demo_ids(up: &Up, node: &Node, key: &LocalKey, progress: &Progress) -> Option<DemoIds> {
+/// The demo tenant. That it cannot be loaded is told and not fatal.
+async fn demo(up: &Up, node: &Node, key: &LocalKey, progress: &Progress) -> Option<Demo> {
     let is_private = up.database.database_url.is_none();
-    match demo::load(node, key, &up.folder.data_dir, is_private).await {
-        Ok(Some(ids)) => Some(ids),
+    let is_loopback = up.command_listen.is_none_or(|address| address.ip().is_loopback());
+    let place = Place { folder: &up.folder.data_dir, is_private, is_loopback };
+    match demo::load(node, key, &place).await {
+        Ok(Some(demo)) => Some(demo),
         Ok(None) => {
             progress.say("this log has events of its own: no demo tenant is loaded");
             None

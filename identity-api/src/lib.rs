@@ -21,8 +21,10 @@ pub mod secret;
 mod secret_text;
 mod session;
 pub mod throttle;
+mod settle;
 pub mod trust;
 
 pub use call::{DEVICE, DEVICE_COOKIE, REFRESH_COOKIE};
 pub use door::{Door, Keys, OpenError, Options};
 pub use routes::{openapi, router};
+pub use settle::SettleError;

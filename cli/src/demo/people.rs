@@ -81,7 +81,12 @@ pub fn named(role: &str) -> Option<Person> {
 impl Person {
     /// The id that tokens and events carry.
     pub const fn id(self) -> ActorId {
-        ActorId(Uuid::from_u128(0x0197_5111_a6e0_7000_8000_0000_0000_0000 + self.id))
+        Self::id_of(self.id)
+    }
+
+    /// The id of whoever has this number in the demo.
+    pub(super) const fn id_of(number: u128) -> ActorId {
+        ActorId(Uuid::from_u128(0x0197_5111_a6e0_7000_8000_0000_0000_0000 + number))
     }
 
     /// What a token for them says.

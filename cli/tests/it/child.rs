@@ -91,7 +91,9 @@ impl Up {
         cli::RunFile::remove(&data);
         let mut command = sillage(folder);
         for listener in ["--command-listen", "--query-listen", "--admin-listen"] {
-            command.args([listener, "127.0.0.1:0"]);
+            if !arguments.contains(&listener) {
+                command.args([listener, "127.0.0.1:0"]);
+            }
         }
         let (began, log) = (Instant::now(), folder.join("up.log"));
         let mut process = Running::start(

@@ -98,3 +98,78 @@ async fn a_customers_token_is_a_customers() {
     up.stops_on("TERM");
     std::fs::remove_dir_all(folder).unwrap();
 }
+
+/// What one of the demo may, and may not.
+struct May {
+    account: &'static str,
+    reads: &'static str,
+    not: &'static str,
+}
+
+#[tokio::test]
+async fn everybody_who_is_printed_signs_in_and_does_what_his_role_allows() {
+    let folder = scratch("cli-users");
+    let up = Up::start_with(&folder, &["--no-nats"]).await;
+    let printed = std::fs::read_to_string(folder.join("up.log")).unwrap();
+    let password = up.run.password.clone().unwrap();
+    assert!(printed.contains(&password) && up.run.users.len() == 23, "{printed}");
+    let client = reqwest::Client::new();
+    let login = async |email: &str| {
+        let body = json!({ "email": email, "password": password, "delivery": "body" });
+        let answer = client.post(format!("{}/v1/auth/login", up.run.command_url)).json(&body).send().await.unwrap();
+        assert_eq!(answer.status(), StatusCode::OK, "{email}");
+        answer.json::<serde_json::Value>().await.unwrap()
+    };
+    let mut tokens = std::collections::HashMap::new();
+    for user in &up.run.users {
+        let account = user.email.split('@').next().unwrap();
+        assert!(printed.contains(account), "{account} in {printed}");
+        let signed_in = login(&user.email).await;
+        assert_eq!(signed_in["tenant_id"], json!(user.tenant_id), "{signed_in}");
+        assert!(signed_in["roles"].as_array().unwrap().contains(&json!(user.roles[0])), "{signed_in}");
+        tokens.insert(account.to_owned(), signed_in["access_token"].as_str().unwrap().to_owned());
+    }
+    let may = |account, reads, not| May { account, reads, not };
+    for may in [
+        may("platform-admin", "/v1/identity/tenants", "/v1/support/tickets"),
+        may("tenant-admin", "/v1/identity/members", "/v1/identity/tenants"),
+        may("support-agent", "/v1/support/tickets", "/v1/field-sales/zones"),
+        may("support-customer", "/v1/support/tickets", "/v1/identity/members"),
+        may("studio-artist", "/v1/messaging/conversations", "/v1/support/tickets"),
+        may("sales-rep", "/v1/field-sales/zones", "/v1/messaging/conversations"),
+        may("employee", "", "/v1/field-sales/zones"),
+    ] {
+        let status = async |path: &str| {
+            let url = format!("{}{path}", up.run.query_url);
+            client.get(url).bearer_auth(&tokens[may.account]).send().await.unwrap().status()
+        };
+        if !may.reads.is_empty() {
+            assert_eq!(status(may.reads).await, StatusCode::OK, "{} {}", may.account, may.reads);
+        }
+        assert_eq!(status(may.not).await, StatusCode::FORBIDDEN, "{} {}", may.account, may.not);
+    }
+    // What the story has told is theirs: the manager sees what his rep did.
+    let url = format!("{}/v1/field-sales/contracts", up.run.query_url);
+    let began = std::time::Instant::now();
+    loop {
+        let shown = client.get(&url).bearer_auth(&tokens["sales-manager"]).send().await.unwrap();
+        let shown: serde_json::Value = shown.json().await.unwrap();
+        if shown["items"].as_array().unwrap().len() == 1 {
+            break;
+        }
+        // Who leads whom is known a few seconds later.
+        assert!(began.elapsed() < Duration::from_secs(20), "{shown}");
+        tokio::time::sleep(Duration::from_millis(200)).await;
+    }
+
+    up.stops_on("TERM");
+    // Behind an address that others reach, nobody signs in with what everybody knows.
+    let up = Up::start_with(&folder, &["--no-nats", "--command-listen", "0.0.0.0:0"]).await;
+    let another = up.run.password.clone().unwrap();
+    assert!(another != password && another.len() >= 16);
+    let body = json!({ "email": "tenant-admin@demo.example", "password": password, "delivery": "body" });
+    let refused = client.post(format!("{}/v1/auth/login", up.run.command_url)).json(&body).send().await.unwrap();
+    assert_eq!(refused.status(), StatusCode::UNAUTHORIZED);
+    up.stops_on("TERM");
+    std::fs::remove_dir_all(folder).unwrap();
+}
