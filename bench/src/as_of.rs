@@ -56,8 +56,13 @@ pub(crate) async fn run(bench: &Bench, choice: Choice, plan: Plan) -> Result<Lin
     let stream_id = Uuid::now_v7();
     let end = appender.append(ticket(stream_id)).await?.position;
     let identities = Identities::new()?;
-    let setup =
-        sillage::Setup { database_url: database.url.clone(), jwks: identities.jwks(), nats_url: None, reads: true };
+    let setup = sillage::Setup {
+        database_url: database.url.clone(),
+        jwks: identities.jwks(),
+        nats_url: None,
+        reads: true,
+        auth: sillage::Auth::Interim,
+    };
     let serving = Serving::start(&Side::Sillage(setup), bench.folder()).await?;
     history::folded(&database.pool, &["support.tickets"], end, Duration::from_mins(1)).await?;
     let token = identities.token(Uuid::new_v4(), &[WORK.as_str()])?;

@@ -22,6 +22,9 @@ pub(crate) enum Choice {
     /// The same with the relay to NATS beside it.
     #[value(name = "http_command_64_relayed")]
     HttpCommand64Relayed,
+    /// Commands with everything that proves who calls against a token that is checked once.
+    #[value(name = "full_auth")]
+    FullAuth,
     /// Log, fold, rows by the projector's catch-up against COPY BINARY of the payloads.
     #[value(name = "fold_rows")]
     FoldRows,
@@ -107,6 +110,7 @@ mod tests {
             "rebuild_doors",
             "rebuild_under_load",
             "live_projection",
+            "full_auth",
         ] {
             assert!(names.iter().any(|name| name == known), "{known} is gone");
         }

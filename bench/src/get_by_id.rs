@@ -49,8 +49,13 @@ pub(crate) async fn run(bench: &Bench, choice: Choice, plan: Plan, connections: 
     sqlx::raw_sql(minimal::DOCUMENTS).execute(&database.pool).await?;
     history::fill(&database, EVENTS).await?;
     let identities = Identities::new()?;
-    let setup =
-        sillage::Setup { database_url: database.url.clone(), jwks: identities.jwks(), nats_url: None, reads: true };
+    let setup = sillage::Setup {
+        database_url: database.url.clone(),
+        jwks: identities.jwks(),
+        nats_url: None,
+        reads: true,
+        auth: sillage::Auth::Interim,
+    };
     let sillage = Serving::start(&Side::Sillage(setup), bench.folder()).await?;
     history::folded(&database.pool, &["support.tickets"], Position(EVENTS), Duration::from_mins(1)).await?;
     sqlx::raw_sql(AssertSqlSafe(format!("{COPY_ROWS}; analyze baseline.documents; analyze read.support_tickets_g1")))

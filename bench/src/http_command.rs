@@ -48,6 +48,7 @@ pub(crate) async fn run(bench: &Bench, choice: Choice, plan: Plan, relayed: bool
         jwks: identities.jwks(),
         nats_url: if relayed { bench.servers.nats_url.clone() } else { None },
         reads: false,
+        auth: sillage::Auth::Interim,
     };
     let sillage = Serving::start(&Side::Sillage(setup), bench.folder()).await?;
     let minimal = Serving::start(&Side::Insert { database_url: baseline.url.clone() }, bench.folder()).await?;

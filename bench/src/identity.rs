@@ -2,7 +2,7 @@
 
 use crate::Failure;
 use chrono::Utc;
-use kernel::{ActorId, ActorKind, TenantId};
+use kernel::{ActorId, ActorKind, Epoch, Position, TenantId};
 use platform::auth::{Claims, Signer};
 use uuid::Uuid;
 
@@ -41,23 +41,38 @@ impl Identities {
 
     /// A token for one actor with the scopes of a customer, and these.
     pub(crate) fn token(&self, actor: Uuid, more: &[&str]) -> Result<String, Failure> {
-        let now = Utc::now().timestamp();
+        Ok(self.0.issue(&claims(actor, more))?)
+    }
+
+    /// The same as the sign-in door gives it: of a session, with roles, as of a place in the log.
+    pub(crate) fn session_token(&self, actor: Uuid) -> Result<String, Failure> {
         let claims = Claims {
-            iss: ISSUER.into(),
-            aud: AUDIENCE.into(),
-            sub: ActorId(actor),
-            tenant: TENANT,
-            kind: ActorKind::User,
-            on_behalf_of: None,
-            sid: None,
-            roles: Vec::new(),
-            scopes: SCOPES.iter().chain(more).copied().collect(),
-            exp: now + 24 * 3_600,
-            iat: now,
-            nbf: None,
-            jti: Uuid::new_v4().to_string(),
-            as_of: None,
+            sid: Some(Uuid::now_v7()),
+            roles: vec!["support_customer".into(), "studio_client".into(), "sales_rep".into()],
+            jti: Uuid::now_v7().to_string(),
+            as_of: Some((Epoch(1), Position(1))),
+            ..claims(actor, &[])
         };
         Ok(self.0.issue(&claims)?)
+    }
+}
+
+fn claims(actor: Uuid, more: &[&str]) -> Claims {
+    let now = Utc::now().timestamp();
+    Claims {
+        iss: ISSUER.into(),
+        aud: AUDIENCE.into(),
+        sub: ActorId(actor),
+        tenant: TENANT,
+        kind: ActorKind::User,
+        on_behalf_of: None,
+        sid: None,
+        roles: Vec::new(),
+        scopes: SCOPES.iter().chain(more).copied().collect(),
+        exp: now + 24 * 3_600,
+        iat: now,
+        nbf: None,
+        jti: Uuid::new_v4().to_string(),
+        as_of: None,
     }
 }

@@ -6,6 +6,7 @@ mod catalogue;
 mod disturbance;
 mod export_parquet;
 mod fold_rows;
+mod full_auth;
 mod get_by_id;
 mod history;
 mod http_command;
@@ -188,6 +189,7 @@ async fn one(bench: &mut Bench, choice: Choice, plan: Plan) -> Result<Line, Fail
         Choice::StoreAppend64 => store_append::run(bench, choice, plan, 64).await,
         Choice::HttpCommand64 => http_command::run(bench, choice, plan, false).await,
         Choice::HttpCommand64Relayed => http_command::run(bench, choice, plan, true).await,
+        Choice::FullAuth => full_auth::run(bench, choice, plan).await,
         Choice::FoldRows => fold_rows::run(bench, choice, plan).await,
         Choice::RebuildTickets => rebuild::run::<Tickets>(bench, choice, plan).await,
         Choice::RebuildDoors => rebuild::run::<Doors>(bench, choice, plan).await,

@@ -140,6 +140,7 @@ pub(crate) async fn run(bench: &mut Bench, choice: Choice, plan: Plan, with_nats
         jwks: identities.jwks(),
         nats_url: bench.servers.nats_url.clone(),
         reads: true,
+        auth: sillage::Auth::Interim,
     };
     let sillage = Serving::start(&Side::Sillage(setup), bench.folder()).await?;
     let mut actors = Vec::new();

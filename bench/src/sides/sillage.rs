@@ -6,8 +6,9 @@ use axum::Router;
 use event_store::append::AppenderOptions;
 use event_store::jetstream::MirrorOptions;
 use event_store::{Appender, Decisions, Log, Relay, Role, RootKey, RootKeys, States, Tail, Vault, schema};
-use platform::auth::{KeySet, Verifier};
-use platform::http::Settings;
+use identity_api::trust::TrustFollower;
+use platform::auth::{KeySet, LiveTrust, Verifier};
+use platform::http::{Rates, Settings};
 use platform::telemetry::{self, LogFormat};
 use projector::{Options, Projector};
 use serde::{Deserialize, Serialize};
@@ -20,6 +21,9 @@ const STATES: u64 = 100_000;
 /// What wraps the keys of its personal data.
 pub(crate) const ROOT_KEY: &str = "dGhpcyByb290IGtleSBpcyBmb3IgYmVuY2htYXJrcyE=";
 
+/// Requests a minute that are counted and that nobody comes to.
+const NEVER_REACHED: u32 = u32::MAX;
+
 /// Which parts run.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Setup {
@@ -31,6 +35,17 @@ pub(crate) struct Setup {
     pub(crate) nats_url: Option<String>,
     /// Whether read models are folded and queries answered too.
     pub(crate) reads: bool,
+    /// How tokens are trusted.
+    pub(crate) auth: Auth,
+}
+
+/// How tokens are trusted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum Auth {
+    /// A key that never changes, nothing is ever taken back, nobody is counted: how it was before people signed in.
+    Interim,
+    /// Keys that come and go, revocations read every second and looked up for each request, callers counted.
+    Full,
 }
 
 /// Serves until told to stop.
@@ -44,7 +59,11 @@ pub(crate) async fn serve(
     telemetry::start_logs(LogFormat::Json, "info")?;
     let _metrics = telemetry::start_metrics(shutdown.clone())?;
     let keys = KeySet::parse(&setup.jwks.to_string())?;
-    let verifier = || Verifier::new(keys.clone(), ISSUER, AUDIENCE);
+    let trust = match setup.auth {
+        Auth::Interim => Arc::new(LiveTrust::fixed(keys)),
+        Auth::Full => live_trust(setup, keys, &shutdown).await?,
+    };
+    let verifier = || Verifier::live(Arc::clone(&trust), ISSUER, AUDIENCE);
 
     let log = Log::new(schema::connect(&setup.database_url, "sillage-write", Role::Tenant, 8).await?);
     let engine = schema::connect(&setup.database_url, "sillage-engine", Role::Engine, 2).await?;
@@ -63,8 +82,22 @@ pub(crate) async fn serve(
         router = router.merge(reads(setup, verifier(), vault, &shutdown).await?);
     }
     ready();
-    platform::http::serve(listener, router, Settings::default(), shutdown).await;
+    let mut settings = Settings::default();
+    if setup.auth == Auth::Full {
+        settings.rates = Rates { tenant: NEVER_REACHED, user: NEVER_REACHED, address: NEVER_REACHED };
+    }
+    platform::http::serve(listener, router, settings, shutdown).await;
     Ok(())
+}
+
+/// What a process of `sillage up` knows of keys and revocations, renewed every second.
+async fn live_trust(setup: &Setup, keys: KeySet, shutdown: &CancellationToken) -> Result<Arc<LiveTrust>, Failure> {
+    let trust = Arc::new(LiveTrust::live(keys));
+    let pool = schema::connect(&setup.database_url, "sillage-trust", Role::Tenant, 2).await?;
+    let mut follower = TrustFollower::new(pool, Arc::clone(&trust));
+    follower.renew().await?;
+    tokio::spawn(follower.run(shutdown.clone()));
+    Ok(trust)
 }
 
 /// Folds all read models, and gives the routes that read them.
