@@ -175,6 +175,7 @@ async fn stage(bench: &Bench, database: &Database, events: i64) -> Result<Stage,
         jwks: identities.jwks(),
         nats_url: bench.servers.nats_url.clone(),
         reads: true,
+        auth: sillage::Auth::Interim,
     };
     let side = Serving::start(&Side::Sillage(setup), bench.folder()).await?;
     history::folded(&database.pool, &MODELS, Position(events), PATIENCE).await?;

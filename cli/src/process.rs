@@ -13,7 +13,7 @@ use axum::response::Redirect;
 use axum::routing::get;
 use domain::processes::MailAboutAccounts;
 use effects::email::{EmailEffect, Links, Mailbox, Transport};
-use effects::{Runner, Worker};
+use effects::{InvitationDeadline, Runner, Worker};
 use event_store::analysis::Indexer;
 use event_store::jetstream::MirrorOptions;
 use event_store::relay::RelayState;
@@ -447,16 +447,23 @@ impl Process {
         let states = States::new(log.clone(), EFFECT_STATES);
         let vault = self.vault().await?;
         let decisions = Decisions::new(appender, states.clone(), log, vault.clone());
-        let followers =
-            vec![effects::reactor::<MailAboutAccounts>(decisions.clone()), effects::outbox::<EmailEffect<T>>()];
+        let followers = vec![
+            effects::reactor::<MailAboutAccounts>(decisions.clone()),
+            effects::outbox::<EmailEffect<T>>(),
+            effects::outbox::<InvitationDeadline>(),
+        ];
         let runner = Runner::new(tail, pool.clone(), followers);
         let effect = EmailEffect::new(transport, mail.sender.clone(), links, states, vault);
-        let worker = Worker::new(effect, decisions, pool, runner.bell(), effects::Options::default());
+        let worker = Worker::new(effect, decisions.clone(), pool.clone(), runner.bell(), effects::Options::default());
+        // Nobody waits for a deadline: it is looked for once a second.
+        let deadline = InvitationDeadline::new(decisions.clone());
+        let deadlines = Worker::new(deadline, decisions, pool, Arc::default(), effects::Options::default());
         let check = self.readiness.check("effects", Needed::Optional);
         check.ok();
         self.workers.spawn(tell_stopped(runner.stopped(), check.clone()));
         self.workers.spawn(follow(runner, check, self.working.clone()));
         self.workers.spawn(worker.run(self.working.clone()));
+        self.workers.spawn(deadlines.run(self.working.clone()));
         Ok(())
     }
 

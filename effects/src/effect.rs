@@ -39,6 +39,8 @@ pub enum Order {
     Nothing,
     /// A new effect: the event's stream.
     Begin,
+    /// A new effect that is not to be done before this moment: a deadline.
+    NotBefore(DateTime<Utc>),
     /// The same once more, after it had failed for good: an operator asked for it.
     Again,
 }
@@ -90,6 +92,11 @@ pub enum Attempt {
     Suppressed {
         /// A stable code.
         code: &'static str,
+    },
+    /// Nothing was tried: its time has been put off. Does not count.
+    NotYet {
+        /// Until when.
+        until: DateTime<Utc>,
     },
     /// Nothing was tried: something of ours is away. Does not count.
     Away {

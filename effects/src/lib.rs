@@ -6,6 +6,7 @@
 
 mod backoff;
 pub mod control;
+mod deadline;
 pub mod effect;
 pub mod email;
 mod follower;
@@ -17,6 +18,7 @@ mod reactions;
 mod runner;
 mod worker;
 
+pub use deadline::InvitationDeadline;
 pub use effect::{Attempt, Effect, Job, Order, Settled};
 pub use follower::{Follower, Halt};
 pub use outbox::outbox;

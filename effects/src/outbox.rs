@@ -24,6 +24,7 @@ pub(crate) struct Ordered {
     pub(crate) position: i64,
     pub(crate) trace: Option<String>,
     pub(crate) again: bool,
+    pub(crate) not_before: Option<DateTime<Utc>>,
 }
 
 /// The outbox of an effect: follows the log and makes its jobs.
@@ -49,10 +50,11 @@ impl<E: Effect> Follower for Outbox<E> {
     fn act(&self, events: Vec<crate::follower::Event>) -> BoxFuture<'_, Result<Led, Halt>> {
         let Decoded { events, stop } = decode::<E::Event>(&events);
         let orders = events.iter().filter_map(|event| {
-            let again = match E::order(event) {
+            let (again, not_before) = match E::order(event) {
                 Order::Nothing => return None,
-                Order::Begin => false,
-                Order::Again => true,
+                Order::Begin => (false, None),
+                Order::NotBefore(moment) => (false, Some(moment)),
+                Order::Again => (true, None),
             };
             Some(Ordered {
                 tenant_id: event.tenant_id,
@@ -63,6 +65,7 @@ impl<E: Effect> Follower for Outbox<E> {
                 position: event.position.0,
                 trace: event.trace.map(|trace| trace.to_string()),
                 again,
+                not_before,
             })
         });
         let led = Led { orders: orders.collect(), refusals: Vec::new(), stop };
@@ -77,9 +80,9 @@ pub(crate) async fn put(connection: &mut PgConnection, orders: &[Ordered]) -> Re
     if begun().next().is_some() {
         query(
             "insert into effects.jobs (tenant_id, id, kind, due_at, event_id, correlation_id, position, trace) \
-             select t, i, k, clock_timestamp(), e, c, p, r \
-             from unnest($1::uuid[], $2::uuid[], $3::text[], $4::uuid[], $5::uuid[], $6::bigint[], $7::text[]) \
-             as o(t, i, k, e, c, p, r) on conflict (tenant_id, kind, id) do nothing",
+             select t, i, k, coalesce(d, clock_timestamp()), e, c, p, r \
+             from unnest($1::uuid[], $2::uuid[], $3::text[], $4::uuid[], $5::uuid[], $6::bigint[], $7::text[], \
+             $8::timestamptz[]) as o(t, i, k, e, c, p, r, d) on conflict (tenant_id, kind, id) do nothing",
         )
         .bind(begun().map(|order| order.tenant_id.0).collect::<Vec<_>>())
         .bind(begun().map(|order| order.id).collect::<Vec<_>>())
@@ -88,6 +91,7 @@ pub(crate) async fn put(connection: &mut PgConnection, orders: &[Ordered]) -> Re
         .bind(begun().map(|order| order.correlation_id.0).collect::<Vec<_>>())
         .bind(begun().map(|order| order.position).collect::<Vec<_>>())
         .bind(begun().map(|order| order.trace.as_deref()).collect::<Vec<_>>())
+        .bind(begun().map(|order| order.not_before).collect::<Vec<_>>())
         .execute(&mut *connection)
         .await?;
     }

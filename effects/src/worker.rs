@@ -24,6 +24,8 @@ const POLL: Duration = Duration::from_secs(1);
 const MEASURE: Duration = Duration::from_secs(5);
 /// How often jobs that were done long ago are forgotten.
 const PRUNE: Duration = Duration::from_hours(1);
+/// Between two looks at a deadline that is put off, at least: clocks differ.
+const SHORTEST_PUT_OFF: Duration = Duration::from_secs(1);
 /// Pause after Postgres was away.
 const AWAY: Duration = Duration::from_secs(1);
 /// Longest text that is kept of an error.
@@ -222,6 +224,11 @@ impl<E: Effect> Shared<E> {
                     "an effect has to wait"
                 );
                 self.give_back(held, pause, &reason, true).await;
+                return None;
+            }
+            Attempt::NotYet { until } => {
+                let pause = (until - chrono::Utc::now()).to_std().unwrap_or_default().max(SHORTEST_PUT_OFF);
+                self.give_back(held, pause, "put off", false).await;
                 return None;
             }
             Attempt::Away { reason } => {

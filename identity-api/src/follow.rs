@@ -1,6 +1,6 @@
 //! Follows the log for what takes tokens back: a member whose roles changed, a user whose account was closed, a tenant
 //! that was suspended, a key that was revoked. Whoever does these things does them through the write door, which knows
-//! nothing of tokens.
+//! nothing of tokens. And for what an account says of its user, of which tenants have copies.
 //!
 //! Every process that has a sign-in door runs one. What each does is the same and harmless to do twice, so they need not
 //! agree on who is first; how far one of them got is remembered for all. After a failover it begins anew.
@@ -8,8 +8,9 @@
 use crate::door::Door;
 use crate::families::interval;
 use crate::problems::Refusal;
+use axum::http::StatusCode;
 use domain::identity::session::{EndReason, EndSession};
-use domain::identity::{api_key, membership, session, tenant, user};
+use domain::identity::{UserId, api_key, membership, session, tenant, user};
 use event_store::{Idempotency, Origin, Tail, TailError};
 use kernel::{
     Actor, Command as _, CommandId, Context, DecodeError, Event as _, EventData, Position, Recorded, Scopes, Team,
@@ -43,6 +44,8 @@ enum FollowError {
     },
     #[error("ending a session: {0}")]
     Ending(String),
+    #[error("telling tenants about a person: {0}")]
+    Copying(String),
 }
 
 impl Door {
@@ -141,13 +144,14 @@ impl Door {
                 self.revoke("actor", event.stream_id, Uuid::nil(), event).await?;
                 self.end_sessions_of(event).await
             }
+            Event::ProfileChanged { .. } | Event::EmailChanged { .. } => {
+                copied(self.copy_to_all(UserId(event.stream_id), event).await)
+            }
             Event::Registered { .. }
             | Event::EmailVerificationRequested { .. }
             | Event::EmailVerified { .. }
             | Event::SignUpRepeated { .. }
-            | Event::ProfileChanged { .. }
             | Event::EmailChangeRequested { .. }
-            | Event::EmailChanged { .. }
             | Event::PasswordChanged { .. }
             | Event::PasswordResetRequested { .. }
             | Event::PasswordResetCompleted { .. }
@@ -279,6 +283,19 @@ impl Door {
 /// In which life the log is.
 async fn epoch_of(tail: &Tail) -> Result<i32, FollowError> {
     Ok(tail.log().head().await.map_err(TailError::from)?.epoch.0)
+}
+
+/// What Postgres would not do is tried again. What cannot be done must not hold up the rest: tokens that are to be taken
+/// back are more urgent than a name.
+fn copied(copied: Result<(), Refusal>) -> Result<(), FollowError> {
+    let Err(refusal) = copied else { return Ok(()) };
+    let problem = Problem::from(refusal);
+    let cause = problem.cause().unwrap_or_default().to_owned();
+    if problem.status() == StatusCode::SERVICE_UNAVAILABLE {
+        return Err(FollowError::Copying(cause));
+    }
+    tracing::error!(cause, "a tenant could not be told what a person is called now");
+    Ok(())
 }
 
 fn decode<E: kernel::EventSet>(event: &Recorded<EventData>) -> Result<E, FollowError> {

@@ -6,6 +6,7 @@
 pub mod access_log;
 pub mod api_keys;
 mod call;
+mod copies;
 mod door;
 pub mod factors;
 pub mod families;
@@ -20,8 +21,8 @@ pub mod seal;
 pub mod secret;
 mod secret_text;
 mod session;
-pub mod throttle;
 mod settle;
+pub mod throttle;
 pub mod trust;
 
 pub use call::{DEVICE, DEVICE_COOKIE, REFRESH_COOKIE};

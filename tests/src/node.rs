@@ -2,7 +2,7 @@
 
 use cli::keys::LocalKey;
 use cli::tokens::{Audience, Grant, issue};
-use cli::{Listeners, Node, NodeOptions, Trust};
+use cli::{Listeners, MailSettings, Node, NodeOptions, Trust};
 use event_store::append::AppenderOptions;
 use event_store::{Append, AppendError, Appender, Idempotency, Role};
 use kernel::{ActorId, Change, CommandId, CorrelationId, Event, TenantId, Version, personal};
@@ -45,7 +45,19 @@ impl TestNode {
         Self::with_key(database_url, Some(test_support::servers().nats_url.clone()), key, rates).await
     }
 
+    /// On the shared servers, with reactors, outbox and mails, which are kept in the development mailbox.
+    pub async fn with_letters() -> Self {
+        let (database_url, _) = test_support::empty_database(&test_support::servers().database_url).await;
+        let key = LocalKey::open_or_create(&test_support::scratch("keys")).expect("a key can be made");
+        let nats_url = Some(test_support::servers().nats_url.clone());
+        Self::build(database_url, nats_url, key, Rates::default(), true).await
+    }
+
     async fn with_key(database_url: String, nats_url: Option<String>, key: LocalKey, rates: Rates) -> Self {
+        Self::build(database_url, nats_url, key, rates, false).await
+    }
+
+    async fn build(database_url: String, nats_url: Option<String>, key: LocalKey, rates: Rates, letters: bool) -> Self {
         let audience = Audience::default();
         let trust = Trust {
             keys: key.key_set().expect("the key can be read"),
@@ -60,6 +72,10 @@ impl TestNode {
         options.settings.rates = rates;
         options.settings.origins = [HeaderValue::from_static("https://app.example")].into();
         options.allow_unsafe_postgres = true;
+        if letters {
+            let mail = MailSettings::development("https://app.example").expect("the built-in sender");
+            options.mail = Some(mail);
+        }
         let node = Box::pin(Node::start(options)).await.expect("the node starts");
         node.until_ready(Duration::from_secs(30)).await.expect("the read models are there");
         Self { node, database_url, key, audience, client: Client::new() }

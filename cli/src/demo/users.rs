@@ -7,6 +7,7 @@ use super::people::{Person, TENANT};
 use crate::failure::Failure;
 use domain::identity::membership::GrantMembership;
 use domain::identity::{Role, UserId};
+use futures_util::future::try_join_all;
 use identity_api::{Door, SettleError};
 use kernel::{Labelled, TenantId};
 use serde::de::DeserializeOwned;
@@ -149,23 +150,36 @@ impl User {
 
 /// Makes the tenant and everybody in it, each unless there; from now on all have this password.
 pub(super) async fn settle(door: &Door, password: &str) -> Result<(), Failure> {
-    let refused = |error: SettleError| Failure::failed("the people of the demo cannot be made").because(error);
     let tenant = json!({ "slug": "demo-studio", "name": "Studio Lumière", "plan": "professional" });
     door.settle_tenant(TENANT, &command(tenant)?).await.map_err(refused)?;
     let hash = door.hash(password).await.map_err(refused)?;
-    for user in USERS {
-        let mut account = user.person();
-        account["locale"] = user.locale.into();
-        door.settle_account(user.id(), &command(account)?, &hash).await.map_err(refused)?;
-    }
-    for user in USERS {
-        let led_by = USERS.iter().find(|leader| Some(leader.role) == user.led_by);
-        let member: GrantMembership = command(json!({
-            "user_id": user.id(), "person": user.person(), "roles": user.roles(), "supervisor_id": led_by.map(|leader| leader.id()),
-        }))?;
-        door.settle_member(user.tenant_id(), &member).await.map_err(refused)?;
+    let accounts = USERS.map(|user| account(door, user, &hash));
+    try_join_all(accounts).await?;
+    // Those who administer are on one list, on which they would only wait for each other.
+    let (in_turn, at_once): (Vec<User>, Vec<User>) = USERS.into_iter().partition(|user| user.role.administers());
+    try_join_all(at_once.into_iter().map(|user| member(door, user))).await?;
+    for user in in_turn {
+        member(door, user).await?;
     }
     Ok(())
+}
+
+async fn account(door: &Door, user: User, hash: &str) -> Result<(), Failure> {
+    let mut account = user.person();
+    account["locale"] = user.locale.into();
+    door.settle_account(user.id(), &command(account)?, hash).await.map_err(refused)
+}
+
+async fn member(door: &Door, user: User) -> Result<(), Failure> {
+    let led_by = USERS.iter().find(|leader| Some(leader.role) == user.led_by).map(|leader| leader.id());
+    let member: GrantMembership = command(json!({
+        "user_id": user.id(), "person": user.person(), "roles": user.roles(), "supervisor_id": led_by,
+    }))?;
+    door.settle_member(user.tenant_id(), &member).await.map_err(refused)
+}
+
+fn refused(error: SettleError) -> Failure {
+    Failure::failed("the people of the demo cannot be made").because(error)
 }
 
 /// A command, as its JSON would be sent.

@@ -2,6 +2,7 @@
 
 mod attacks;
 mod guesses;
+mod letters;
 mod members;
 mod registering;
 mod second_factor;

@@ -26,6 +26,7 @@ fn claims() -> Claims {
         exp: (now + TimeDelta::hours(1)).timestamp(),
         iat: now.timestamp(),
         nbf: None,
+        as_of: None,
         jti: Uuid::now_v7().to_string(),
     }
 }
