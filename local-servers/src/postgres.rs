@@ -63,6 +63,11 @@ impl PostgresServer {
         &self.0.kind.cluster
     }
 
+    /// The folder of its programs: `postgres`, `initdb`, and where the package has them `psql`, `pg_basebackup`, ….
+    pub fn programs(&self) -> &Path {
+        self.0.kind.program.path.parent().unwrap_or_else(|| Path::new("/"))
+    }
+
     /// The major version, such as 18.
     pub fn version(&self) -> u32 {
         self.0.kind.program.version.major

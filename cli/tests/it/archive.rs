@@ -5,6 +5,7 @@ use domain::support::ticket;
 use event_store::analysis::Indexer;
 use event_store::append::AppenderOptions;
 use event_store::{Append, Appender, Idempotency, Log, Role, schema};
+use kernel::specs::sealed;
 use kernel::{
     Actor, ActorId, Change, CommandId, CorrelationId, Event, EventData, Position, Recorded, TenantId, Version,
 };
@@ -49,7 +50,7 @@ impl Past {
                     category: "support.ticket",
                     stream_id: Uuid::now_v7(),
                     expected: Version::ZERO,
-                    events: ticket::Event::examples().iter().map(Event::encode).collect(),
+                    events: sealed(|| ticket::Event::examples().iter().map(Event::encode).collect()),
                 }],
                 reserve: Vec::new(),
                 release: Vec::new(),
@@ -69,6 +70,7 @@ impl Past {
 
     fn on(&self, arguments: &[&str]) -> Command {
         let mut command = sillage(&self.folder);
+        command.env("SILLAGE_ROOT_KEY", test_support::ROOT_KEY);
         command.args(arguments).args(["--database-url", &self.url, "--allow-unsafe-postgres", "--quiet"]);
         command
     }

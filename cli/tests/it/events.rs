@@ -4,6 +4,7 @@ use crate::child::{printed, sillage};
 use domain::support::ticket;
 use event_store::append::AppenderOptions;
 use event_store::{Append, Appender, Idempotency};
+use kernel::specs::sealed;
 use kernel::{Actor, ActorId, Change, CommandId, CorrelationId, Event, EventId, TenantId, Version};
 use serde_json::Value;
 use std::path::Path;
@@ -35,7 +36,7 @@ async fn log() -> (String, Uuid) {
                 category: "support.ticket",
                 stream_id,
                 expected: Version(nth),
-                events: vec![event.encode()],
+                events: vec![sealed(|| event.encode())],
             }],
             reserve: Vec::new(),
             release: Vec::new(),
@@ -87,6 +88,13 @@ async fn history_is_told_on_the_command_line() {
     assert_eq!((&groups[0]["name"], &groups[0]["events"]), (&"support.ticket".into(), &3.into()));
     let (code, said) = run(&["events", "stats", "--category", "support.tickets"]);
     assert!(code == Some(2) && said.contains("Categories are"), "{said}");
+
+    let tenant = Uuid::from_u128(1).to_string();
+    let asked = ["what-if", "ticket-targets", "--tenant", &tenant, "--from", "2020-01-01", "--targets", "urgent=1h"];
+    let (code, said) = run(&asked);
+    assert!(code == Some(0) && said.contains("1 tickets come to something else"), "{said}");
+    let (code, said) = run(&[&asked[..7], &["soon=1h"]].concat());
+    assert!(code == Some(2) && said.contains("there is no priority"), "{said}");
 
     let out = folder.join("out");
     for expected in ["3 events up to position 3", "3 events up to position 3"] {

@@ -7,6 +7,7 @@ mod events;
 mod faults;
 mod people;
 mod projections;
+mod recovery;
 mod refusals;
 mod separate;
 mod up;
