@@ -51,7 +51,7 @@ pub(crate) async fn open(
     Ok(opened)
 }
 
-fn vault_problem(error: &VaultError) -> Problem {
+pub(crate) fn vault_problem(error: &VaultError) -> Problem {
     match error {
         VaultError::Unavailable(error) => database_problem(error),
         other => Problem::internal(other),

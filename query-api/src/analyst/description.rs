@@ -45,7 +45,7 @@ pub(super) fn list_events(path: &str) -> Operation {
     let docs = "Events that fit a filter, in the order of the log, as CloudEvents 1.0.\n\n\
         A page of JSON; with `Accept: application/x-ndjson` all of them, one per line, each with the `cursor` to go on \
         after it: a transfer that breaks is resumed with the last line's. Personal data is `[masked]` without the scope \
-        `analyst.personal:read`. Old payloads are lifted to today's shape.";
+        `analyst.personal:read`; what was erased is `[erased]`. Old payloads are lifted to today's shape.";
     filtered(operation(path, list_events::NAME, docs))
         .query_parameter::<String>("recorded_to", false, "Recorded before this RFC 3339 time.")
         .query_parameter::<i64>("to_position", false, "Up to this position.")

@@ -63,7 +63,7 @@ pub(super) async fn answer(services: Arc<Services>, asking: Asking) -> Result<Re
         )
         .remedy("Page through it: GET /v1/events?correlation_id=…"));
     }
-    let outgoing = Outgoing::new(&horizon.head, sight.sees_personal);
+    let outgoing = Outgoing::new(&horizon.head, sight.sees_personal).opening(&services, &events).await?;
     let mut body = br#"{"items":["#.to_vec();
     for (nth, (depth, event)) in causes::in_order(events).into_iter().enumerate() {
         if nth > 0 {

@@ -28,7 +28,8 @@ pub(super) async fn answer(services: Arc<Services>, asking: Asking) -> Result<Re
     let filter = Filter { tenant_id: sight.tenant_id, event_id: Some(EventId(asking.id()?)), ..Filter::default() };
     let found = services.finder().find(&filter, Position::ZERO, horizon.shown, 1, Duration::from_secs(10)).await;
     let event = found.map_err(|error| read_problem(&error))?.events.pop().ok_or_else(Problem::not_found)?;
-    let body = Outgoing::new(&horizon.head, sight.sees_personal).event(event)?;
+    let outgoing = Outgoing::new(&horizon.head, sight.sees_personal);
+    let body = outgoing.opening(&services, std::slice::from_ref(&event)).await?.event(event)?;
     let mut response = Response::new(Body::from(body));
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/cloudevents+json"));
     response.headers_mut().insert(POSITION, HeaderValue::from(horizon.shown.0));

@@ -85,6 +85,7 @@ async fn page(
 ) -> Result<Response<Body>, Problem> {
     let found = services.finder().find(filter, after, up_to, limit, PATIENCE).await;
     let found = found.map_err(|error| read_problem(&error))?;
+    let outgoing = outgoing.opening(services, &found.events).await?;
     let (cursor, more) = (outgoing.cursor(found.reached), found.reached < up_to);
     let mut body = br#"{"items":["#.to_vec();
     for (nth, event) in found.events.into_iter().enumerate() {
@@ -151,9 +152,10 @@ impl Rest {
         let found = found.map_err(|error| read_problem(&error))?;
         self.reached = found.reached;
         self.left -= found.events.len();
+        let outgoing = self.outgoing.opening(&self.services, &found.events).await?;
         let mut chunk = Vec::with_capacity(found.events.len() * 1_024);
         for event in found.events {
-            chunk.extend(self.outgoing.line(event)?);
+            chunk.extend(outgoing.line(event)?);
         }
         Ok(chunk.into())
     }

@@ -169,6 +169,7 @@ impl Live {
             let fits = read.into_iter().filter(|event| self.filter.matches(event));
             (fits.map(|event| Recorded::<EventData>::clone(&event)).collect(), reached)
         };
+        let outgoing = self.outgoing.opening(&self.services, &events).await?;
         let mut chunk = Vec::new();
         for event in events {
             if event.epoch > self.head.epoch {
@@ -177,9 +178,9 @@ impl Live {
                 chunk.extend(self.reset(now, "the log goes on with another history"));
                 break;
             }
-            chunk.extend(format!("id: {}\ndata: ", self.outgoing.cursor(event.position)).into_bytes());
+            chunk.extend(format!("id: {}\ndata: ", outgoing.cursor(event.position)).into_bytes());
             self.after = event.position;
-            chunk.extend(self.outgoing.event(event)?);
+            chunk.extend(outgoing.event(event)?);
             chunk.extend(b"\n\n");
         }
         if !self.over {

@@ -370,3 +370,36 @@ async fn a_typing_error_is_no_empty_answer() {
     let made = make(&world.ada(), "/v1/support/tickets", json!({"subject": "A subject", "description": "Help."})).await;
     assert_eq!(all(&analyst, &format!("type=opened&min_position={}", made.position)).await.len(), 1);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn personal_data_is_shown_to_whoever_may_see_it_until_it_is_erased() {
+    let Past { world, analyst, .. } = Past::new().await;
+    let seeing = world.node.actor(world.tenant, 0xa7b, &["analyst.events:read", "analyst.personal:read"]);
+    let query = "category=support.ticket&type=opened";
+    let subjects = async |analyst: &Actor| -> Vec<String> {
+        all(analyst, query).await.iter().map(|event| text(&event["data"]["subject"])).collect()
+    };
+    assert_eq!(subjects(&analyst).await, ["[masked]", "[masked]"]);
+    assert_eq!(subjects(&seeing).await, ["Printer on fire", "Printer on fire"]);
+    let opened = all(&seeing, query).await.remove(0);
+    let (id, story) = (text(&opened["id"]), text(&opened["correlationid"]));
+    for (who, expected) in [(&analyst, "[masked]"), (&seeing, "Printer on fire")] {
+        let one = who.get(&format!("/v1/events/{id}")).await.ok();
+        assert_eq!(one["data"]["subject"], expected);
+        let story = who.get(&format!("/v1/correlations/{story}")).await.ok();
+        assert_eq!(items(&story)[0]["event"]["data"]["subject"], expected);
+        let lines = send(who.query(&format!("/v1/events?{query}")).header("accept", "application/x-ndjson")).await;
+        assert!(lines.text.matches(expected).count() >= 2, "{}", lines.text);
+        assert!(!lines.text.contains("v1:"), "nothing leaves sealed: {}", lines.text);
+    }
+
+    let engine = event_store::schema::connect(&world.node.database_url, "test", event_store::Role::Engine, 2).await;
+    let vault = event_store::Vault::open(engine.expect("Postgres answers"), test_support::root_keys()).await;
+    let ada = kernel::SubjectId(world.ada().id.0);
+    vault.expect("the vault opens").destroy(world.tenant, ada, "a test").await.expect("the key is destroyed");
+    eventually("what was erased is gone for everybody", Duration::from_secs(10), async || {
+        subjects(&seeing).await == ["[erased]", "Printer on fire"]
+    })
+    .await;
+    assert_eq!(subjects(&analyst).await, ["[masked]", "[masked]"], "whether it was erased is not told either");
+}
