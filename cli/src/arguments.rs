@@ -11,6 +11,7 @@ use crate::sign_in::SignIn;
 use crate::tenant_command::TenantCommand;
 use crate::tokens::Ttl;
 use crate::user_command::UserCommand;
+use crate::what_if::WhatIfCommand;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use platform::config::{AuthArgs, DatabaseArgs, LimitArgs, ListenArgs, LogArgs, MailArgs, NatsArgs, RootKeyArgs};
 use std::net::SocketAddr;
@@ -71,6 +72,9 @@ pub(crate) enum Task {
     /// History: follow it, look at it, export it.
     #[command(subcommand)]
     Events(EventsCommand),
+    /// Questions to history: would another rule have come to something else? Changes nothing.
+    #[command(subcommand)]
+    WhatIf(WhatIfCommand),
     /// The log itself.
     #[command(subcommand)]
     Log(LogCommand),

@@ -6,7 +6,7 @@ use crate::keys::LocalKey;
 use crate::tokens::{Audience, Grant, all_scopes, issue};
 use crate::{
     config_check, demo, effects_command, events, heal, log_command, operator, projections, separate, sign_in,
-    tenant_command, terminal, up, user_command, verify,
+    tenant_command, terminal, up, user_command, verify, what_if,
 };
 use clap::parser::ValueSource;
 use clap::{ArgMatches, CommandFactory, FromArgMatches};
@@ -85,6 +85,7 @@ async fn run(task: Task, matches: &ArgMatches) -> Result<ExitCode, Failure> {
         }
         Task::Projections(command) => Box::pin(projections::run(command)).await,
         Task::Events(command) => done(Box::pin(events::run(command)).await),
+        Task::WhatIf(command) => done(Box::pin(what_if::run(&command)).await),
         Task::Log(command) => log_command::run(&command).await,
         Task::Heal(arguments) => Box::pin(heal::run(&arguments)).await,
         Task::Verify(arguments) => Box::pin(verify::run(&arguments)).await,

@@ -40,6 +40,7 @@ pub mod up;
 mod user_command;
 mod verify;
 mod watcher;
+mod what_if;
 
 pub use dispatch::main;
 pub use failure::{Exit, Failure};

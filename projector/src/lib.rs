@@ -33,6 +33,7 @@ pub mod resume;
 pub mod roster;
 pub mod row;
 mod runner;
+pub mod sandbox;
 mod share;
 mod shown;
 pub mod status;

@@ -40,11 +40,13 @@ pub(crate) fn all() -> Vec<Enumeration> {
     use domain::identity::tenant::Plan;
     use domain::identity::{Locale, Role};
     use domain::messaging::conversation::MessageKind;
+    use domain::support::response_targets::TargetOutcome;
     use domain::support::ticket::{TicketCategory, TicketMessageType, TicketPriority, TicketStatus};
     use read_models::identity::audit_entries::Act;
     vec![
         enumeration::<TicketStatus>(),
         enumeration::<TicketPriority>(),
+        enumeration::<TargetOutcome>(),
         enumeration::<TicketCategory>(),
         enumeration::<DoorStatus>(),
         enumeration::<UserType>(),

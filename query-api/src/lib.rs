@@ -23,6 +23,7 @@ mod visible;
 
 pub use reading::Services;
 pub use routes::QueryRoutes;
+pub use support::{TargetCounts, TicketTargetsAnswer, TicketTargetsQuestion, what_if_ticket_targets};
 
 use axum::Router;
 use std::sync::Arc;

@@ -7,12 +7,12 @@ use crate::history;
 use crate::labels;
 use crate::list::{self, List};
 use crate::reading::Services;
-use axum::body::Body;
+use axum::body::{Body, Bytes};
 use axum::extract::rejection::RawPathParamsRejection;
 use axum::extract::{RawPathParams, State};
 use axum::http::{HeaderMap, Response, Uri};
 use axum::response::IntoResponse;
-use axum::routing::{MethodRouter, get};
+use axum::routing::{MethodRouter, get, post};
 use axum::{Json, Router};
 use platform::Problem;
 use platform::openapi::Operation;
@@ -20,6 +20,9 @@ use platform::request_log::RequestLog;
 use std::sync::Arc;
 use utoipa::openapi::OpenApi;
 use uuid::Uuid;
+
+/// The longest question.
+const QUESTION_BYTES: usize = 65_536;
 
 /// The routes of a context, or of all of them.
 #[derive(Default)]
@@ -95,6 +98,29 @@ impl QueryRoutes {
             |State(services): State<Arc<Services>>, path: Path, headers: HeaderMap, uri: Uri, log: RequestLog| async move {
                 let asking = Asking { headers, uri, log, path };
                 answer(services, asking).await.unwrap_or_else(Problem::into_response)
+            },
+        );
+        self.add(path, answer, describe)
+    }
+
+    /// `POST path` answers a question that is too large for an address. It changes nothing.
+    pub(crate) fn question<F, A>(self, path: &str, answer: F, describe: fn(&str) -> Operation) -> Self
+    where
+        F: Fn(Arc<Services>, Asking, Bytes) -> A + Clone + Send + Sync + 'static,
+        A: Future<Output = Result<Response<Body>, Problem>> + Send + 'static,
+    {
+        let answer = post(
+            |State(services): State<Arc<Services>>,
+             path: Path,
+             headers: HeaderMap,
+             uri: Uri,
+             log: RequestLog,
+             body: Body| async move {
+                let answered = async {
+                    let body = platform::http::read_body_of(body, QUESTION_BYTES).await?;
+                    answer(services, Asking { headers, uri, log, path }, body).await
+                };
+                answered.await.unwrap_or_else(Problem::into_response)
             },
         );
         self.add(path, answer, describe)

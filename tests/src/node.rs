@@ -266,6 +266,12 @@ impl Actor {
         send(self.command(path).header("idempotency-key", key).json(&body)).await
     }
 
+    /// A question to the query API that is too large for an address.
+    pub async fn ask(&self, path: &str, body: &Value) -> Answer {
+        let url = format!("{}{path}", self.urls.queries);
+        send(self.client.post(url).bearer_auth(&self.token).json(body)).await
+    }
+
     /// A query.
     pub async fn get(&self, path: &str) -> Answer {
         send(self.query(path)).await

@@ -9,4 +9,5 @@
 //! - An internal note is a message (L26), so a ticket that takes no messages takes no notes either (L45).
 //! - Agents' replies do not set "waiting for customer"; an agent says so with a status change.
 
+pub mod response_targets;
 pub mod ticket;

@@ -12,5 +12,6 @@ mod operating;
 mod ownership;
 mod parking;
 mod poison;
+mod sandbox;
 mod speed;
 mod verify;

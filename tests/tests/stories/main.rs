@@ -10,4 +10,5 @@ mod reading;
 mod support;
 mod surface;
 mod time;
+mod what_if;
 mod world;
