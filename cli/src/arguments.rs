@@ -63,9 +63,12 @@ pub(crate) enum Task {
     /// People of a tenant: invite, list, deactivate.
     #[command(subcommand)]
     User(UserCommand),
-    /// The local signing key.
+    /// The local signing key; the keys of personal data.
     #[command(subcommand)]
     Keys(KeysCommand),
+    /// What is kept about a person: erase it.
+    #[command(subcommand)]
+    Privacy(PrivacyCommand),
     /// The read models at work.
     #[command(subcommand)]
     Projections(ProjectionsCommand),
@@ -379,6 +382,46 @@ pub(crate) enum KeysCommand {
         #[command(flatten)]
         folder: Folder,
     },
+    /// Wraps the keys of personal data anew. No event is touched, and everything goes on meanwhile.
+    Rotate(Box<Rotate>),
+}
+
+#[derive(Args, Debug)]
+#[command(group = clap::ArgGroup::new("which").required(true))]
+pub(crate) struct Rotate {
+    /// Wrap everything by the root key that is configured now; the one before is in SILLAGE_PREVIOUS_ROOT_KEY_FILE.
+    #[arg(long, group = "which")]
+    pub(crate) root: bool,
+    /// Give this tenant a new key, and wrap the keys of its people by it.
+    #[arg(long, value_name = "ID", group = "which")]
+    pub(crate) tenant: Option<uuid::Uuid>,
+    #[command(flatten)]
+    pub(crate) on: OnDatabase,
+}
+
+#[derive(Subcommand, Debug)]
+pub(crate) enum PrivacyCommand {
+    /// Erases a person for ever: destroys the keys of what is kept about him, takes clear text out of all tables, closes
+    /// his account, and records the certificate. Stopped half way, the same command goes on.
+    Erase(Box<Erase>),
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct Erase {
+    /// Whom: the id of the user, the customer or whoever wrote.
+    #[arg(long, value_name = "ID")]
+    pub(crate) subject: uuid::Uuid,
+    /// Only what this tenant keeps; everything everywhere unless given.
+    #[arg(long, value_name = "ID")]
+    pub(crate) tenant: Option<uuid::Uuid>,
+    /// Why: asked, expired or ordered.
+    #[arg(long, default_value = "asked")]
+    pub(crate) reason: String,
+    /// Only says which keys would be destroyed.
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+    #[command(flatten)]
+    pub(crate) on: OnDatabase,
 }
 
 #[derive(Args, Debug)]

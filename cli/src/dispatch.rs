@@ -1,11 +1,13 @@
 //! From the command line to the code that does it.
 
-use crate::arguments::{Api, ConfigCommand, KeysCommand, QUIET_LOG, Sillage, Task, TokenCommand, TokenIssue};
+use crate::arguments::{
+    Api, ConfigCommand, KeysCommand, PrivacyCommand, QUIET_LOG, Sillage, Task, TokenCommand, TokenIssue,
+};
 use crate::failure::Failure;
 use crate::keys::LocalKey;
 use crate::tokens::{Audience, Grant, all_scopes, issue};
 use crate::{
-    config_check, demo, effects_command, events, heal, log_command, operator, projections, separate, sign_in,
+    config_check, demo, effects_command, events, heal, log_command, operator, privacy, projections, separate, sign_in,
     tenant_command, terminal, up, user_command, verify, what_if,
 };
 use clap::parser::ValueSource;
@@ -83,6 +85,8 @@ async fn run(task: Task, matches: &ArgMatches) -> Result<ExitCode, Failure> {
             terminal::print(&format!("{:#}", key.signer().jwks()));
             Ok(ExitCode::SUCCESS)
         }
+        Task::Keys(KeysCommand::Rotate(wanted)) => done(privacy::rotate(&wanted).await),
+        Task::Privacy(PrivacyCommand::Erase(wanted)) => done(privacy::run(&wanted).await),
         Task::Projections(command) => Box::pin(projections::run(command)).await,
         Task::Events(command) => done(Box::pin(events::run(command)).await),
         Task::WhatIf(command) => done(Box::pin(what_if::run(&command)).await),

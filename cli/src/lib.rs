@@ -25,6 +25,7 @@ pub mod node;
 mod operator;
 mod parked;
 pub mod postgres;
+pub mod privacy;
 pub mod process;
 mod projections;
 mod proving;

@@ -8,5 +8,6 @@ pub mod field_sales;
 pub mod identity;
 pub mod messaging;
 pub mod notifications;
+pub mod privacy;
 pub mod processes;
 pub mod support;

@@ -34,6 +34,7 @@ pub mod roster;
 pub mod row;
 mod runner;
 pub mod sandbox;
+pub mod scrub;
 mod share;
 mod shown;
 pub mod status;

@@ -8,9 +8,10 @@ use std::path::Path;
 use tests::policy::{documents, routes};
 
 /// Commands that are no route of the write door, and who carries them out.
-const WITHOUT_ROUTE: [(&str, &str); 26] = [
+const WITHOUT_ROUTE: [(&str, &str); 29] = [
     ("identity.accept_invitation", "the sign-in door, when the link was followed"),
     ("identity.change_profile", "the sign-in door, for the account of the caller"),
+    ("identity.close_erased_user", "the operator's tool, when somebody is erased"),
     ("identity.complete_password_reset", "the sign-in door, when the link was followed"),
     ("identity.confirm_email_change", "the sign-in door, when the link was followed"),
     ("identity.disable_totp", "the sign-in door, for the account of the caller"),
@@ -35,6 +36,8 @@ const WITHOUT_ROUTE: [(&str, &str); 26] = [
     ("notifications.request_email", "reactors"),
     ("notifications.requeue_email", "the operator's tool"),
     ("notifications.suppress_email", "the worker that sends mails"),
+    ("privacy.certify_erasure", "the operator's tool, when somebody is erased"),
+    ("privacy.request_erasure", "the operator's tool, when somebody is erased"),
 ];
 
 /// The references of a document that lead nowhere.

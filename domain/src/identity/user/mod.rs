@@ -5,6 +5,7 @@
 
 mod change_email;
 mod change_profile;
+mod close_erased;
 mod deactivate;
 mod register;
 mod rejection;
@@ -17,6 +18,7 @@ mod verify_email;
 
 pub use change_email::{ConfirmEmailChange, RequestEmailChange};
 pub use change_profile::{ChangeProfile, PhoneEdit};
+pub use close_erased::CloseErasedUser;
 pub use deactivate::{DeactivateUser, ReactivateUser};
 pub use register::RegisterUser;
 pub use rejection::Rejection;

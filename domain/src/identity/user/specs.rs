@@ -200,6 +200,14 @@ fn a_closed_account_answers_to_no_link() {
 }
 
 #[test]
+fn whoever_is_erased_gives_the_address_free() {
+    let closed = given(history()).when(&CloseErasedUser {}, &cx()).accepted();
+    assert_eq!((closed.events.clone(), closed.release.len()), (vec![Event::Deactivated { reason: None }], 1));
+    given(after_all(closed.events)).when(&CloseErasedUser {}, &cx()).changes_nothing();
+    given([]).when(&CloseErasedUser {}, &cx()).changes_nothing();
+}
+
+#[test]
 fn accounts_are_closed_and_opened_from_the_platform() {
     let close = DeactivateUser { reason: None };
     let closed = Event::Deactivated { reason: None };

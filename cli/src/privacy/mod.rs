@@ -1,0 +1,71 @@
+//! What operators do for a person whom data is kept about, and with the keys of that data.
+
+mod erase;
+
+pub use erase::{EraseError, Erased, Eraser, Step};
+
+use crate::arguments::{Erase, Rotate};
+use crate::failure::Failure;
+use crate::operator::{Opened, open};
+use crate::process::appender;
+use crate::terminal::print;
+use domain::privacy::subject::ErasureReason;
+use event_store::{Decisions, Log, Role, States};
+use kernel::{Labelled, SubjectId, TenantId};
+use std::time::Duration;
+
+pub(crate) async fn run(wanted: &Erase) -> Result<(), Failure> {
+    let reason = ErasureReason::ALL.iter().find(|reason| reason.as_str() == wanted.reason);
+    let reason = *reason.ok_or_else(|| Failure::usage("--reason is asked, expired or ordered"))?;
+    let opened = open(&wanted.on).await?;
+    let outcome = Box::pin(erase(wanted, reason, &opened)).await;
+    opened.close().await;
+    outcome
+}
+
+async fn erase(wanted: &Erase, reason: ErasureReason, opened: &Opened) -> Result<(), Failure> {
+    let vault = opened.vault(&wanted.on).await?;
+    let pool = opened.database.pool("sillage-privacy", Role::Engine, 4, Duration::from_secs(5));
+    let log = Log::new(pool.clone());
+    let appender = appender(&opened.database.url, pool.clone())?;
+    let eraser = Eraser::new(pool, Decisions::new(appender, States::new(log.clone(), 10), log, vault));
+    let (subject, tenant) = (SubjectId(wanted.subject), wanted.tenant.map(TenantId));
+    let failed =
+        |error| Failure::failed("the erasure is not complete").because(error).remedy("Run it again: it goes on.");
+    if wanted.dry_run {
+        let keys = eraser.plan(subject, tenant).await.map_err(failed)?;
+        for key in &keys {
+            print(&format!("would destroy the key of {} in tenant {}", key.subject_id, key.kept_by));
+        }
+        print(&format!("{} keys; nothing was changed", keys.len()));
+        return Ok(());
+    }
+    let erased = eraser.erase(subject, tenant, reason, |_| true).await.map_err(failed)?;
+    print(&format!(
+        "{subject} is erased: {} keys destroyed, {} clear texts taken out of {} tables. The certificate is the event \
+         erasure_completed of privacy.subject {subject}.\n\
+         Backups of the schema `keys` from before still open it: delete them. Freed pages of Postgres keep old bytes until \
+         they are written over: `vacuum full` of the tables of schema `read` and of keys.subjects does it now.",
+        erased.keys, erased.texts, erased.tables
+    ));
+    Ok(())
+}
+
+pub(crate) async fn rotate(wanted: &Rotate) -> Result<(), Failure> {
+    let opened = open(&wanted.on).await?;
+    let outcome = async {
+        let vault = opened.vault(&wanted.on).await?;
+        let rotated = match wanted.tenant {
+            Some(tenant) => vault.rotate_tenant(TenantId(tenant)).await,
+            None => vault.rotate_root().await,
+        };
+        let rotated = rotated.map_err(|error| {
+            Failure::failed("the rotation is not complete").because(error).remedy("Run it again: it goes on.")
+        })?;
+        print(&format!("{} keys were wrapped anew", rotated.keys));
+        Ok(())
+    }
+    .await;
+    opened.close().await;
+    outcome
+}

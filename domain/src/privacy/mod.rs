@@ -1,0 +1,3 @@
+//! What people may ask of whoever keeps data about them.
+
+pub mod subject;
