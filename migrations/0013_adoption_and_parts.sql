@@ -53,3 +53,29 @@ grant execute on function log.holds to sillage_engine, sillage_tenant;
 
 revoke execute on function log.timeline, log.is_adopted, log.common_up_to from public;
 grant execute on function log.timeline, log.is_adopted, log.common_up_to to sillage_engine, sillage_tenant;
+
+-- A big generation in parts: each is folded by an owner of its own, and has the rows whose keys fall to it. The generation's
+-- own checkpoint is where the part is that is furthest behind; it moves with the parts' checkpoints, in their transactions.
+create table projection.parts (
+    name text collate "C" not null,
+    generation integer not null,
+    part integer not null check (part >= 0),
+    of integer not null check (of between 2 and 64 and part < of),
+    log_id uuid not null,
+    epoch integer not null,
+    position bigint not null check (position >= 0),
+    event_id uuid,
+    -- Raised at every take-over. A part is written by whoever knows this and the generation's: raising either ends that.
+    owner_epoch bigint not null default 0,
+    updated_at timestamptz not null default clock_timestamp(),
+    -- Why it stands still; the others go on.
+    error text,
+    -- While the parts are merged it folds no further than this, for as long as whoever merges is heard.
+    hold_at bigint,
+    hold_until timestamptz,
+    primary key (name, generation, part),
+    foreign key (name, generation) references projection.projections on delete cascade,
+    check ((position = 0) = (event_id is null))
+) with (fillfactor = 10, autovacuum_vacuum_threshold = 1000, autovacuum_vacuum_scale_factor = 0);
+
+grant select on projection.parts to sillage_tenant;

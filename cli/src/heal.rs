@@ -28,6 +28,9 @@ pub(crate) struct Heal {
     /// Why, for the record.
     #[arg(long, default_value = "healed after the log was adopted")]
     reason: String,
+    /// Who acts.
+    #[arg(long, env = "USER", default_value = "unknown")]
+    operator: String,
     /// How long to wait for the read models that are built again, in seconds; 0: do not.
     #[arg(long, value_name = "S", default_value_t = 3_600)]
     wait_s: u64,
@@ -62,7 +65,7 @@ async fn heal(arguments: &Heal, opened: &Opened) -> Result<ExitCode, Failure> {
     let operator = Operator::new(opened.database.probe().clone());
     let begun = Instant::now();
     loop {
-        let by = By::itself(arguments.reason.clone());
+        let by = By::on_the_command_line(&arguments.operator, Some(arguments.reason.clone()));
         let healing = operator.heal(by).await;
         let healing = healing.map_err(|error| Failure::failed("the read models could not be healed").because(error))?;
         for (what, which) in [

@@ -26,6 +26,10 @@ pub trait ReadModel: Send + Sync + 'static {
     /// The columns.
     const TABLE: Table;
 
+    /// Whether a table of it can be folded in parts, by its rows' keys, when one process is not enough. Where most events
+    /// touch a few rows (one per tenant, say) parts would not share the work: say `false`.
+    const SPLITS: bool = true;
+
     /// Whose rows the events of a tenant make: its own, as nearly always. A read model over all tenants answers
     /// [`TenantId::PLATFORM`] for every tenant, and says in its key whose event it was.
     fn home(tenant_id: TenantId) -> TenantId {

@@ -1,6 +1,8 @@
 //! The control tables: which generations exist, how far each is, who may write.
 
 use crate::ddl::DeclarationError;
+use crate::part::Part;
+use crate::parts::OwnedParts;
 use event_store::ReadError;
 use kernel::{Epoch, EventData, EventId, LogId, Position, Recorded};
 use sqlx::postgres::PgRow;
@@ -37,18 +39,46 @@ pub struct Generation {
     pub number: i32,
     /// The version of the code that folds it.
     pub version: i32,
+    /// Which of its rows: all, unless it is split.
+    pub part: Part,
 }
 
 impl Generation {
     /// The key of the advisory lock that its owner holds.
     pub(crate) fn lock_key(&self) -> i64 {
-        generation_key(self.name, self.number)
+        if self.part.is_whole() {
+            return generation_key(self.name, self.number);
+        }
+        part_key(self.name, self.number, self.part)
     }
 }
 
 /// The key of the advisory lock of a generation's owner.
 pub(crate) fn generation_key(name: &str, generation: i32) -> i64 {
     lock_key(&format!("projection {name} {generation}"))
+}
+
+/// The key of the advisory lock of a part's owner.
+pub(crate) fn part_key(name: &str, generation: i32, part: Part) -> i64 {
+    lock_key(&format!("projection {name} {generation} part {} of {}", part.number, part.of))
+}
+
+/// The keys of all advisory locks by which a generation may be owned now.
+pub(crate) async fn owner_keys(
+    connection: &mut PgConnection,
+    name: &str,
+    generation: i32,
+) -> Result<Vec<i64>, sqlx::Error> {
+    let rows = query("select part, of from projection.parts where name = $1 and generation = $2")
+        .bind(name)
+        .bind(generation)
+        .fetch_all(connection)
+        .await?;
+    let parts = rows.iter().map(|row| Ok(Part { number: row.try_get(0)?, of: row.try_get(1)? }));
+    let keys = parts.map(|part| part.map(|part| part_key(name, generation, part)));
+    let mut keys = keys.collect::<Result<Vec<_>, sqlx::Error>>()?;
+    keys.push(generation_key(name, generation));
+    Ok(keys)
 }
 
 /// A number for a name, the same everywhere: FNV-1a.
@@ -109,19 +139,26 @@ impl ControlError {
 }
 
 /// Takes a generation over: whoever wrote it before can no longer. The caller holds the advisory lock.
-pub(crate) async fn take_over(pool: &PgPool, generation: &Generation) -> Result<Checkpoint, sqlx::Error> {
+///
+/// `None`: it was split, or what it is a part of was merged.
+pub(crate) async fn take_over(pool: &PgPool, generation: &Generation) -> Result<Option<Checkpoint>, sqlx::Error> {
+    if !generation.part.is_whole() {
+        return crate::parts::take_over(pool, generation).await;
+    }
     let row = query(
         "update projection.checkpoints set owner_epoch = owner_epoch + 1, updated_at = clock_timestamp() \
-         where name = $1 and generation = $2 returning log_id, epoch, position, event_id, owner_epoch",
+         where name = $1 and generation = $2 \
+         and not exists (select from projection.parts p where p.name = $1 and p.generation = $2) \
+         returning log_id, epoch, position, event_id, owner_epoch",
     )
     .bind(generation.name)
     .bind(generation.number)
-    .fetch_one(pool)
+    .fetch_optional(pool)
     .await?;
-    checkpoint(&row)
+    row.as_ref().map(checkpoint).transpose()
 }
 
-fn checkpoint(row: &PgRow) -> Result<Checkpoint, sqlx::Error> {
+pub(crate) fn checkpoint(row: &PgRow) -> Result<Checkpoint, sqlx::Error> {
     Ok(Checkpoint {
         log_id: LogId(row.try_get(0)?),
         at: Place {
@@ -135,6 +172,9 @@ fn checkpoint(row: &PgRow) -> Result<Checkpoint, sqlx::Error> {
 
 /// Who may write, as its number; `None` where there is no such generation.
 pub(crate) async fn owner_epoch(pool: &PgPool, generation: &Generation) -> Result<Option<i64>, sqlx::Error> {
+    if !generation.part.is_whole() {
+        return crate::parts::owner_epoch(pool, generation).await;
+    }
     query_scalar("select owner_epoch from projection.checkpoints where name = $1 and generation = $2")
         .bind(generation.name)
         .bind(generation.number)
@@ -148,10 +188,14 @@ pub(crate) struct Owned {
     names: Vec<&'static str>,
     generations: Vec<i32>,
     owner_epochs: Vec<i64>,
+    pub(crate) parts: OwnedParts,
 }
 
 impl Owned {
     pub(crate) fn push(&mut self, generation: &Generation, owner_epoch: i64) {
+        if !generation.part.is_whole() {
+            return self.parts.push(generation, owner_epoch);
+        }
         self.names.push(generation.name);
         self.generations.push(generation.number);
         self.owner_epochs.push(owner_epoch);
@@ -168,11 +212,18 @@ pub(crate) async fn advance(
     from: Place,
     to: Place,
 ) -> Result<bool, sqlx::Error> {
+    if !owned.parts.advance(connection, from, to).await? {
+        return Ok(false);
+    }
+    if owned.names.is_empty() {
+        return Ok(true);
+    }
     let moved = query(
         "update projection.checkpoints as c \
          set epoch = $1, position = $2, event_id = $3, updated_at = clock_timestamp() \
          from unnest($4::text[], $5::integer[], $6::bigint[]) as m(name, generation, owner_epoch) \
          where c.name = m.name and c.generation = m.generation and c.owner_epoch = m.owner_epoch \
+         and not exists (select from projection.parts p where p.name = c.name and p.generation = c.generation) \
          and c.position = $7 and c.event_id is not distinct from $8 \
          and c.log_id = (select log_id from log.identity) \
          and ($7 = 0 or exists (select from log.events where position = $7 and event_id = $8)) \
@@ -252,7 +303,8 @@ pub(crate) async fn mark_live(pool: &PgPool, generation: &Generation) -> Result<
     query(
         "update projection.projections \
          set state = 'live', live_at = coalesce(live_at, now()), error = null, error_position = null \
-         where name = $1 and generation = $2 and state not in ('cancelled', 'retired')",
+         where name = $1 and generation = $2 and state not in ('cancelled', 'retired') \
+         and not exists (select from projection.parts p where p.name = $1 and p.generation = $2 and p.error is not null)",
     )
     .bind(generation.name)
     .bind(generation.number)
@@ -269,6 +321,9 @@ pub(crate) async fn mark_stopped(
     error: &str,
     at: Position,
 ) -> Result<(), sqlx::Error> {
+    if !generation.part.is_whole() {
+        crate::parts::note_error(pool, generation, error).await?;
+    }
     query(
         "update projection.projections set state = $3, error = $4, error_position = $5 \
          where name = $1 and generation = $2 and state not in ('cancelled', 'retired')",

@@ -101,7 +101,8 @@ fn said(name: &str, generation: i32) -> String {
 /// The generations whose checkpoint is not in the log, or of which a part is not.
 async fn lost(connection: &mut PgConnection, name: &str) -> Result<BTreeSet<i32>, sqlx::Error> {
     let rows = query(
-        "select generation from projection.checkpoints where name = $1 and not log.holds(log_id, position, event_id)",
+        "select generation from projection.checkpoints where name = $1 and not log.holds(log_id, position, event_id) \
+         union select generation from projection.parts where name = $1 and not log.holds(log_id, position, event_id)",
     )
     .bind(name)
     .fetch_all(connection)

@@ -191,7 +191,13 @@ impl Lane {
             let must = *must_reach.get_or_insert(head);
             let at = self.reached();
             self.gap = head.0 - at.position.0;
-            let near = at.position >= must && head.0 - at.position.0 <= self.shared.near();
+            let hold = self.orders.borrow().hold_at;
+            let head = hold.map_or(head, |hold| hold.min(head));
+            let near = match hold {
+                // Exactly there the parts of a generation meet.
+                Some(_) => at.position >= head,
+                None => at.position >= must && head.0 - at.position.0 <= self.shared.near(),
+            };
             let after = if near { self.flush().await } else { self.window(at, head, stop).await };
             match after {
                 After::Continue if near => return LaneEnd::Reached(self.release()),
@@ -346,6 +352,10 @@ impl Lane {
     /// Parks the stream of the event that cannot be folded, if it is about that stream alone; everything before it is
     /// written.
     async fn park(&mut self, mut poison: Poison) -> After {
+        // What one part sets aside the others would fold: it stands still, and they go on.
+        if !self.member().generation.part.is_whole() {
+            return After::end(LaneEnd::Failed(self.release(), poison));
+        }
         let parked = self.member().aside.parked();
         if poison.parks() && parked >= self.shared.options.parked_streams {
             poison.cause = PoisonCause::TooMany { parked, cause: Box::new(poison.cause) };
@@ -404,7 +414,7 @@ impl Lane {
                 let member = self.member();
                 member.projection.bound(rows);
                 metrics::batch(member.generation.name, events, began.elapsed(), written);
-                if member.orders.borrow().serving {
+                if member.orders.borrow().serving && member.generation.part.is_whole() {
                     let name = member.generation.name;
                     self.shared.progress.tell(name, to.position);
                 }

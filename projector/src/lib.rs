@@ -24,6 +24,8 @@ pub mod naive;
 pub mod operate;
 mod pace;
 pub mod parking;
+pub mod part;
+pub mod parts;
 pub mod past;
 pub mod poison;
 pub mod progress;

@@ -6,6 +6,7 @@
 
 use crate::aside::{self, Aside};
 use crate::ddl::Statements;
+use crate::part::Part;
 use crate::poison::chain;
 use crate::row::{self, RowError, read_at};
 use crate::shown::Shown;
@@ -129,11 +130,13 @@ struct Fold<M: ReadModel> {
     /// What is not folded.
     aside: Aside,
     slice: Slice,
+    /// Of a table that is folded in parts: how far each of them is. None: all rows are as far.
+    parts: Vec<(Part, Position)>,
 }
 
 impl<M: ReadModel> Fold<M> {
     fn new(aside: Aside, slice: Slice) -> Self {
-        Self { position: Position::ZERO, rows: HashMap::new(), aside, slice }
+        Self { position: Position::ZERO, rows: HashMap::new(), aside, slice, parts: Vec::new() }
     }
 
     /// Folds on, up to a position. Answers `false` where there are too many rows.
@@ -178,7 +181,8 @@ impl<M: ReadModel> Fold<M> {
         let event = event.decode::<M::Event>().map_err(|source| CompareError::Decode { position, source })?;
         for key in M::keys(&event).as_slice() {
             let place = (M::home(event.tenant_id), key.clone());
-            if !self.slice.has(&place) {
+            let part = self.parts.iter().find(|(part, _)| part.has(place.0, &place.1));
+            if !self.slice.has(&place) || part.is_some_and(|(_, until)| position > *until) {
                 continue;
             }
             let before = self.rows.remove(&place).map(|(row, _)| row);
@@ -261,7 +265,9 @@ async fn compare_slice<M: ReadModel>(
         fold = Fold::new(Aside::default(), slice);
     }
     fold.aside = aside;
-    if !fold.fold_to(log, position, limits, pace).await? {
+    fold.parts = parts::<M>(&mut connection, generation).await?;
+    let furthest = fold.parts.iter().map(|(_, until)| *until).max().unwrap_or(position);
+    if !fold.fold_to(log, furthest, limits, pace).await? {
         return Ok(None);
     }
     compare_rows(&mut connection, log, generation, fold, (position, since)).await.map(Some)
@@ -274,6 +280,21 @@ async fn checkpoint<M: ReadModel>(connection: &mut PgConnection, generation: i32
         .fetch_optional(connection)
         .await?;
     position.map(Position).ok_or(CompareError::NoGeneration { name: M::NAME, generation })
+}
+
+async fn parts<M: ReadModel>(
+    connection: &mut PgConnection,
+    generation: i32,
+) -> Result<Vec<(Part, Position)>, CompareError> {
+    let rows = query("select part, of, position from projection.parts where name = $1 and generation = $2")
+        .bind(M::NAME)
+        .bind(generation)
+        .fetch_all(connection)
+        .await?;
+    let one = |row: &sqlx::postgres::PgRow| {
+        Ok((Part { number: row.try_get(0)?, of: row.try_get(1)? }, Position(row.try_get(2)?)))
+    };
+    rows.iter().map(one).collect()
 }
 
 async fn compare_rows<M: ReadModel>(

@@ -6,6 +6,7 @@ use crate::ddl::Statements;
 use crate::hot_rows::HotRows;
 use crate::naive::{self, CompareError, Comparison, Limits};
 use crate::parking::{ParkingError, Request};
+use crate::part::Part;
 use crate::poison::{Poison, PoisonCause, panic_message};
 use crate::resume::{self, Resumed};
 use crate::row::{Arrays, RowError, read_at};
@@ -94,14 +95,16 @@ pub trait Projection: Send + Sync + 'static {
     fn version(&self) -> i32;
     /// The columns.
     fn table(&self) -> Table;
+    /// Whether parts of it are worth having.
+    fn splits(&self) -> bool;
     /// The categories of events it listens to.
     fn categories(&self) -> &[&'static str];
     /// Reads stored events of those categories.
     fn decoder(&self) -> Decoder;
     /// Folds the log in memory alone, from its beginning, for a table that has no row yet.
     fn bulk(&self) -> Box<dyn Bulk>;
-    /// Works on a generation's table from now on. `empty` says that the table has no row.
-    fn open(&mut self, statements: Statements, hot_rows: usize, empty: bool);
+    /// Works on a generation's table from now on, for the rows of one part. `empty` says that the table has no row.
+    fn open(&mut self, statements: Statements, part: Part, hot_rows: usize, empty: bool);
     /// Keeps at most so many rows in memory from now on.
     fn bound(&mut self, hot_rows: usize);
     /// Loads the rows that the events touch and folds them, in memory. Answers how many rows wait to be written.
@@ -144,6 +147,7 @@ pub fn projection<M: ReadModel>() -> Box<dyn Projection> {
     Box::new(Typed::<M> {
         categories: M::Event::categories(),
         statements: Statements::new(M::NAME, 0, &M::TABLE),
+        part: Part::WHOLE,
         hot: HotRows::new(1, false),
         batch: Batch::default(),
         keys: Arrays::of_keys(&M::TABLE),
@@ -213,6 +217,7 @@ impl<M: ReadModel> Batch<M> {
 struct Typed<M: ReadModel> {
     categories: Vec<&'static str>,
     statements: Statements,
+    part: Part,
     hot: HotRows<(TenantId, M::Key), M::Row>,
     batch: Batch<M>,
     keys: Arrays,
@@ -238,6 +243,10 @@ impl<M: ReadModel> Projection for Typed<M> {
         M::TABLE
     }
 
+    fn splits(&self) -> bool {
+        M::SPLITS
+    }
+
     fn categories(&self) -> &[&'static str] {
         &self.categories
     }
@@ -250,8 +259,9 @@ impl<M: ReadModel> Projection for Typed<M> {
         Box::new(Rows::<M>::default())
     }
 
-    fn open(&mut self, statements: Statements, hot_rows: usize, empty: bool) {
+    fn open(&mut self, statements: Statements, part: Part, hot_rows: usize, empty: bool) {
         self.statements = statements;
+        self.part = part;
         self.hot = HotRows::new(hot_rows, empty);
         self.batch.clear();
     }
@@ -340,7 +350,7 @@ impl<M: ReadModel> Typed<M> {
         self.keys.clear();
         for Touching { event, keys } in events {
             let tenant_id = M::home(event.tenant_id);
-            for key in keys.as_slice() {
+            for key in keys.as_slice().iter().filter(|key| self.part.has(tenant_id, key)) {
                 let slots = &mut self.batch.slots;
                 let index = match self.batch.index.entry((tenant_id, key.clone())) {
                     Entry::Occupied(known) => *known.get(),
@@ -382,7 +392,9 @@ impl<M: ReadModel> Typed<M> {
     fn apply(&mut self, events: &[Touching<M>]) -> Result<(), Poison> {
         let mut touches = self.batch.touches.iter();
         for Touching { event, keys } in events {
-            for (key, index) in keys.as_slice().iter().zip(&mut touches) {
+            let tenant_id = M::home(event.tenant_id);
+            let own = keys.as_slice().iter().filter(|key| self.part.has(tenant_id, key));
+            for (key, index) in own.zip(&mut touches) {
                 let slot = &mut self.batch.slots[*index];
                 let before = slot.row.take();
                 slot.row = catch_unwind(AssertUnwindSafe(|| M::apply(before, key, event)))

@@ -1,8 +1,10 @@
 //! The roster: which generations there are for the read models of this process, and what operators want of each.
 
 use crate::control::Generation;
+use crate::part::Part;
 use crate::projection::Projection;
 use crate::status::State;
+use kernel::Position;
 use sqlx::postgres::PgRow;
 use sqlx::{PgPool, Row, query};
 
@@ -55,9 +57,18 @@ pub(crate) struct Orders {
     /// Readers should be switched to it once it is at the end of the log.
     pub(crate) comes_next: bool,
     pub(crate) paused: bool,
+    /// Here a part waits for the others.
+    pub(crate) hold_at: Option<Position>,
     pub(crate) budget: Budget,
     /// Bytes that the rows of a build may take in memory.
     pub(crate) memory: Option<usize>,
+}
+
+impl Orders {
+    /// Whether nothing is to be folded for the time being by who stands here.
+    pub(crate) fn stands_still(&self, at: Position) -> bool {
+        self.paused || self.hold_at.is_some_and(|hold| hold <= at)
+    }
 }
 
 /// A generation that this process can fold.
@@ -73,8 +84,10 @@ pub(crate) async fn read(pool: &PgPool, models: &[Box<dyn Projection>]) -> Resul
     let rows = query(
         "select p.name, p.generation, p.version, p.serving, p.state, p.paused, p.switch = 'auto' and not p.serving \
          and not exists (select from projection.projections s where s.name = p.name and s.serving \
-         and s.version = p.version and s.generation > p.generation), p.events_per_second, p.percent, p.memory_mb \
-         from projection.projections p where p.name = any($1) and p.dropped_at is null order by p.name, p.generation",
+         and s.version = p.version and s.generation > p.generation), p.events_per_second, p.percent, p.memory_mb, \
+         pt.part, pt.of, case when pt.hold_until > clock_timestamp() then pt.hold_at end \
+         from projection.projections p left join projection.parts pt using (name, generation) \
+         where p.name = any($1) and p.dropped_at is null order by p.name, p.generation, pt.part",
     )
     .bind(&names)
     .fetch_all(pool)
@@ -89,7 +102,11 @@ fn entry(row: &PgRow, models: &[Box<dyn Projection>]) -> Result<Option<Entry>, s
     let Some(model) = models.iter().find(|model| model.name() == name && model.version() == version) else {
         return Ok(None);
     };
-    let generation = Generation { name: model.name(), number: row.try_get(1)?, version };
+    let part = match row.try_get(10)? {
+        Some(number) => Part { number, of: row.try_get(11)? },
+        None => Part::WHOLE,
+    };
+    let generation = Generation { name: model.name(), number: row.try_get(1)?, version, part };
     let state: &str = row.try_get(4)?;
     let state = State::parse(state).ok_or_else(|| sqlx::Error::Decode(format!("unknown {state}").into()))?;
     let positive = |number: Option<i32>| number.and_then(|number| u32::try_from(number).ok());
@@ -100,6 +117,7 @@ fn entry(row: &PgRow, models: &[Box<dyn Projection>]) -> Result<Option<Entry>, s
         serving: row.try_get(3)?,
         comes_next: row.try_get(6)?,
         paused: row.try_get(5)?,
+        hold_at: row.try_get::<Option<i64>, _>(12)?.map(Position),
         budget: Budget {
             events_per_second: positive(row.try_get(7)?),
             percent: percent.and_then(|percent| u8::try_from(percent).ok()),

@@ -115,6 +115,8 @@ pub struct ProjectionStatus {
     pub trouble: Option<String>,
     /// How its build goes, until it follows the log.
     pub build: Option<BuildStatus>,
+    /// How many parts it is folded in; 1: it is whole. Its position is that of the part that is furthest behind.
+    pub parts: i64,
 }
 
 /// Every generation of every read model that is not gone, by name and generation.
@@ -134,7 +136,8 @@ pub async fn status(pool: &PgPool) -> Result<Vec<ProjectionStatus>, sqlx::Error>
          b.phase, b.position, b.head, b.rows, b.events_per_second, b.spills, b.held_by, \
          extract(epoch from b.updated_at - b.began_at)::bigint, \
          (extract(epoch from clock_timestamp() - b.updated_at) * 1000)::bigint, k.streams, k.position, k.error, \
-         p.events_per_second, p.percent \
+         p.events_per_second, p.percent, \
+         (select greatest(count(*), 1) from projection.parts t where t.name = p.name and t.generation = p.generation) \
          from log.head h cross join projection.projections p join projection.checkpoints c using (name, generation) \
          cross join lateral projection.parking(p.name, p.generation) k \
          left join projection.builds b on b.name = p.name and b.generation = p.generation and b.phase <> 'following' \
@@ -169,6 +172,7 @@ fn one(row: &PgRow) -> Result<ProjectionStatus, sqlx::Error> {
         parked_error: row.try_get(25)?,
         trouble: row.try_get(13)?,
         build: build(row)?,
+        parts: row.try_get(28)?,
     })
 }
 

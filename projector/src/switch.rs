@@ -212,8 +212,14 @@ pub(crate) async fn is_unowned(
     name: &str,
     generation: i32,
 ) -> Result<bool, sqlx::Error> {
-    let key = control::generation_key(name, generation);
-    query_scalar("select pg_try_advisory_xact_lock($1)").bind(key).fetch_one(connection).await
+    for key in control::owner_keys(connection, name, generation).await? {
+        let free: bool =
+            query_scalar("select pg_try_advisory_xact_lock($1)").bind(key).fetch_one(&mut *connection).await?;
+        if !free {
+            return Ok(false);
+        }
+    }
+    Ok(true)
 }
 
 /// How far readers have been promised that they see. Locks the checkpoint: its owner waits until the switch is done.

@@ -144,10 +144,12 @@ pub(crate) async fn drop_gone(pool: &PgPool) -> Result<usize, sqlx::Error> {
 async fn drop_one(connect: &PgConnectOptions, name: &str, generation: i32) -> Result<bool, sqlx::Error> {
     let mut connection = connect.connect().await?;
     raw_sql("begin; set local lock_timeout = '2s'").execute(&mut connection).await?;
-    let key = control::generation_key(name, generation);
-    let free: bool = query_scalar("select pg_try_advisory_xact_lock($1)").bind(key).fetch_one(&mut connection).await?;
-    if !free {
-        return Ok(false);
+    for key in control::owner_keys(&mut connection, name, generation).await? {
+        let free: bool =
+            query_scalar("select pg_try_advisory_xact_lock($1)").bind(key).fetch_one(&mut connection).await?;
+        if !free {
+            return Ok(false);
+        }
     }
     let table = ddl::table_name(name, generation);
     raw_sql("savepoint before_drop").execute(&mut connection).await?;

@@ -56,6 +56,8 @@ struct Slot {
     orders: watch::Sender<Orders>,
     /// The comparison with what readers see, which comes before a switch.
     comparing: Comparing,
+    /// It was split, or merged, or is gone: what takes its place has a slot of its own.
+    is_dissolved: bool,
 }
 
 pub(crate) struct Tenure {
@@ -158,7 +160,9 @@ impl Tenure {
     /// The group's place, and how many events the next batch may have so that it ends where somebody waits.
     fn next_batch(&self) -> (Position, usize) {
         let at = self.group.first().map_or(Position::ZERO, |member| member.at.position);
-        let nearest = self.ahead.iter().map(|member| member.at.position.0 - at.0).min();
+        let held = self.group.iter().filter_map(|member| member.orders.borrow().hold_at);
+        let held = held.filter(|hold| *hold > at).map(|hold| hold.0 - at.0).min();
+        let nearest = self.ahead.iter().map(|member| member.at.position.0 - at.0).chain(held).min();
         let most = nearest.and_then(|gap| usize::try_from(gap).ok()).unwrap_or(usize::MAX);
         (at, most.min(self.shared.options.batch).max(1))
     }
@@ -167,8 +171,16 @@ impl Tenure {
     async fn read_roster(&mut self) -> Result<(), End> {
         let pool = self.shared.log().pool();
         let entries = roster::read(pool, &self.shared.models).await.map_err(|error| End::Lost(error.to_string()))?;
+        for (index, slot) in self.slots.iter_mut().enumerate().filter(|(_, slot)| !slot.is_dissolved) {
+            if !entries.iter().any(|entry| entry.generation == slot.generation) {
+                slot.is_dissolved = true;
+                slot.orders.send_modify(|orders| orders.gone = true);
+                // Also where another process has it: nobody may wait for it any more.
+                self.asks.leave(index);
+            }
+        }
         for roster::Entry { generation, state, orders } in entries {
-            match self.slots.iter_mut().find(|slot| slot.generation == generation) {
+            match self.slots.iter_mut().find(|slot| !slot.is_dissolved && slot.generation == generation) {
                 Some(slot) => {
                     slot.state = state;
                     slot.orders.send_if_modified(|known| {
@@ -180,12 +192,9 @@ impl Tenure {
                 None if orders.gone => {}
                 None => {
                     self.asks.want(self.slots.len(), &generation);
-                    self.slots.push(Slot {
-                        generation,
-                        state,
-                        orders: watch::Sender::new(orders),
-                        comparing: Comparing::default(),
-                    });
+                    let orders = watch::Sender::new(orders);
+                    let comparing = Comparing::default();
+                    self.slots.push(Slot { generation, state, orders, comparing, is_dissolved: false });
                 }
             }
         }
@@ -202,9 +211,11 @@ impl Tenure {
         }
         // Those in a lane see for themselves.
         for members in [&mut self.group, &mut self.ahead] {
-            self.paused.extend(members.extract_if(.., |member| member.orders.borrow().paused));
+            let still = members.extract_if(.., |member| member.orders.borrow().stands_still(member.at.position));
+            self.paused.extend(still);
         }
-        let resumed: Vec<Member> = self.paused.extract_if(.., |member| !member.orders.borrow().paused).collect();
+        let resumed = self.paused.extract_if(.., |member| !member.orders.borrow().stands_still(member.at.position));
+        let resumed: Vec<Member> = resumed.collect();
         for member in resumed {
             self.send_to_lane(member);
         }
@@ -269,6 +280,10 @@ impl Tenure {
 
     /// Brings a member that is close to the end of the log to the group's place, and into the group.
     async fn admit(&mut self, member: Member) -> Result<(), End> {
+        if member.orders.borrow().stands_still(member.at.position) {
+            self.paused.push(member);
+            return Ok(());
+        }
         let at = self.group.first().map(|first| first.at);
         let Some(at) = at.filter(|at| at.position != member.at.position) else { return self.join(member).await };
         if member.at.position > at.position {
@@ -402,7 +417,8 @@ impl Tenure {
 
     /// Readers in this process hear of a commit at once.
     fn tell(&self, member: &Member) {
-        if member.orders.borrow().serving {
+        // What a part has folded says nothing of the others.
+        if member.orders.borrow().serving && member.generation.part.is_whole() {
             self.shared.progress.tell(member.generation.name, member.at.position);
         }
     }

@@ -172,7 +172,7 @@ async fn transact(
         }
         written.push(member.projection.encode().map_err(|poison| WriteError::Poison(index, poison))?);
     }
-    let advanced = if written.iter().all(Written::is_nothing) {
+    let advanced = if written.iter().all(Written::is_nothing) && owned.parts.is_empty() {
         // A single statement is a transaction. Should it move some checkpoints and not others, those were right to move.
         control::advance(connection, &owned, from, to).await.map_err(WriteError::Away)?
     } else {

@@ -1,5 +1,6 @@
 //! The arguments of `sillage projections`.
 
+use super::parts::PartsCommand;
 use crate::arguments::OnDatabase;
 use crate::events::Moment;
 use crate::parked::ParkedCommand;
@@ -41,6 +42,8 @@ pub(crate) enum ProjectionsCommand {
     Retire(Box<Doing>),
     /// Folds a whole read model as of a moment into a table of its own, for analysts. Touches nothing that readers see.
     Build(Box<Build>),
+    #[command(flatten)]
+    Parts(PartsCommand),
     /// Streams that a read model cannot go on with, and what to do about them.
     #[command(subcommand)]
     Parked(ParkedCommand),

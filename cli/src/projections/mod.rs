@@ -4,6 +4,7 @@ mod arguments;
 mod build;
 mod comparison;
 mod deeds;
+mod parts;
 mod rebuild;
 mod show;
 
@@ -35,6 +36,7 @@ pub(crate) async fn run(command: ProjectionsCommand) -> Result<ExitCode, Failure
         ProjectionsCommand::Rollback(doing) => done(deeds::rollback(&doing).await),
         ProjectionsCommand::Retire(doing) => done(deeds::retire(&doing).await),
         ProjectionsCommand::Build(wanted) => done(build::run(&wanted).await),
+        ProjectionsCommand::Parts(command) => done(parts::run(&command).await),
         ProjectionsCommand::Parked(command) => crate::parked::run(&command).await,
     }
 }

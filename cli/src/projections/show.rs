@@ -58,6 +58,7 @@ fn note(one: &ProjectionStatus) -> String {
     match (told, &one.build) {
         (Some(told), _) => told,
         (None, Some(build)) => progress(one, build),
+        (None, None) if one.parts > 1 => format!("in {} parts", one.parts),
         (None, None) if one.paused => "paused".to_owned(),
         (None, None) => "-".to_owned(),
     }

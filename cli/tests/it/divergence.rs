@@ -78,6 +78,35 @@ async fn folded(url: &str) {
     .await;
 }
 
+/// Everybody says so, in time: parts of the process, answers to clients, the command line.
+async fn told_by_all(up: &Up, given: &[&str], end: i64, before: &[(String, i32, i64)]) {
+    let beyond = format!("/v1/support/tickets?min_position={end}");
+    let took = until("all say LOG_DIVERGED", NOTICED, async || {
+        let (_, report) = up.admin("/readyz").await;
+        let failing = |name: &str| {
+            let checks = report["checks"].to_string();
+            checks.contains(name) && report.to_string().matches("LOG_DIVERGED").count() >= 4
+        };
+        if !["projector", "projections", "relay", "effects"].into_iter().all(failing) {
+            return Err(report.to_string());
+        }
+        let (status, problem) = up.query(&beyond).await;
+        if status != StatusCode::CONFLICT || problem["code"] != "log_diverged" {
+            return Err(format!("{status} {problem}"));
+        }
+        Ok(())
+    })
+    .await;
+    eprintln!("all said LOG_DIVERGED {} ms after Postgres was back", took.as_millis());
+    let told = run(&up.folder, &[&["log", "status", "--json", "--quiet"], given].concat());
+    let standing: Value = serde_json::from_slice(&told.stdout).unwrap_or_else(|_| panic!("{}", printed(&told)));
+    assert_eq!((told.status.code(), &standing["adopted"]), (Some(1), &json!(false)));
+    for name in before.iter().map(|(name, ..)| name.as_str()).chain(["server", "relay"]) {
+        let listed = standing["diverged"].as_array().unwrap().iter().any(|one| one[0] == name);
+        assert!(listed, "{name} is missing in {standing}");
+    }
+}
+
 #[tokio::test]
 async fn a_standby_without_the_tail_is_noticed_by_all_and_healed() {
     let folder = scratch("cli-standby");
@@ -102,7 +131,7 @@ async fn a_standby_without_the_tail_is_noticed_by_all_and_healed() {
     }
     folded(&url).await;
     let mut connection = PgConnection::connect(&url).await.unwrap();
-    let last = head(&mut connection).await;
+    let end = head(&mut connection).await;
     until("the mirror has it all", Duration::from_secs(10), async || {
         let (_, metrics) = up.admin("/metrics").await;
         let said = metrics.as_str().unwrap_or_default().to_owned();
@@ -116,34 +145,9 @@ async fn a_standby_without_the_tail_is_noticed_by_all_and_healed() {
     postgres.restart().await.unwrap();
     let mut connection = PgConnection::connect(&url).await.unwrap();
     let (ends, before) = (head(&mut connection).await, checkpoints(&mut connection).await);
-    assert!(ends < last && position(&lost) > ends, "{ends} of {last}");
+    assert!(ends < end && position(&lost) > ends, "{ends} of {end}");
 
-    // Everybody says so.
-    let beyond = format!("/v1/support/tickets?min_position={last}");
-    let took = until("all say LOG_DIVERGED", NOTICED, async || {
-        let (_, report) = up.admin("/readyz").await;
-        let failing = |name: &str| {
-            let checks = report["checks"].to_string();
-            checks.contains(name) && report.to_string().matches("LOG_DIVERGED").count() >= 4
-        };
-        if !["projector", "projections", "relay", "effects"].into_iter().all(failing) {
-            return Err(report.to_string());
-        }
-        let (status, problem) = up.query(&beyond).await;
-        if status != StatusCode::CONFLICT || problem["code"] != "log_diverged" {
-            return Err(format!("{status} {problem}"));
-        }
-        Ok(())
-    })
-    .await;
-    eprintln!("all said LOG_DIVERGED {} ms after Postgres was back", took.as_millis());
-    let told = run(&folder, &[&["log", "status", "--json", "--quiet"], &given[..]].concat());
-    let standing: Value = serde_json::from_slice(&told.stdout).unwrap_or_else(|_| panic!("{}", printed(&told)));
-    assert_eq!((told.status.code(), &standing["adopted"]), (Some(1), &json!(false)));
-    for name in before.iter().map(|(name, ..)| name.as_str()).chain(["server", "relay"]) {
-        let listed = standing["diverged"].as_array().unwrap().iter().any(|one| one[0] == name);
-        assert!(listed, "{name} is missing in {standing}");
-    }
+    told_by_all(&up, &given, end, &before).await;
     // Nothing is taken, and nothing folded: what is done in vain can be done again.
     let (status, refused) = up.command("/v1/support/tickets", ticket("Too early")).await;
     assert_eq!(status, StatusCode::SERVICE_UNAVAILABLE, "{refused}");
@@ -156,7 +160,7 @@ async fn a_standby_without_the_tail_is_noticed_by_all_and_healed() {
     query(
         "update projection.checkpoints set position = $1, event_id = gen_random_uuid() where name = 'support.tickets'",
     )
-    .bind(last)
+    .bind(end)
     .execute(&mut connection)
     .await
     .unwrap();

@@ -17,7 +17,15 @@ impl Tenure {
     pub(super) async fn gain(&mut self, indexes: Vec<usize>) -> Result<(), End> {
         let mut diverged = None;
         for index in indexes {
-            let member = self.take_over(index).await?;
+            if self.slots[index].is_dissolved {
+                continue;
+            }
+            let Some(member) = self.take_over(index).await? else {
+                // It was split, or merged, since the roster was read.
+                self.slots[index].is_dissolved = true;
+                self.asks.leave(index);
+                continue;
+            };
             let pool = self.shared.log().pool();
             let place = control::log_has(pool, member.log_id, member.at).await;
             match place {
@@ -41,7 +49,7 @@ impl Tenure {
         diverged.map_or(Ok(()), |error| Err(End::Failed(error)))
     }
 
-    pub(super) async fn take_over(&self, index: usize) -> Result<Member, End> {
+    pub(super) async fn take_over(&self, index: usize) -> Result<Option<Member>, End> {
         let Slot { generation, orders, .. } = &self.slots[index];
         let model = self
             .shared
@@ -51,22 +59,25 @@ impl Tenure {
         let Some(model) = model else { unreachable!("the roster lists what this process has models for") };
         let pool = self.shared.log().pool();
         let taken = control::take_over(pool, generation).await;
-        let Checkpoint { log_id, at, owner_epoch } = taken.map_err(|error| End::Lost(error.to_string()))?;
+        let taken = taken.map_err(|error| End::Lost(error.to_string()))?;
+        let Some(Checkpoint { log_id, at, owner_epoch }) = taken else { return Ok(None) };
         tracing::info!(
             projection = generation.name,
             generation = generation.number,
             version = generation.version,
+            part = generation.part.number,
+            parts = generation.part.of,
             position = at.position.0,
             owner_epoch,
             "folding a read model"
         );
         let mut projection = model.fresh();
         let statements = Statements::new(generation.name, generation.number, &projection.table());
-        projection.open(statements, self.shared.options.catch_up_rows, at.position == Position::ZERO);
+        projection.open(statements, generation.part, self.shared.options.catch_up_rows, at.position == Position::ZERO);
         metrics::stopped(generation.name, false);
         let aside = self.aside(generation).await.map_err(|error| End::Lost(error.to_string()))?;
         let (generation, orders, aside) = (generation.clone(), orders.subscribe(), Arc::new(aside));
-        Ok(Member { projection, generation, slot: index, orders, log_id, at, owner_epoch, aside, live: false })
+        Ok(Some(Member { projection, generation, slot: index, orders, log_id, at, owner_epoch, aside, live: false }))
     }
 
     /// What the generation has set aside. Nobody but its owner adds to it, and who takes from it ends the ownership.

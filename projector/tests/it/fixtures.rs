@@ -240,6 +240,8 @@ impl ReadModel for Labels {
     type Row = LabelRow;
     const NAME: &'static str = "test.labels";
     const VERSION: i32 = 1;
+    /// A few rows that everything touches.
+    const SPLITS: bool = false;
     const TABLE: Table = Table {
         key: 2,
         columns: &[

@@ -11,6 +11,7 @@ mod lifecycle;
 mod operating;
 mod ownership;
 mod parking;
+mod parts;
 mod poison;
 mod sandbox;
 mod speed;

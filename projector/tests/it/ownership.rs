@@ -17,14 +17,14 @@ use tokio_util::sync::CancellationToken;
 const TAKE_OVER: Duration = Duration::from_secs(10);
 
 /// A projector in a process of its own, that can be killed and frozen.
-struct Process {
-    child: Child,
+pub(crate) struct Process {
+    pub(crate) child: Child,
 }
 
 const CHILD: &str = "SILLAGE_TEST_PROJECTOR";
 
 impl Process {
-    fn start(url: &str) -> Self {
+    pub(crate) fn start(url: &str) -> Self {
         let child = Command::new(std::env::current_exe().unwrap())
             .args(["--exact", "ownership::a_projector_process", "--nocapture"])
             .env(CHILD, url)
@@ -35,7 +35,7 @@ impl Process {
         Self { child }
     }
 
-    fn signal(&self, name: &str) {
+    pub(crate) fn signal(&self, name: &str) {
         let sent = Command::new("kill").args([name, &self.child.id().to_string()]).status().unwrap();
         assert!(sent.success());
     }
