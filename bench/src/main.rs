@@ -62,7 +62,7 @@ struct Arguments {
     /// Only says what there is to measure.
     #[arg(long)]
     list: bool,
-    /// How many events are rebuilt from, for `rebuild_tickets` and `rebuild_doors`; a million unless given.
+    /// How many events the log has that is folded, exported, verified or rebuilt from.
     #[arg(long, value_parser = clap::value_parser!(i64).range(1_000..))]
     events: Option<i64>,
     /// Compares with the bars of the project, and fails where one is missed.
@@ -167,6 +167,7 @@ async fn measure(bench: &mut Bench, arguments: &Arguments) -> Result<Vec<String>
     report.machine(&machine::describe(bench, arguments.quick).await?);
     let mut plan = Plan::new(arguments.quick);
     plan.rebuild_events = arguments.events.unwrap_or(plan.rebuild_events);
+    plan.fold_events = arguments.events.unwrap_or(plan.fold_events);
     let mut missed = Vec::new();
     for choice in catalogue::chosen(&arguments.names) {
         let before = Usage::now();

@@ -34,6 +34,7 @@ mod run_file;
 mod separate;
 mod sign_in;
 mod supervise;
+mod telling;
 mod tenant_command;
 pub mod terminal;
 pub mod tokens;

@@ -4,6 +4,7 @@ use projector::{Projection, projection};
 use read_models::field_sales::{Buildings, Contracts, CurrentZones, DoorVisits, Doors, ZoneAssignments, Zones};
 use read_models::identity::{ApiKeys, AuditEntries, Invitations, Members, Sessions, Tenants, UserMemberships, Users};
 use read_models::messaging::{Conversations, Messages};
+use read_models::operations::ProjectionActs;
 use read_models::support::{TicketMessages, TicketNotes, Tickets};
 
 /// A fresh projection of every read model. One line per read model.
@@ -29,6 +30,7 @@ pub fn projections() -> Vec<Box<dyn Projection>> {
         projection::<ApiKeys>(),
         projection::<Sessions>(),
         projection::<AuditEntries>(),
+        projection::<ProjectionActs>(),
     ]
 }
 

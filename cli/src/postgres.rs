@@ -62,6 +62,12 @@ impl Database {
         schema::migrate(&self.checked, schema::PARTITION_SIZE).await.map_err(not_migrated)
     }
 
+    /// Whether the login owns the read models' tables, as an operator must.
+    pub(crate) async fn owns_read_models(&self) -> bool {
+        let owns = "select pg_has_role(current_user, nspowner, 'usage') from pg_namespace where nspname = 'read'";
+        sqlx::query_scalar::<_, bool>(owns).fetch_one(&self.checked).await.unwrap_or(false)
+    }
+
     /// Waits until somebody has migrated the database.
     ///
     /// # Errors

@@ -7,6 +7,7 @@ use crate::models::projections;
 use crate::postgres::{Connections, Database};
 use crate::proving::{Proving, Told};
 use crate::root_key::{link_key, sign_in_keys};
+use crate::telling::tell_acts;
 use crate::watcher::Watcher;
 use axum::Router;
 use axum::response::Redirect;
@@ -56,6 +57,8 @@ const EFFECT_STATES: u64 = 5_000;
 /// For keys: nearly all of them are in memory.
 const VAULT_CONNECTIONS: u32 = 2;
 const NO_ROOT_KEY: &str = "Set SILLAGE_ROOT_KEY_FILE to the key of this installation.";
+/// Read models of which the last act is kept in memory.
+const ACT_STATES: u64 = 100;
 /// How long the projector and the relay may take to finish what is in hand.
 const WORKERS_STOP: Duration = Duration::from_secs(5);
 
@@ -225,6 +228,10 @@ impl Process {
         let pool = self.pool("read", Role::Tenant, self.shared.connections.read);
         let verifier = self.verifier(trust, &Log::new(pool.clone())).await;
         let mut services = query_api::Services::new(verifier, pool).with_standing(self.standing());
+        // Where the login owns the tables, operators may work on them from here; elsewhere Postgres would refuse it.
+        if self.shared.database.owns_read_models().await {
+            services = services.operated_by(self.pool("operate", Role::Owner, ENGINE_CONNECTIONS));
+        }
         // To follow the log is to read it as it comes, and to read keys, is for the engine. A door whose login
         // may not is a safer one, and does without.
         match self.shared.database.check_roles(&[Role::Engine]).await {
@@ -384,7 +391,17 @@ impl Process {
     pub async fn project(&mut self) -> Result<(), Failure> {
         // It makes tables, so the login's own rights; what it folds it writes as the engine.
         let vault = self.vault().await?;
-        let log = Log::new(self.pool("project", Role::Owner, self.shared.connections.write)).with_vault(vault);
+        let log = Log::new(self.pool("project", Role::Owner, self.shared.connections.write)).with_vault(vault.clone());
+        // What operators do is told in the log by whoever folds.
+        let engine = self.pool("acts", Role::Engine, ENGINE_CONNECTIONS);
+        let told = Log::new(engine.clone());
+        let decisions = Decisions::new(
+            appender(&self.shared.database.url, engine.clone())?,
+            States::new(told.clone(), ACT_STATES),
+            told,
+            vault.clone(),
+        );
+        self.workers.spawn(tell_acts(engine, decisions, self.working.clone()));
         let indexer = Indexer::new(Log::new(self.pool("index", Role::Engine, 1)));
         self.workers.spawn(indexer.run(self.working.clone()));
         let tail = Tail::start(log, self.shared.nats_url.clone(), self.working.clone())

@@ -1,6 +1,6 @@
 //! Every aggregate's events, one line each: for those who read them all, whatever they are about.
 
-use crate::{field_sales, identity, messaging, notifications, privacy, support};
+use crate::{field_sales, identity, messaging, notifications, operations, privacy, support};
 use kernel::Category;
 
 /// The events of every aggregate of every context, by category.
@@ -20,6 +20,7 @@ pub const fn categories() -> &'static [Category] {
         Category::of::<identity::user::Event>(),
         Category::of::<messaging::conversation::Event>(),
         Category::of::<notifications::email::Event>(),
+        Category::of::<operations::projection::Event>(),
         Category::of::<privacy::subject::Event>(),
         Category::of::<support::ticket::Event>(),
     ];

@@ -8,6 +8,7 @@ pub mod field_sales;
 pub mod identity;
 pub mod messaging;
 pub mod notifications;
+pub mod operations;
 pub mod privacy;
 pub mod processes;
 pub mod support;

@@ -23,7 +23,8 @@ const PATIENCE: Duration = Duration::from_secs(1);
 const LOOK: Duration = Duration::from_millis(10);
 
 /// One of the two.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[schema(as = ComparedGeneration)]
 pub struct Side {
     /// Its number.
     pub generation: i32,
@@ -40,7 +41,8 @@ pub struct Side {
 }
 
 /// What two generations of a read model differ in.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
+#[schema(as = GenerationComparison)]
 pub struct Differences {
     /// The read model.
     pub name: String,
@@ -74,7 +76,8 @@ impl Differences {
 }
 
 /// A row that differs.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[schema(as = DifferentRow)]
 pub struct Sample {
     /// Whose row.
     pub tenant_id: TenantId,
@@ -85,7 +88,8 @@ pub struct Sample {
 }
 
 /// A field that differs; `None` is null, or no such row.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[schema(as = DifferentField)]
 pub struct Field {
     /// The column.
     pub name: String,

@@ -39,6 +39,19 @@ pub(crate) fn fenced() {
     metrics::counter!("projection_fenced").increment(1);
 }
 
+/// Readers were switched to a generation.
+pub(crate) fn switched(name: &str) {
+    metrics::counter!("projection_switches", "projection" => name.to_owned()).increment(1);
+}
+
+/// How fast a build goes, and the seconds that are left at that pace; -1 where that is not known.
+pub(crate) fn build_pace(name: &'static str, events_per_second: f64, left: i64) {
+    metrics::gauge!("projection_build_events_per_second", "projection" => name).set(events_per_second);
+    #[expect(clippy::cast_precision_loss, reason = "a log beyond 2^52 events has other problems")]
+    let left_s = if events_per_second > 0.0 { left.max(0) as f64 / events_per_second } else { -1.0 };
+    metrics::gauge!("projection_build_eta_s", "projection" => name).set(left_s);
+}
+
 /// How far a build has come.
 #[expect(clippy::cast_precision_loss, reason = "a log beyond 2^52 events has other problems")]
 pub(crate) fn build(name: &'static str, position: kernel::Position, head: kernel::Position) {

@@ -154,7 +154,8 @@ pub struct Plan {
 }
 
 /// A generation, as operators name it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[schema(as = Generation)]
 pub struct Named {
     /// The read model.
     pub name: String,

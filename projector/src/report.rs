@@ -104,6 +104,8 @@ impl Report {
         self.rows = self.rows.max(now.rows);
         self.last = Some((now, Instant::now()));
         metrics::build(self.generation.name, now.position, now.head);
+        let pace = if now.phase == Phase::Following { 0.0 } else { self.events_per_second };
+        metrics::build_pace(self.generation.name, pace, now.head.0 - now.position.0);
         if let Err(error) = self.write(now).await {
             tracing::warn!(error = %error, "the progress of a build could not be told");
         }

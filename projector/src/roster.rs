@@ -9,7 +9,7 @@ use sqlx::postgres::PgRow;
 use sqlx::{PgPool, Row, query};
 
 /// What happens when a generation has caught up.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum SwitchMode {
     /// Readers are switched to it.
@@ -38,7 +38,8 @@ impl SwitchMode {
 }
 
 /// How much of the machine a build may take. Live traffic slows it further.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize, utoipa::ToSchema)]
+#[schema(as = BuildBudget)]
 pub struct Budget {
     /// Events per second at most.
     pub events_per_second: Option<u32>,

@@ -7,8 +7,9 @@ use sqlx::postgres::PgRow;
 use sqlx::{PgPool, Row, query};
 
 /// What a generation of a read model is doing.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case")]
+#[schema(as = GenerationState)]
 pub enum State {
     /// Not yet at the end of the log for the first time.
     Building,
@@ -50,7 +51,7 @@ impl State {
 }
 
 /// What a build is doing, as its owner last told.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, utoipa::ToSchema)]
 pub struct BuildStatus {
     /// `waiting`, `loading`, `writing`, `indexing`, `catching_up` or `following`.
     pub phase: String,
@@ -75,7 +76,7 @@ pub struct BuildStatus {
 }
 
 /// One generation of a read model.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, utoipa::ToSchema)]
 pub struct ProjectionStatus {
     /// `support.tickets`.
     pub name: String,

@@ -153,6 +153,7 @@ async fn inside(connection: &mut PgConnection, name: &str, number: i32, wish: &W
     }
     show(connection, name, number).await?;
     exchange(connection, name, new, old, wish).await?;
+    crate::metrics::switched(name);
     Ok(Switched::Done { before: old.map(|old| old.number), position: promised })
 }
 

@@ -40,6 +40,7 @@ pub(crate) fn all() -> Vec<Enumeration> {
     use domain::identity::tenant::Plan;
     use domain::identity::{Locale, Role};
     use domain::messaging::conversation::MessageKind;
+    use domain::operations::projection::ProjectionAct;
     use domain::support::response_targets::TargetOutcome;
     use domain::support::ticket::{TicketCategory, TicketMessageType, TicketPriority, TicketStatus};
     use read_models::identity::audit_entries::Act;
@@ -60,6 +61,7 @@ pub(crate) fn all() -> Vec<Enumeration> {
         enumeration::<ClientKind>(),
         enumeration::<EndReason>(),
         enumeration::<Act>(),
+        enumeration::<ProjectionAct>(),
     ]
 }
 

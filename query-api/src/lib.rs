@@ -14,6 +14,7 @@ mod identity;
 mod labels;
 mod list;
 mod messaging;
+pub mod operations;
 mod parameters;
 mod personal;
 mod reading;
@@ -37,6 +38,7 @@ pub fn routes() -> QueryRoutes {
         .merge(field_sales::routes())
         .merge(analyst::routes())
         .merge(identity::routes())
+        .merge(operations::routes())
         .merge(labels::routes())
 }
 

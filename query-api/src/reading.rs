@@ -1,6 +1,7 @@
 //! What every query does around its own question: authenticate, wait for the read model, time the database.
 
 use crate::analyst::Seats;
+use crate::operations::Operations;
 use crate::visible::Sight;
 use axum::http::{HeaderMap, StatusCode};
 use event_store::analysis::Finder;
@@ -10,7 +11,7 @@ use platform::Problem;
 use platform::auth::standing::{SharedStanding, Unranked};
 use platform::auth::{Identity, Verifier};
 use platform::request_log::RequestLog;
-use projector::WaitError;
+use projector::{Operator, WaitError};
 use sqlx::PgPool;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -37,6 +38,7 @@ pub struct Services {
     seats: Seats,
     following: Option<Following>,
     standing: SharedStanding,
+    operations: Option<Operations>,
 }
 
 /// The live end of the log, for those who follow it.
@@ -61,6 +63,7 @@ impl Services {
             seats: Seats::default(),
             following: None,
             standing: Arc::new(Unranked),
+            operations: None,
         }
     }
 
@@ -68,6 +71,17 @@ impl Services {
     #[must_use]
     pub fn with_standing(self, standing: SharedStanding) -> Self {
         Self { standing, ..self }
+    }
+
+    /// Also lets operators work on the read models; the pool's sessions work as [`event_store::Role::Owner`].
+    #[must_use]
+    pub fn operated_by(self, pool: PgPool) -> Self {
+        let operator = Operator::new(pool.clone());
+        Self { operations: Some(Operations { pool, operator }), ..self }
+    }
+
+    pub(crate) const fn operations(&self) -> Option<&Operations> {
+        self.operations.as_ref()
     }
 
     /// What the reach of a query comes to for this caller, with the columns that say whose a row is.

@@ -10,7 +10,7 @@ use crate::reading::Services;
 use axum::body::{Body, Bytes};
 use axum::extract::rejection::RawPathParamsRejection;
 use axum::extract::{RawPathParams, State};
-use axum::http::{HeaderMap, Response, Uri};
+use axum::http::{HeaderMap, Response, StatusCode, Uri};
 use axum::response::IntoResponse;
 use axum::routing::{MethodRouter, get, post};
 use axum::{Json, Router};
@@ -21,8 +21,8 @@ use std::sync::Arc;
 use utoipa::openapi::OpenApi;
 use uuid::Uuid;
 
-/// The longest question.
-const QUESTION_BYTES: usize = 65_536;
+/// Longest body of a question, or of what an operator asks for.
+const BODY_BYTES: usize = 65_536;
 
 /// The routes of a context, or of all of them.
 #[derive(Default)]
@@ -103,8 +103,8 @@ impl QueryRoutes {
         self.add(path, answer, describe)
     }
 
-    /// `POST path` answers a question that is too large for an address. It changes nothing.
-    pub(crate) fn question<F, A>(self, path: &str, answer: F, describe: fn(&str) -> Operation) -> Self
+    /// `POST path` answers a question too large for an address, or does what an operator asks for; the body is small.
+    pub(crate) fn raw_post<F, A>(self, path: &str, answer: F, describe: fn(&str) -> Operation) -> Self
     where
         F: Fn(Arc<Services>, Asking, Bytes) -> A + Clone + Send + Sync + 'static,
         A: Future<Output = Result<Response<Body>, Problem>> + Send + 'static,
@@ -117,7 +117,7 @@ impl QueryRoutes {
              log: RequestLog,
              body: Body| async move {
                 let answered = async {
-                    let body = platform::http::read_body_of(body, QUESTION_BYTES).await?;
+                    let body = platform::http::read_body_of(body, BODY_BYTES).await?;
                     answer(services, Asking { headers, uri, log, path }, body).await
                 };
                 answered.await.unwrap_or_else(Problem::into_response)
@@ -161,6 +161,12 @@ pub(crate) struct Asking {
 }
 
 impl Asking {
+    /// The text in the path.
+    pub(crate) fn text(&self) -> Result<String, Problem> {
+        let parameters = self.path.as_ref().map_err(|_| Problem::not_found())?;
+        parameters.iter().next().map(|(_, value)| value.to_owned()).ok_or_else(Problem::not_found)
+    }
+
     /// The id in the path.
     pub(crate) fn id(&self) -> Result<Uuid, Problem> {
         id(&self.path)

@@ -3,4 +3,5 @@
 pub mod field_sales;
 pub mod identity;
 pub mod messaging;
+pub mod operations;
 pub mod support;

@@ -1,7 +1,7 @@
 //! Every aggregate, one line each, so that tests can go through all of them.
 
 use crate::shape::{Shape, shapes};
-use domain::{field_sales, identity, messaging, notifications, privacy, support};
+use domain::{field_sales, identity, messaging, notifications, operations, privacy, support};
 use kernel::{Aggregate, DecodeError, Event, EventData, codec};
 
 /// An aggregate with its type forgotten.
@@ -33,6 +33,7 @@ pub fn aggregates() -> Vec<Entry> {
         entry::<identity::user::User>(),
         entry::<messaging::conversation::Conversation>(),
         entry::<notifications::email::Email>(),
+        entry::<operations::projection::Projection>(),
         entry::<privacy::subject::Subject>(),
         entry::<support::ticket::Ticket>(),
     ]

@@ -75,6 +75,8 @@ const PLATFORM: Bundle = &[
     "identity.user:manage",
     "identity.session:read",
     "identity.session:revoke",
+    "operations.projection:read",
+    "operations.projection:operate",
 ];
 const MEMBERS: Bundle = &[
     "identity.member:read",

@@ -18,5 +18,5 @@ pub(crate) fn routes() -> QueryRoutes {
         .detail::<get_ticket::GetTicket>("/tickets/{ticket_id}")
         .list::<list_replies::ListReplies>("/tickets/{ticket_id}/replies")
         .list::<list_notes::ListNotes>("/tickets/{ticket_id}/notes")
-        .question("/what-if/ticket-targets", what_if_ticket_targets::answer, what_if_ticket_targets::describe)
+        .raw_post("/what-if/ticket-targets", what_if_ticket_targets::answer, what_if_ticket_targets::describe)
 }

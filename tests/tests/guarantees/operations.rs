@@ -11,10 +11,12 @@ pub(crate) fn commands() -> Vec<Route> {
     of("command-api")
 }
 
-/// Every route of the query API that shows a tenant's data, and ends. What is asked by a body has a story of its own.
+/// Every route of the query API that shows a tenant's data, and ends. What is asked by a body has a story of its own; what
+/// operators look at and do is no tenant's: see tests/tests/stories/operating.rs.
 pub(crate) fn queries() -> Vec<Route> {
     let mut queries = of("query-api");
-    queries.retain(|query| query.scope().is_some() && query.id != STREAM && query.method == "GET");
+    let is_of_a_tenant = |query: &Route| query.scope().is_some() && !query.id.starts_with("operations.");
+    queries.retain(|query| is_of_a_tenant(query) && query.id != STREAM && query.method == "GET");
     queries
 }
 

@@ -6,6 +6,7 @@ mod export;
 mod field_sales;
 mod messaging;
 mod moments;
+mod operating;
 mod reading;
 mod support;
 mod surface;

@@ -38,6 +38,7 @@ async fn every_enumerated_value_has_a_french_and_an_english_label() {
         "identity.role",
         "identity.session_end_reason",
         "messaging.message_kind",
+        "operations.projection_act",
         "support.ticket_category",
         "support.ticket_message_type",
         "support.ticket_priority",

@@ -1,0 +1,97 @@
+//! Tells in the log what operators did to projections: the engine notes it with the deed, and knows of no such event.
+
+use chrono::{DateTime, Utc};
+use domain::operations::projection::{Deed, ProjectionAct, RECORD, RecordProjectionAct};
+use domain::operations::{OperatorName, ReadModelName, Reason};
+use event_store::decisions::Origin;
+use event_store::{Decisions, Idempotency};
+use kernel::{BlindIndexer, CommandId, Context, CorrelationId, ParseError, Position, Team, TenantId};
+use projector::acts::{self, Act, Noted};
+use sqlx::PgPool;
+use std::time::Duration;
+use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
+
+/// Between two looks.
+const LOOK: Duration = Duration::from_secs(1);
+/// Acts that are told at a time.
+const AT_A_TIME: i64 = 100;
+/// As much as the log keeps of what somebody typed.
+const LONGEST_REASON: usize = 500;
+const LONGEST_OPERATOR: usize = 200;
+
+/// Tells until `stop`. Several processes may: an act is told once, under its own id.
+pub(crate) async fn tell_acts(pool: PgPool, decisions: Decisions, stop: CancellationToken) {
+    while stop.run_until_cancelled(tokio::time::sleep(LOOK)).await.is_some() {
+        let noted = match acts::not_recorded(&pool, AT_A_TIME).await {
+            Ok(noted) => noted,
+            // Postgres is away, or not migrated yet.
+            Err(error) => {
+                tracing::debug!(%error, "the acts of operators cannot be read now");
+                continue;
+            }
+        };
+        for one in noted {
+            match tell(&decisions, &one).await {
+                Ok(position) => {
+                    if let Err(error) = acts::mark_recorded(&pool, one.id, position).await {
+                        tracing::warn!(%error, "that an act is told could not be noted; it is told once all the same");
+                    }
+                }
+                Err(reason) => {
+                    tracing::warn!(reason, act = one.act.as_str(), projection = one.name, "an act is told later");
+                    break;
+                }
+            }
+        }
+    }
+}
+
+async fn tell(decisions: &Decisions, noted: &Noted) -> Result<Position, String> {
+    let command = told(noted).map_err(|error| error.to_string())?;
+    let context = Context {
+        tenant_id: TenantId::PLATFORM,
+        actor: noted.by.actor,
+        scopes: [RECORD.as_str()].into_iter().collect(),
+        command_id: CommandId(noted.id),
+        target: Uuid::nil(),
+        now: DateTime::from_timestamp_micros(Utc::now().timestamp_micros()).unwrap_or_default(),
+        blind: BlindIndexer::unkeyed(),
+        team: Team::none(),
+    };
+    let origin = Origin {
+        idempotency: Idempotency { key: noted.id, request_hash: Uuid::nil() },
+        correlation_id: CorrelationId(noted.id),
+        causation_id: None,
+        trace: None,
+        fresh: None,
+        expected: None,
+    };
+    let told = decisions.carry_out(&command, &context, &origin).await;
+    told.map(|answer| answer.position).map_err(|refused| format!("{refused:?}"))
+}
+
+fn told(noted: &Noted) -> Result<RecordProjectionAct, ParseError> {
+    let act = match noted.act {
+        Act::RebuildRequested => ProjectionAct::RebuildRequested,
+        Act::Paused => ProjectionAct::Paused,
+        Act::Resumed => ProjectionAct::Resumed,
+        Act::Cancelled => ProjectionAct::Cancelled,
+        Act::Switched => ProjectionAct::Switched,
+        Act::RolledBack => ProjectionAct::RolledBack,
+        Act::Retired => ProjectionAct::Retired,
+        Act::Changed => ProjectionAct::Changed,
+    };
+    let deed = Deed {
+        read_model: ReadModelName::parse(&noted.name)?,
+        generation: noted.generation,
+        // What nobody can read is not worth holding up the others.
+        operator: noted.by.operator.as_deref().and_then(|name| OperatorName::parse(&cut(name, LONGEST_OPERATOR)).ok()),
+        reason: noted.by.reason.as_deref().and_then(|reason| Reason::parse(&cut(reason, LONGEST_REASON)).ok()),
+    };
+    Ok(RecordProjectionAct { act, deed, before: noted.before, occurred_at: noted.occurred_at })
+}
+
+fn cut(text: &str, longest: usize) -> String {
+    text.chars().filter(|c| !c.is_control()).take(longest).collect()
+}
