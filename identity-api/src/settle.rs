@@ -65,8 +65,7 @@ impl Door {
         let id = membership::membership_id(tenant_id, member.user_id).0;
         let act = settling(tenant_id, id, GRANT_ANY_ROLE, false);
         match self.carry(member, act, story(id)).await {
-            Ok(_) => {}
-            Err(Refused::Rejected(membership::Rejection::AlreadyMember)) => {}
+            Ok(_) | Err(Refused::Rejected(membership::Rejection::AlreadyMember)) => {}
             Err(refused) => return Err(Refusal::from(refused).into()),
         }
         self.note_membership(member.user_id.0, tenant_id).await?;
