@@ -108,9 +108,18 @@ impl Operation {
     }
 
     /// The JSON body, required.
-    pub fn body<T: ToSchema>(mut self) -> Self {
+    pub fn body<T: ToSchema>(self) -> Self {
+        self.with_body::<T>(Required::True)
+    }
+
+    /// The JSON body, which may be left out.
+    pub fn optional_body<T: ToSchema>(self) -> Self {
+        self.with_body::<T>(Required::False)
+    }
+
+    fn with_body<T: ToSchema>(mut self, required: Required) -> Self {
         let content = Content::new(Some(self.schema::<T>()));
-        let body = RequestBodyBuilder::new().content("application/json", content).required(Some(Required::True));
+        let body = RequestBodyBuilder::new().content("application/json", content).required(Some(required));
         self.builder = self.builder.request_body(Some(body.build()));
         self
     }

@@ -49,6 +49,7 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
         )
         .describe(|operation| {
             takes::<Refresh>(operation)
+                .optional_body::<Refresh>()
                 .header_parameter::<String>("Sillage-Device", false, "What this device was given when it signed in; for apps.")
                 .response::<Tokens>(StatusCode::OK, "The next tokens.")
                 .problem(StatusCode::UNAUTHORIZED, "The refresh token is not good: sign in again.")

@@ -27,7 +27,7 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
         )
         .describe(|operation| {
             operation
-                .body::<Refresh>()
+                .optional_body::<Refresh>()
                 .response_empty(StatusCode::NO_CONTENT, "Signed out.")
                 .problem(StatusCode::BAD_REQUEST, "The body is not the JSON that is expected.")
                 .problem(StatusCode::FORBIDDEN, "A page of another site has sent the request.")
