@@ -108,14 +108,12 @@ fn password(known: Option<&Settled>, place: &Place<'_>) -> Result<String, Failur
     if place.is_private && place.is_loopback {
         return Ok(users::PASSWORD.to_owned());
     }
-    match known.filter(|known| known.password != users::PASSWORD) {
-        Some(known) => Ok(known.password.clone()),
-        None => {
-            let random = identity_api::secret::random::<12>();
-            let random = random.map_err(|error| Failure::failed("no password can be made up").because(error))?;
-            Ok(URL_SAFE_NO_PAD.encode(random))
-        }
+    if let Some(known) = known.filter(|known| known.password != users::PASSWORD) {
+        return Ok(known.password.clone());
     }
+    let random = identity_api::secret::random::<12>();
+    let random = random.map_err(|error| Failure::failed("no password can be made up").because(error))?;
+    Ok(URL_SAFE_NO_PAD.encode(random))
 }
 
 /// Tells the story through a router of its own, which trusts the local key whatever the real one trusts.
