@@ -169,7 +169,7 @@ pub struct Answered {
     /// When it was opened.
     pub opened_at: DateTime<Utc>,
     /// When an agent first answered.
-    pub answered_at: Option<DateTime<Utc>>,
+    pub first_answer_at: Option<DateTime<Utc>>,
     /// When it was resolved, closed or cancelled, as far as it is.
     pub ended_at: Option<DateTime<Utc>>,
     /// Whether the target was kept.
@@ -180,7 +180,7 @@ impl Answered {
     fn judged(self, target: Option<ResponseTime>, at: DateTime<Utc>) -> Self {
         let outcome = match target.map(|target| self.opened_at + target.span()) {
             None => TargetOutcome::Untargeted,
-            Some(due) => match (self.answered_at, self.ended_at) {
+            Some(due) => match (self.first_answer_at, self.ended_at) {
                 (Some(answered), _) if answered <= due => TargetOutcome::Met,
                 (None, Some(ended)) if ended <= due => TargetOutcome::Ended,
                 (None, None) if at <= due => TargetOutcome::Running,
@@ -221,7 +221,7 @@ impl Policy for FirstAnswers {
                         number: event.number.unwrap_or_default(),
                         priority: *priority,
                         opened_at: at,
-                        answered_at: None,
+                        first_answer_at: None,
                         ended_at: None,
                         outcome: TargetOutcome::Running,
                     };
@@ -230,7 +230,7 @@ impl Policy for FirstAnswers {
             }
             Event::AgentReplied { .. } => {
                 if let Some(ticket) = self.tickets.get_mut(&ticket_id) {
-                    ticket.answered_at.get_or_insert(at);
+                    ticket.first_answer_at.get_or_insert(at);
                 }
             }
             Event::StatusChanged { to, .. } => {
@@ -322,7 +322,7 @@ mod tests {
         };
         assert_eq!(outcome("1m", &[note.clone(), answered()], 9), Breached);
         assert_eq!(outcome("2m", &[note.clone(), answered(), answered()], 9), Met, "the first answer counts");
-        assert_eq!((outcome("5m", &[note.clone()], 5), outcome("5m", &[note], 6)), (Running, Breached));
+        assert_eq!((outcome("5m", std::slice::from_ref(&note), 5), outcome("5m", &[note], 6)), (Running, Breached));
         assert_eq!(outcome("5m", &[moved(TicketStatus::Cancelled)], 99), Ended, "none was needed");
         let reopened = [moved(TicketStatus::Resolved), moved(TicketStatus::Open)];
         assert_eq!(outcome("5m", &reopened, 99), Breached, "the clock went on");
@@ -366,7 +366,7 @@ mod tests {
                 number: 1,
                 priority: TicketPriority::Low,
                 opened_at: noon(),
-                answered_at: (answer < 900).then(|| noon() + TimeDelta::minutes(answer)),
+                first_answer_at: (answer < 900).then(|| noon() + TimeDelta::minutes(answer)),
                 ended_at: (answer % 7 == 0).then(|| noon() + TimeDelta::minutes(answer / 2)),
                 outcome: TargetOutcome::Running,
             };

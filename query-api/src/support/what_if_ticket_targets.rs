@@ -183,7 +183,7 @@ fn named(difference: &Difference<TicketId, Answered>) -> Option<DifferingTicket>
         ticket_number: TicketNumber(tried.number).to_string(),
         priority: tried.priority,
         opened_at: tried.opened_at,
-        first_response_at: tried.answered_at,
+        first_response_at: tried.first_answer_at,
         tried: tried.outcome,
         baseline: baseline.outcome,
     })
