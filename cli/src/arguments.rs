@@ -389,7 +389,7 @@ pub(crate) enum KeysCommand {
 #[derive(Args, Debug)]
 #[command(group = clap::ArgGroup::new("which").required(true))]
 pub(crate) struct Rotate {
-    /// Wrap everything by the root key that is configured now; the one before is in SILLAGE_PREVIOUS_ROOT_KEY_FILE.
+    /// Wrap everything by the root key that is configured now; the one before is in `SILLAGE_PREVIOUS_ROOT_KEY_FILE`.
     #[arg(long, group = "which")]
     pub(crate) root: bool,
     /// Give this tenant a new key, and wrap the keys of its people by it.

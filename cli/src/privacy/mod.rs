@@ -40,13 +40,13 @@ async fn erase(wanted: &Erase, reason: ErasureReason, opened: &Opened) -> Result
         print(&format!("{} keys; nothing was changed", keys.len()));
         return Ok(());
     }
-    let erased = eraser.erase(subject, tenant, reason, |_| true).await.map_err(failed)?;
+    let certified = eraser.erase(subject, tenant, reason, |_| true).await.map_err(failed)?;
     print(&format!(
         "{subject} is erased: {} keys destroyed, {} clear texts taken out of {} tables. The certificate is the event \
          erasure_completed of privacy.subject {subject}.\n\
          Backups of the schema `keys` from before still open it: delete them. Freed pages of Postgres keep old bytes until \
          they are written over: `vacuum full` of the tables of schema `read` and of keys.subjects does it now.",
-        erased.keys, erased.texts, erased.tables
+        certified.keys, certified.texts, certified.tables
     ));
     Ok(())
 }
