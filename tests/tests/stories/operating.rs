@@ -32,7 +32,7 @@ async fn an_operator_rebuilds_switches_and_goes_back_and_the_log_tells_it() {
 
     let asked = act("rebuild", json!({ "switch": "ask", "percent": 90, "reason": "a drill" })).await;
     assert_eq!((asked.status.as_u16(), &asked.json["generation"]), (202, &json!(2)));
-    eventually("the generation is live", Duration::from_secs(60), async || {
+    eventually("the generation is live", Duration::from_mins(1), async || {
         generation(&operator, 2).await["state"] == "live"
     })
     .await;
