@@ -98,13 +98,15 @@ async fn told_by_all(up: &Up, given: &[&str], end: i64, before: &[(String, i32, 
     })
     .await;
     eprintln!("all said LOG_DIVERGED {} ms after Postgres was back", took.as_millis());
-    let told = run(&up.folder, &[&["log", "status", "--json", "--quiet"], given].concat());
-    let standing: Value = serde_json::from_slice(&told.stdout).unwrap_or_else(|_| panic!("{}", printed(&told)));
-    assert_eq!((told.status.code(), &standing["adopted"]), (Some(1), &json!(false)));
-    for name in before.iter().map(|(name, ..)| name.as_str()).chain(["server", "relay"]) {
-        let listed = standing["diverged"].as_array().unwrap().iter().any(|one| one[0] == name);
-        assert!(listed, "{name} is missing in {standing}");
-    }
+    let names: Vec<&str> = before.iter().map(|(name, ..)| name.as_str()).chain(["server", "relay"]).collect();
+    until("the command line names them all", NOTICED, async || {
+        let told = run(&up.folder, &[&["log", "status", "--json", "--quiet"], given].concat());
+        let standing: Value = serde_json::from_slice(&told.stdout).map_err(|_| printed(&told))?;
+        let named = |name: &&str| standing["diverged"].as_array().unwrap().iter().any(|one| one[0] == **name);
+        let is_told = told.status.code() == Some(1) && standing["adopted"] == json!(false) && names.iter().all(named);
+        if is_told { Ok(()) } else { Err(standing.to_string()) }
+    })
+    .await;
 }
 
 #[tokio::test]

@@ -97,7 +97,7 @@ async fn each_process_does_its_part() {
             "--log-format",
             "json",
         ]);
-        command.args(["--admin-listen", "127.0.0.1:0"]);
+        command.args(["--admin-listen", "127.0.0.1:0"]).env("SILLAGE_ROOT_KEY", test_support::ROOT_KEY);
         if listens {
             command.args(["--listen", "127.0.0.1:0"]);
         }
