@@ -177,8 +177,8 @@ async fn a_standby_without_the_tail_is_noticed_by_all_and_healed() {
 
     // The state that this process had in memory knew of an assignment that is lost: it is decided anew.
     let (status, assigned) = up.command(&format!("/v1/support/tickets/{id}/assign"), assign).await;
-    assert_eq!((status, position(&assigned)), (StatusCode::OK, ends + 2), "{assigned}");
-    let shown = format!("/v1/support/tickets/{id}?min_position=2.{}", ends + 2);
+    assert!(status == StatusCode::OK && position(&assigned) > ends + 1, "{assigned}");
+    let shown = format!("/v1/support/tickets/{id}?min_position=2.{}", position(&assigned));
     until("commands and queries are answered", Duration::from_secs(30), async || {
         let (status, shown) = up.query(&shown).await;
         if status == StatusCode::OK && shown["assignee_id"] == agent { Ok(()) } else { Err(shown.to_string()) }
