@@ -1,9 +1,10 @@
 //! The running parts of one process, and how they stop: callers first, then what serves them.
 
+mod tasks;
+
 use crate::directory::Directory;
 use crate::failure::Failure;
 use crate::mail::MailSettings;
-use crate::models::projections;
 use crate::postgres::{Connections, Database};
 use crate::proving::{Proving, Told};
 use crate::root_key::{link_key, sign_in_keys};
@@ -17,19 +18,17 @@ use effects::email::{EmailEffect, Links, Mailbox, Transport};
 use effects::{InvitationDeadline, Runner, Worker};
 use event_store::analysis::Indexer;
 use event_store::jetstream::MirrorOptions;
-use event_store::relay::RelayState;
 use event_store::{Appender, Decisions, Log, Relay, Role, RootKeys, States, Tail, Vault, append::AppenderOptions};
 use identity_api::Door;
 use identity_api::api_keys::ApiKeys;
 use identity_api::trust::TrustFollower;
-use kernel::{Epoch, Position};
+use kernel::Position;
 use platform::admin::{self, Check, Needed, Readiness};
 use platform::auth::standing::SharedStanding;
 use platform::auth::{KeySet, LiveTrust, Verifier};
 use platform::http::{Rates, Settings};
 use platform::openapi::Page;
 use platform::telemetry::Metrics;
-use projector::{Projector, RunError};
 use sqlx::PgPool;
 use std::sync::Arc;
 use std::time::Duration;
@@ -61,9 +60,6 @@ const NO_ROOT_KEY: &str = "Set SILLAGE_ROOT_KEY_FILE to the key of this installa
 const ACT_STATES: u64 = 100;
 /// How long the projector and the relay may take to finish what is in hand.
 const WORKERS_STOP: Duration = Duration::from_secs(5);
-
-/// Pause before a projector that could not declare its read models tries again.
-const PROJECTOR_PAUSE: Duration = Duration::from_secs(1);
 
 type Live = (Arc<LiveTrust>, Arc<ApiKeys>);
 
@@ -368,7 +364,7 @@ impl Process {
         let told = check.clone();
         self.workers.spawn(async move {
             loop {
-                tell_relay(&told, &state.borrow_and_update());
+                tasks::tell_relay(&told, &state.borrow_and_update());
                 if state.changed().await.is_err() {
                     return;
                 }
@@ -409,7 +405,7 @@ impl Process {
             .map_err(|error| Failure::failed("the log cannot be followed").because(error))?;
         let check = self.readiness.check("projector", Needed::Required);
         check.ok();
-        self.workers.spawn(project(tail, check, self.failed.clone(), self.working.clone()));
+        self.workers.spawn(tasks::project(tail, check, self.failed.clone(), self.working.clone()));
         Ok(())
     }
 
@@ -477,8 +473,8 @@ impl Process {
         let deadlines = Worker::new(deadline, decisions, pool, Arc::default(), effects::Options::default());
         let check = self.readiness.check("effects", Needed::Optional);
         check.ok();
-        self.workers.spawn(tell_stopped(runner.stopped(), check.clone()));
-        self.workers.spawn(follow(runner, check, self.working.clone()));
+        self.workers.spawn(tasks::tell_stopped(runner.stopped(), check.clone()));
+        self.workers.spawn(tasks::follow(runner, check, self.working.clone()));
         self.workers.spawn(worker.run(self.working.clone()));
         self.workers.spawn(deadlines.run(self.working.clone()));
         Ok(())
@@ -519,58 +515,6 @@ impl Process {
     }
 }
 
-/// Folds until told to stop. What Postgres would not do (it may be going away or coming up) is tried again; a log that has
-/// diverged is waited for until somebody adopts it; what would be wrong is not.
-async fn project(tail: Tail, check: Check, failed: watch::Sender<Option<String>>, working: CancellationToken) {
-    loop {
-        let epoch = epoch_of(&tail).await;
-        let projector = Projector::new(tail.clone(), projections(), projector::Options::default());
-        let Err(error) = projector.run(working.clone()).await else { return };
-        let (passes, diverged) = (matches!(error, RunError::Declare(_)), error.is_divergence());
-        let reason = Failure::failed("the projector has ended").because(error).to_string();
-        check.failing(reason.clone());
-        if !passes && !diverged {
-            failed.send_replace(Some(reason));
-            return;
-        }
-        loop {
-            if working.run_until_cancelled(tokio::time::sleep(PROJECTOR_PAUSE)).await.is_none() {
-                return;
-            }
-            if !diverged || (tail.divergence().is_none() && epoch_of(&tail).await != epoch) {
-                break;
-            }
-        }
-        check.ok();
-    }
-}
-
-/// In which life the log is; `None` while that cannot be told.
-async fn epoch_of(tail: &Tail) -> Option<Epoch> {
-    tail.log().head().await.ok().map(|head| head.epoch)
-}
-
-/// Runs the followers until told to stop. A log that has diverged is waited for until somebody adopts it.
-async fn follow(runner: Runner, check: Check, working: CancellationToken) {
-    while let Err(error) = runner.run(working.clone()).await {
-        check.failing(Failure::failed("reactors and outbox have ended").because(error).to_string());
-        runner.until_mended(&working).await;
-        check.ok();
-    }
-}
-
-/// Shows which followers stand before an event that they cannot act on.
-async fn tell_stopped(mut stopped: watch::Receiver<Vec<String>>, check: Check) {
-    while stopped.changed().await.is_ok() {
-        let names = stopped.borrow_and_update().join(", ");
-        if names.is_empty() {
-            check.ok();
-        } else {
-            check.failing(format!("stopped before an event that cannot be acted on: {names}"));
-        }
-    }
-}
-
 /// An appender that writes to the database behind `url`.
 pub(crate) fn appender(url: &str, pool: PgPool) -> Result<Appender, Failure> {
     Appender::start(url, pool, &AppenderOptions::default())
@@ -590,14 +534,4 @@ pub(crate) fn command_router(
     let services = command_api::Services::new(verifier, decisions)
         .map_err(|error| Failure::failed("the command API cannot start").because(error))?;
     Ok(command_api::router(Arc::new(services.with_standing(standing))))
-}
-
-fn tell_relay(check: &Check, state: &RelayState) {
-    match state {
-        // Usually over in a moment; not known is not well either.
-        RelayState::Connecting => {}
-        RelayState::Relaying(_) => check.ok(),
-        RelayState::Away(reason) => check.failing(format!("NATS is away: {reason}")),
-        RelayState::Diverged(reason) => check.failing(format!("LOG_DIVERGED: {reason}")),
-    }
 }

@@ -109,6 +109,50 @@ async fn told_by_all(up: &Up, given: &[&str], end: i64, before: &[(String, i32, 
     .await;
 }
 
+/// Nothing is taken, and nothing folded: what is done in vain can be done again.
+async fn nothing_is_done_in_vain(
+    up: &Up,
+    given: &[&str],
+    connection: &mut PgConnection,
+    before: &[(String, i32, i64)],
+) {
+    let (status, refused) = up.command("/v1/support/tickets", ticket("Too early")).await;
+    assert_eq!(status, StatusCode::SERVICE_UNAVAILABLE, "{refused}");
+    let early = run(&up.folder, &[&["heal", "--quiet"], given].concat());
+    assert!(!early.status.success() && printed(&early).contains("log adopt"), "{}", printed(&early));
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    assert_eq!(checkpoints(connection).await, before, "nothing was folded");
+}
+
+/// The operator says that the log goes on here, and has what does not fit built again.
+fn adopted_and_healed(folder: &Path, given: &[&str]) {
+    let adopted = run(folder, &[&["log", "adopt", "--reason", "a test", "--if-promoted"], &given[..2]].concat());
+    assert!(adopted.status.success() && printed(&adopted).contains("epoch 2"), "{}", printed(&adopted));
+    let again = run(folder, &[&["log", "adopt", "--reason", "a test", "--if-promoted"], &given[..2]].concat());
+    assert!(printed(&again).contains("nothing to do"), "{}", printed(&again));
+    let healed = run(folder, &[&["heal"], given].concat());
+    assert!(healed.status.success(), "{}", printed(&healed));
+    assert!(printed(&healed).contains("built again: support.tickets (generation 2)"), "{}", printed(&healed));
+}
+
+/// Nobody stands still any more, and everything is what the log says.
+async fn all_is_well(up: &Up, given: &[&str], url: &str) {
+    until("everything is well", Duration::from_secs(30), async || {
+        let (status, report) = up.admin("/readyz").await;
+        if status == StatusCode::OK && !report.to_string().contains("DIVERGED") {
+            Ok(())
+        } else {
+            Err(report.to_string())
+        }
+    })
+    .await;
+    folded(url).await;
+    let status = run(&up.folder, &[&["log", "status", "--quiet"], given].concat());
+    assert!(status.status.success(), "{}", printed(&status));
+    let verified = run(&up.folder, &[&["verify", "--quiet"], given].concat());
+    assert!(verified.status.success(), "{}", printed(&verified));
+}
+
 #[tokio::test]
 async fn a_standby_without_the_tail_is_noticed_by_all_and_healed() {
     let folder = scratch("cli-standby");
@@ -150,14 +194,7 @@ async fn a_standby_without_the_tail_is_noticed_by_all_and_healed() {
     assert!(ends < end && position(&lost) > ends, "{ends} of {end}");
 
     told_by_all(&up, &given, end, &before).await;
-    // Nothing is taken, and nothing folded: what is done in vain can be done again.
-    let (status, refused) = up.command("/v1/support/tickets", ticket("Too early")).await;
-    assert_eq!(status, StatusCode::SERVICE_UNAVAILABLE, "{refused}");
-    let early = run(&folder, &[&["heal", "--quiet"], &given[..]].concat());
-    assert!(!early.status.success() && printed(&early).contains("log adopt"), "{}", printed(&early));
-    tokio::time::sleep(Duration::from_secs(2)).await;
-    assert_eq!(checkpoints(&mut connection).await, before, "nothing was folded");
-
+    nothing_is_done_in_vain(&up, &given, &mut connection, &before).await;
     // A read model whose table has not come with the log: as if it had been kept elsewhere.
     query(
         "update projection.checkpoints set position = $1, event_id = gen_random_uuid() where name = 'support.tickets'",
@@ -167,13 +204,7 @@ async fn a_standby_without_the_tail_is_noticed_by_all_and_healed() {
     .await
     .unwrap();
 
-    let adopted = run(&folder, &[&["log", "adopt", "--reason", "a test", "--if-promoted"], &given[..2]].concat());
-    assert!(adopted.status.success() && printed(&adopted).contains("epoch 2"), "{}", printed(&adopted));
-    let again = run(&folder, &[&["log", "adopt", "--reason", "a test", "--if-promoted"], &given[..2]].concat());
-    assert!(printed(&again).contains("nothing to do"), "{}", printed(&again));
-    let healed = run(&folder, &[&["heal"], &given[..]].concat());
-    assert!(healed.status.success(), "{}", printed(&healed));
-    assert!(printed(&healed).contains("built again: support.tickets (generation 2)"), "{}", printed(&healed));
+    adopted_and_healed(&folder, &given);
 
     // The state that this process had in memory knew of an assignment that is lost: it is decided anew.
     let (status, assigned) = up.command(&format!("/v1/support/tickets/{id}/assign"), assign).await;
@@ -189,20 +220,7 @@ async fn a_standby_without_the_tail_is_noticed_by_all_and_healed() {
     assert_eq!((status, &problem["code"]), (StatusCode::CONFLICT, &json!("log_diverged")));
     assert_eq!(up.query(&format!("/v1/support/tickets?min_position=1.{ends}")).await.0, StatusCode::OK);
 
-    until("everything is well", Duration::from_secs(30), async || {
-        let (status, report) = up.admin("/readyz").await;
-        if status == StatusCode::OK && !report.to_string().contains("DIVERGED") {
-            Ok(())
-        } else {
-            Err(report.to_string())
-        }
-    })
-    .await;
-    folded(&url).await;
-    let status = run(&folder, &[&["log", "status", "--quiet"], &given[..]].concat());
-    assert!(status.status.success(), "{}", printed(&status));
-    let verified = run(&folder, &[&["verify", "--quiet"], &given[..]].concat());
-    assert!(verified.status.success(), "{}", printed(&verified));
+    all_is_well(&up, &given, &url).await;
     up.stops_on("TERM");
     servers.stop().await.unwrap();
     std::fs::remove_dir_all(folder).unwrap();

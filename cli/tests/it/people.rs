@@ -61,94 +61,114 @@ fn until(what: &str, mut is_so: impl FnMut() -> bool) {
     }
 }
 
+const NOBODY: &[(&str, &str)] = &[];
+const ADA: [(&str, &str); 2] = [("SILLAGE_EMAIL", "ada@example.com"), ("SILLAGE_PASSWORD", PASSWORD)];
+
+/// The operator makes a company; its id.
+fn a_company_is_made(folder: &Path) -> String {
+    let made = does(folder, &["tenant", "create", "encre-noire", "--name", "Encre Noire", "--json"], NOBODY);
+    let id = serde_json::from_str::<Value>(&made).unwrap()["id"].as_str().unwrap().to_owned();
+    let refused = fails(folder, &["tenant", "create", "encre-noire"], NOBODY);
+    assert!(refused.contains("(name_taken)") && refused.contains("Choose another"), "{refused}");
+    let wrong = fails(folder, &["tenant", "create", "-x", "--plan", "gold"], NOBODY);
+    assert!(wrong.contains("tenant create"), "{wrong}");
+    until("the list shows the tenant", || {
+        let listed = does(folder, &["tenant", "list"], NOBODY);
+        listed.contains("encre-noire") && listed.contains("active") && listed.contains(&id)
+    });
+    id
+}
+
+/// The operator invites its first administrator.
+fn its_administrator_is_invited(folder: &Path, id: &str) {
+    let invite = ["user", "invite", "ada@example.com", "--role", "tenant_admin", "--tenant", "encre-noire"];
+    let invited = does(folder, &invite, NOBODY);
+    assert!(invited.contains("as Administrator") && invited.contains("/dev/mailbox"), "{invited}");
+    let again = fails(folder, &invite, NOBODY);
+    assert!(again.contains("open invitation"), "{again}");
+    let roles = fails(folder, &["user", "invite", "a@example.com", "--role", "king", "--tenant", id], NOBODY);
+    assert!(roles.contains("support_agent") && roles.contains("photographer"), "{roles}");
+    let unknown = fails(folder, &["user", "list", "--tenant", "no-such-tenant"], NOBODY);
+    assert!(unknown.contains("there is no tenant no-such-tenant"), "{unknown}");
+    until("the list shows the invitation", || {
+        does(folder, &["user", "list", "--tenant", "encre-noire"], NOBODY).contains("invited")
+    });
+}
+
+/// Ada gets a token on the command line.
+fn ada_signs_in(folder: &Path, id: &str) -> String {
+    let token = does(folder, &["token"], &ADA);
+    assert_eq!(token.split('.').count(), 3, "a token and nothing else: {token}");
+    let whole: Value =
+        serde_json::from_str(&does(folder, &["token", "--json", "--tenant", "encre-noire"], &ADA)).unwrap();
+    assert_eq!((&whole["tenant_id"], &whole["roles"]), (&json!(id), &json!(["tenant_admin"])));
+    assert!(whole["refresh_token"].as_str().unwrap().starts_with("slr_"));
+    let elsewhere = fails(folder, &["token", "--tenant", "platform"], &ADA);
+    assert!(elsewhere.contains("belongs to no tenant platform") && elsewhere.contains("encre-noire"), "{elsewhere}");
+    let wrong = fails(folder, &["token"], &[ADA[0], ("SILLAGE_PASSWORD", "not hers at all")]);
+    assert!(wrong.contains("the address or the password is wrong"), "{wrong}");
+    let missing = fails(folder, &["token", "--email", "ada@example.com"], NOBODY);
+    assert!(missing.contains("SILLAGE_PASSWORD"), "{missing}");
+    token
+}
+
+/// With it she sees and invites the people of her company, and nobody else's.
+fn ada_works(folder: &Path, as_ada: &[(&str, &str)]) {
+    until("the list shows Ada", || {
+        let listed = does(folder, &["user", "list"], as_ada);
+        listed.contains("Ada Byron") && listed.contains("active")
+    });
+    does(
+        folder,
+        &["user", "invite", "rep@example.com", "--role", "sales_rep", "--supervisor", "ada@example.com"],
+        as_ada,
+    );
+    let platform = fails(folder, &["tenant", "list"], as_ada);
+    assert!(platform.contains("belongs to no tenant platform"), "{platform}");
+    let bad = fails(folder, &["user", "list"], &[("SILLAGE_TOKEN", "a.b.c")]);
+    assert!(bad.contains("sillage token"), "{bad}");
+}
+
+/// The last administrator stays, a company is held up and goes on, an account is closed.
+fn what_is_ended_ends(folder: &Path, as_ada: &[(&str, &str)]) {
+    let last = fails(folder, &["user", "deactivate", "ada@example.com"], as_ada);
+    assert!(last.contains("identity.member_last_administrator"), "{last}");
+    does(folder, &["tenant", "suspend", "encre-noire", "--reason", "The invoice of March."], NOBODY);
+    until("nothing can be changed", || {
+        let refused = run(folder, &["user", "invite", "x@example.com", "--role", "sales_rep"], as_ada);
+        printed(&refused).contains("tenant_suspended")
+    });
+    until("the list says why", || {
+        does(folder, &["tenant", "list"], NOBODY).contains("suspended: The invoice of March.")
+    });
+    does(folder, &["tenant", "resume", "encre-noire"], NOBODY);
+    until("the list of users shows Ada", || {
+        does(folder, &["user", "list", "--everybody"], NOBODY).contains("Ada Byron")
+    });
+    does(folder, &["user", "deactivate", "ada@example.com", "--account", "--reason", "She has left."], NOBODY);
+    until("her token is refused", || printed(&run(folder, &["user", "list"], as_ada)).contains("not good"));
+    let closed = fails(folder, &["token"], &ADA);
+    assert!(closed.contains("the address or the password is wrong"), "{closed}");
+}
+
 #[tokio::test]
 async fn an_operator_makes_a_company_and_its_people_sign_in() {
     let folder = scratch("cli-people");
     let up = Up::start_with(&folder, &["--no-demo", "--no-nats"]).await;
-    let none: &[(&str, &str)] = &[];
-
-    let made = does(&folder, &["tenant", "create", "encre-noire", "--name", "Encre Noire", "--json"], none);
-    let id = serde_json::from_str::<Value>(&made).unwrap()["id"].as_str().unwrap().to_owned();
-    let refused = fails(&folder, &["tenant", "create", "encre-noire"], none);
-    assert!(refused.contains("(name_taken)") && refused.contains("Choose another"), "{refused}");
-    let wrong = fails(&folder, &["tenant", "create", "-x", "--plan", "gold"], none);
-    assert!(wrong.contains("tenant create"), "{wrong}");
-    until("the list shows the tenant", || {
-        let listed = does(&folder, &["tenant", "list"], none);
-        listed.contains("encre-noire") && listed.contains("active") && listed.contains(&id)
-    });
-
-    let invite = ["user", "invite", "ada@example.com", "--role", "tenant_admin", "--tenant", "encre-noire"];
-    let invited = does(&folder, &invite, none);
-    assert!(invited.contains("as Administrator") && invited.contains("/dev/mailbox"), "{invited}");
-    let again = fails(&folder, &invite, none);
-    assert!(again.contains("open invitation"), "{again}");
-    let roles = fails(&folder, &["user", "invite", "a@example.com", "--role", "king", "--tenant", &id], none);
-    assert!(roles.contains("support_agent") && roles.contains("photographer"), "{roles}");
-    let unknown = fails(&folder, &["user", "list", "--tenant", "no-such-tenant"], none);
-    assert!(unknown.contains("there is no tenant no-such-tenant"), "{unknown}");
-    until("the list shows the invitation", || {
-        does(&folder, &["user", "list", "--tenant", "encre-noire"], none).contains("invited")
-    });
-
+    let id = a_company_is_made(&folder);
+    its_administrator_is_invited(&folder, &id);
     let token = link_to(&up, "ada@example.com").await;
     let account = json!({ "password": PASSWORD, "given_name": "Ada", "family_name": "Byron" });
     let (status, joined) =
         up.command("/v1/auth/accept-invitation", json!({ "token": token, "account": account })).await;
     assert!(status.is_success(), "{joined}");
 
-    // Ada herself, from now on.
-    let ada = [("SILLAGE_EMAIL", "ada@example.com"), ("SILLAGE_PASSWORD", PASSWORD)];
-    let token = does(&folder, &["token"], &ada);
-    assert_eq!(token.split('.').count(), 3, "a token and nothing else: {token}");
-    let whole: Value =
-        serde_json::from_str(&does(&folder, &["token", "--json", "--tenant", "encre-noire"], &ada)).unwrap();
-    assert_eq!((&whole["tenant_id"], &whole["roles"]), (&json!(id), &json!(["tenant_admin"])));
-    assert!(whole["refresh_token"].as_str().unwrap().starts_with("slr_"));
-    let elsewhere = fails(&folder, &["token", "--tenant", "platform"], &ada);
-    assert!(elsewhere.contains("belongs to no tenant platform") && elsewhere.contains("encre-noire"), "{elsewhere}");
-    let wrong = fails(&folder, &["token"], &[ada[0], ("SILLAGE_PASSWORD", "not hers at all")]);
-    assert!(wrong.contains("the address or the password is wrong"), "{wrong}");
-    let missing = fails(&folder, &["token", "--email", "ada@example.com"], none);
-    assert!(missing.contains("SILLAGE_PASSWORD"), "{missing}");
-
+    let token = ada_signs_in(&folder, &id);
     let as_ada = [("SILLAGE_TOKEN", token.as_str())];
-    until("the list shows Ada", || {
-        let listed = does(&folder, &["user", "list"], &as_ada);
-        listed.contains("Ada Byron") && listed.contains("active")
-    });
-    does(
-        &folder,
-        &["user", "invite", "rep@example.com", "--role", "sales_rep", "--supervisor", "ada@example.com"],
-        &as_ada,
-    );
-    let platform = fails(&folder, &["tenant", "list"], &as_ada);
-    assert!(platform.contains("belongs to no tenant platform"), "{platform}");
-    let bad = fails(&folder, &["user", "list"], &[("SILLAGE_TOKEN", "a.b.c")]);
-    assert!(bad.contains("sillage token"), "{bad}");
-
-    // The last administrator stays, a company is held up and goes on, an account is closed.
-    let last = fails(&folder, &["user", "deactivate", "ada@example.com"], &as_ada);
-    assert!(last.contains("identity.member_last_administrator"), "{last}");
-    does(&folder, &["tenant", "suspend", "encre-noire", "--reason", "The invoice of March."], none);
-    until("nothing can be changed", || {
-        let refused = run(&folder, &["user", "invite", "x@example.com", "--role", "sales_rep"], &as_ada);
-        printed(&refused).contains("tenant_suspended")
-    });
-    until("the list says why", || {
-        does(&folder, &["tenant", "list"], none).contains("suspended: The invoice of March.")
-    });
-    does(&folder, &["tenant", "resume", "encre-noire"], none);
-    until("the list of users shows Ada", || {
-        does(&folder, &["user", "list", "--everybody"], none).contains("Ada Byron")
-    });
-    does(&folder, &["user", "deactivate", "ada@example.com", "--account", "--reason", "She has left."], none);
-    until("her token is refused", || printed(&run(&folder, &["user", "list"], &as_ada)).contains("not good"));
-    let closed = fails(&folder, &["token"], &ada);
-    assert!(closed.contains("the address or the password is wrong"), "{closed}");
-
+    ada_works(&folder, &as_ada);
+    what_is_ended_ends(&folder, &as_ada);
     up.stops_on("TERM");
-    let nobody = fails(&folder, &["tenant", "list"], none);
+    let nobody = fails(&folder, &["tenant", "list"], NOBODY);
     assert!(nobody.contains("sillage up"), "{nobody}");
     std::fs::remove_dir_all(folder).unwrap();
 }

@@ -30,6 +30,7 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
                 .optional_body::<Refresh>()
                 .response_empty(StatusCode::NO_CONTENT, "Signed out.")
                 .problem(StatusCode::BAD_REQUEST, "The body is not the JSON that is expected.")
+                .problem(StatusCode::UNPROCESSABLE_ENTITY, "A value is not valid.")
                 .problem(StatusCode::FORBIDDEN, "A page of another site has sent the request.")
         }),
         Endpoint::new(

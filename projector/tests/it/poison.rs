@@ -105,7 +105,7 @@ async fn a_log_that_ends_before_the_checkpoint_is_noticed_while_running() {
 }
 
 /// The positions are used again before the projector looks: the checkpoint is not moved over them.
-async fn another_history_at_the_same_positions(epoch: i32) {
+async fn another_history_at_the_same_positions(epoch: i32) -> (PgPool, Log, Running, Position) {
     let (pool, log, running, last) = live().await;
     let mut promoted = pool.begin().await.unwrap();
     query("update log.events set event_id = gen_random_uuid() where position > $1 - 100")
@@ -116,18 +116,28 @@ async fn another_history_at_the_same_positions(epoch: i32) {
     query("update log.head set epoch = $1").bind(epoch).execute(&mut *promoted).await.unwrap();
     promoted.commit().await.unwrap();
     record_some(&pool, &mut Dice::new(12), 50, 50).await;
-    diverges(&pool, &log, running, last).await;
+    (pool, log, running, last)
 }
 
+/// Whoever adopted it knows: the projector stays, and each read model stands where it was until it is healed.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_adopted_log_with_another_history_is_not_folded() {
-    another_history_at_the_same_positions(2).await;
+    let (pool, log, running, last) = another_history_at_the_same_positions(2).await;
+    for name in ["test.boxes", "test.labels"] {
+        until("it is told", async || state(&log, name, 1).await == State::Diverged).await;
+    }
+    let waited = projector::wait_for(&pool, "test.boxes", last.next(), Duration::from_secs(5)).await;
+    assert!(waited.is_err(), "nobody waits in vain: {waited:?}");
+    let all = projector::status(log.pool()).await.unwrap();
+    assert!(all.iter().all(|status| status.position == last), "nothing was folded: {all:?}");
+    running.stop().await;
 }
 
 /// A standby was promoted and nobody has told the log so.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn another_history_in_the_same_epoch_is_not_folded() {
-    another_history_at_the_same_positions(1).await;
+    let (pool, log, running, last) = another_history_at_the_same_positions(1).await;
+    diverges(&pool, &log, running, last).await;
 }
 
 /// An adopted log whose history is the same up to the checkpoint is folded on, in its new epoch.

@@ -95,7 +95,7 @@ impl kernel::Event for Event {
 
     fn examples() -> Vec<Self> {
         let deed = || Deed {
-            read_model: ReadModelName::parse("support.tickets").expect("an example is valid"),
+            read_model: ReadModelName::parse("operations.projection_acts").expect("an example is valid"),
             generation: 2,
             operator: OperatorName::parse("ada").ok(),
             reason: Reason::parse("the counts of last week were wrong").ok(),
