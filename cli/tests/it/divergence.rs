@@ -102,8 +102,9 @@ async fn told_by_all(up: &Up, given: &[&str], end: i64, before: &[(String, i32, 
     until("the command line names them all", NOTICED, async || {
         let told = run(&up.folder, &[&["log", "status", "--json", "--quiet"], given].concat());
         let standing: Value = serde_json::from_slice(&told.stdout).map_err(|_| printed(&told))?;
-        let named = |name: &&str| standing["diverged"].as_array().unwrap().iter().any(|one| one[0] == **name);
-        let is_told = told.status.code() == Some(1) && standing["adopted"] == json!(false) && names.iter().all(named);
+        let is_listed = |name: &&str| standing["diverged"].as_array().unwrap().iter().any(|one| one[0] == **name);
+        let is_told =
+            told.status.code() == Some(1) && standing["adopted"] == json!(false) && names.iter().all(is_listed);
         if is_told { Ok(()) } else { Err(standing.to_string()) }
     })
     .await;
