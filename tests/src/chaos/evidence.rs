@@ -1,8 +1,9 @@
 //! What the system kept: the log, the steps of the checkpoints and the mirror, as they are after the storm.
 
-use event_store::{Log, ReadError};
+use event_store::{Log, ReadError, Vault};
 use futures_util::StreamExt as _;
-use kernel::{EventData, Recorded};
+use kernel::{EventData, Recorded, Sealed, TenantId};
+use serde_json::Value;
 use sqlx::{PgPool, Row as _};
 use std::pin::pin;
 use uuid::Uuid;
@@ -32,7 +33,7 @@ pub struct LogEvent {
     pub number: Option<i64>,
     /// What happened.
     pub event_type: String,
-    /// The payload.
+    /// The payload, with what is sealed in it in clear.
     pub data: Vec<u8>,
 }
 
@@ -55,17 +56,49 @@ impl From<Recorded<EventData>> for LogEvent {
     }
 }
 
+impl LogEvent {
+    /// The same with what is sealed in it in clear.
+    async fn opened(mut self, vault: &Vault) -> Self {
+        let Ok(mut data) = serde_json::from_slice(&self.data) else { return self };
+        let sealed = |text: &mut String| Some((TenantId(self.tenant_id), Sealed::parse(text).ok()?));
+        let found: Vec<_> = texts(&mut data).into_iter().filter_map(|text| Some((sealed(text)?, text))).collect();
+        let (sealed, places): (Vec<_>, Vec<_>) = found.into_iter().unzip();
+        let clear = vault.open_all(&sealed).await.expect("what is sealed opens");
+        for (place, text) in places.into_iter().zip(clear) {
+            *place = text.expect("nobody is erased in a storm").to_string();
+        }
+        self.data = serde_json::to_vec(&data).expect("JSON can be written");
+        self
+    }
+}
+
+/// Every text in a payload.
+fn texts(value: &mut Value) -> Vec<&mut String> {
+    match value {
+        Value::String(text) => vec![text],
+        Value::Array(values) => values.iter_mut().flat_map(texts).collect(),
+        Value::Object(fields) => fields.values_mut().flat_map(texts).collect(),
+        Value::Null | Value::Bool(_) | Value::Number(_) => Vec::new(),
+    }
+}
+
 /// The whole log, in the order in which it is stored, and the position that its head claims.
 ///
 /// # Errors
 /// Postgres does not answer, or an event cannot be read.
+///
+/// # Panics
+/// What is sealed cannot be opened.
 pub async fn read_log(pool: &PgPool) -> Result<(Vec<LogEvent>, i64), ReadError> {
     let log = Log::new(pool.clone());
     let head = log.head().await?.position;
+    let vault = test_support::vault(pool).await;
     let mut events = Vec::new();
     let mut pages = pin!(log.scan(kernel::Position::ZERO, head, &[]));
     while let Some(page) = pages.next().await {
-        events.extend(page?.into_iter().map(LogEvent::from));
+        for event in page? {
+            events.push(LogEvent::from(event).opened(&vault).await);
+        }
     }
     Ok((events, head.0))
 }
