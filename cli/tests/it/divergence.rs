@@ -166,7 +166,6 @@ async fn a_standby_without_the_tail_is_noticed_by_all_and_healed() {
     let postgres = servers.postgres.as_mut().unwrap();
     let cluster = postgres.data_dir().to_owned();
     let standby = standby(&url, &cluster).await;
-
     // What only the primary has: a thing, and a change of one that both have.
     let (_, lost) = up.command("/v1/support/tickets", ticket("Lost")).await;
     let (id, agent) = (known["id"].as_str().unwrap(), cli::demo::AGENT.id().0.to_string());

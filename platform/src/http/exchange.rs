@@ -202,7 +202,7 @@ fn declares_more_than(limit: usize, request: &Request<Incoming>) -> bool {
 fn not_allowed(allowed: &HeaderValue) -> Problem {
     let methods = allowed.to_str().unwrap_or_default().split(',').map(str::trim).collect::<Vec<_>>().join(", ");
     let problem = Problem::of_status(StatusCode::METHOD_NOT_ALLOWED).detail("this address does not take that method");
-    problem.remedy(format!("Send {methods}, as the API document of this door at /docs says."))
+    problem.remedy(format!("Send {methods}, as the API document at /docs says."))
 }
 
 /// Any refusal as a problem with the trace id; headers such as `Allow` stay.

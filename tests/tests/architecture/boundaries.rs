@@ -69,11 +69,12 @@ const GENERIC: [(&str, &str); 3] = [
 
 /// Names of contexts and aggregates that were the machinery's own words first, and what they mean there. The business
 /// takes them up for the same things; they never count.
-const MACHINERYS_OWN: [(&str, &str); 9] = [
+const MACHINERYS_OWN: [(&str, &str); 10] = [
     ("api_key", "by what a service calls; its hash is among the secrets"),
     ("email", "what the token of a link proves the reading of"),
     ("identity", "who calls; which log this is"),
     ("membership", "a role of Postgres within another"),
+    ("operations", "what an API document describes"),
     ("projection", "what the engine keeps; the business of operators tells what was done to one"),
     ("session", "a connection to Postgres, as its manual calls it"),
     ("subject", "whom a key of personal data stands for; what NATS calls an address"),

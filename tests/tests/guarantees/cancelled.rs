@@ -119,15 +119,22 @@ async fn requests_that_are_cut_off_show_nobody_elses_data() {
     crate::walls::prepare();
     let node = TestNode::start().await;
     let houses = House::three(&node).await;
-    let looks = Looks::at(houses).await;
+    let mut looks = Looks::at(houses).await;
     let (mut cut, mut answered, mut number) = (0, 0, 0);
-    while (cut < 2_000 || answered < 200) && number < 12_000 {
+    while (cut < 2_000 || answered < 200) && number < 30_000 {
+        let cut_before = cut;
         let asked = stream::iter(number..number + 500).map(|number| looks.look(number)).buffer_unordered(16);
         for (is_answered, shown) in asked.collect::<Vec<_>>().await {
             assert!(shown.is_empty(), "{shown:?}");
             if is_answered { answered += 1 } else { cut += 1 }
         }
         number += 500;
+        // A machine is not as busy all the time.
+        match cut - cut_before {
+            0..100 => looks.usual = looks.usual.mul_f64(0.7),
+            450.. => looks.usual = looks.usual.mul_f64(1.4),
+            _ => {}
+        }
     }
     eprintln!("cancelled: {cut} requests were cut off and {answered} answered, at {} places", looks.places.len());
     assert!(cut >= 2_000 && answered >= 200, "{cut} cut off and {answered} answered prove too little");

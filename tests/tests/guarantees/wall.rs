@@ -8,26 +8,33 @@ use std::time::Duration;
 use tests::node::{TestNode, eventually, tenant as new_tenant};
 
 /// What a reader for one tenant reaches besides the tables behind the wall, and why that tells nobody about others.
-const WITHOUT_A_TENANT: [(&str, &str); 9] = [
+const WITHOUT_A_TENANT: [(&str, &str); 10] = [
     ("analysis.kinds", "which types of events there have been, as the catalogue tells everybody"),
     ("analysis.progress", "how far the index of events is"),
     ("log.head", "where the log ends"),
     ("log.identity", "which log it is"),
     ("log.archives", "which positions lie in files"),
     ("projection.checkpoints", "how far read models are"),
+    ("projection.parts", "how far parts of read models are"),
     ("projection.projections", "which read models there are"),
     ("secrets.revocations", "ids of what was taken back; every door checks its tokens against them"),
     ("secrets.signing_keys", "the public halves, which /.well-known/jwks.json shows to everybody; no other column"),
 ];
 
 /// What works with its owner's rights, whoever calls it, and why that tells nobody about others.
-const WITH_THE_OWNERS_RIGHTS: [(&str, &str); 5] = [
+const WITH_THE_OWNERS_RIGHTS: [(&str, &str); 8] = [
+    ("log.common_up_to", "where an epoch of the log ended"),
+    ("log.holds", "whether an id that the caller knows is the one at a position"),
+    ("log.is_adopted", "whether the server may go on with the log"),
     ("log.position_at", "a position for a moment"),
     ("log.recorded_at", "a moment for a position"),
     ("log.require_stream_here", "whether events of the caller's own tenant are archived"),
     ("projection.parking", "how many streams wait; the health of a process tells it"),
     ("secrets.find_api_key", "whose API key it is, told to who holds the key"),
 ];
+
+/// Read models that no query of a tenant's asks, and which one asks them.
+const BY_OTHERS: [(&str, &str); 1] = [("operations_projection_acts", "operations.list_projection_acts")];
 
 /// The only policies that may speak for the two roles.
 const EXPECTED: &str = "tenant_id = (select current_setting('app.tenant')::uuid)";
@@ -183,7 +190,8 @@ async fn without_any_condition_only_the_tenants_own_rows_come_back() {
             rows += seen.len();
         }
         let without_a_tenant = query(AssertSqlSafe(format!("select * from {table}"))).fetch_all(&tenants_pool).await;
-        assert!(without_a_tenant.is_err(), "{table} was read for nobody");
+        // Where there is no row, Postgres asks for no tenant.
+        assert!(without_a_tenant.map_or(true, |rows| rows.is_empty()), "{table} was read for nobody");
         tables += 1;
     }
     assert!(tables >= 25 && rows > 150, "{tables} tables and {rows} rows prove little");
@@ -238,7 +246,8 @@ async fn every_query_still_finds_an_index() {
         }
         rounds += 1;
         after = scans().await;
-        rounds >= 24 && before.iter().zip(&after).all(|(before, after)| before.2 < after.2)
+        let of_others = |table: &str| BY_OTHERS.iter().any(|(known, _)| table.starts_with(known));
+        rounds >= 24 && before.iter().zip(&after).all(|(before, after)| before.2 < after.2 || of_others(&before.0))
     })
     .await;
     for ((table, before, _), (_, after, _)) in before.iter().zip(&after) {
