@@ -158,15 +158,13 @@ async fn everybody_reads_what_he_has_just_written() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_position_beyond_the_end_of_the_log_is_answered_try_later() {
+async fn a_position_beyond_the_end_of_the_log_is_of_another_history() {
     let world = World::start().await;
     let ada = world.ada();
     let ticket = open_ticket(&ada).await;
     let beyond = world.node.head().await + 1_000;
     for path in ["/v1/support/tickets".to_owned(), format!("/v1/support/tickets/{}", ticket.id)] {
         let answer = ada.get(&format!("{path}?min_position={beyond}")).await;
-        let seconds: u32 = answer.header("retry-after").parse().expect("Retry-After in seconds");
-        assert!(seconds >= 1);
-        assert_eq!(answer.status, 503, "{}", answer.text);
+        answer.refused(409, "log_diverged");
     }
 }

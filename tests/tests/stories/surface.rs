@@ -39,6 +39,7 @@ async fn every_enumerated_value_has_a_french_and_an_english_label() {
         "identity.session_end_reason",
         "messaging.message_kind",
         "operations.projection_act",
+        "support.target_outcome",
         "support.ticket_category",
         "support.ticket_message_type",
         "support.ticket_priority",

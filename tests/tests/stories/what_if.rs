@@ -75,6 +75,6 @@ async fn other_targets_are_tried_on_history() {
     analyst.ask(PATH, &wrong).await.refused(400, "invalid_parameter");
     ada.ask(PATH, &question).await.refused(403, "scope_missing");
     assert_eq!(world.node.head().await, before, "nothing was recorded");
-    let tickets = alice.get("/v1/support/tickets").await.ok();
+    let tickets = alice.get_after("/v1/support/tickets", before).await;
     assert_eq!(items(&tickets).len(), 3, "and nothing was touched");
 }
