@@ -125,9 +125,14 @@ impl Operation {
     }
 
     /// A JSON answer.
-    pub fn response<T: ToSchema>(mut self, status: StatusCode, description: &str) -> Self {
+    pub fn response<T: ToSchema>(self, status: StatusCode, description: &str) -> Self {
+        self.response_as::<T>(status, "application/json", description)
+    }
+
+    /// A JSON answer whose media type says more than that: `application/cloudevents+json`.
+    pub fn response_as<T: ToSchema>(mut self, status: StatusCode, media_type: &str, description: &str) -> Self {
         let content = Content::new(Some(self.schema::<T>()));
-        self.add(status, description, |response| response.content("application/json", content))
+        self.add(status, description, |response| response.content(media_type, content))
     }
 
     /// What a generic answer is made of: the rows of a page.

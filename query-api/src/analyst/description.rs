@@ -83,7 +83,7 @@ pub(super) fn stream_events(path: &str) -> Operation {
 pub(super) fn get_event(path: &str) -> Operation {
     operation(path, get_event::NAME, "One event by its id, as a CloudEvent.")
         .query_parameter::<String>("min_position", false, MIN_POSITION)
-        .response::<EventDocument>(StatusCode::OK, "The event.")
+        .response_as::<EventDocument>(StatusCode::OK, "application/cloudevents+json", "The event.")
         .problem(StatusCode::NOT_FOUND, "There is no such event, or not for this caller.")
 }
 

@@ -42,7 +42,7 @@ pub(super) struct RebuildProjection {
     #[schema(minimum = 1, maximum = 100)]
     percent: Option<u8>,
     /// Memory for its rows in MiB.
-    #[schema(minimum = 1)]
+    #[schema(minimum = 1, maximum = 1_048_576)]
     memory_mb: Option<u32>,
     /// Why, for the record.
     reason: Option<Reason>,
@@ -122,12 +122,13 @@ async fn asked<'a, B: for<'de> Deserialize<'de>>(
     Ok(Asked { operator: &operations(services)?.operator, name: asking.text()?, body, by })
 }
 
-/// `None` where it cannot be taken: zero, or more than there is.
+fn wrong<T>(pointer: &str, expected: &str) -> Result<T, Problem> {
+    let problem = Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "validation_failed", "The request is not valid");
+    Err(problem.error(pointer, expected))
+}
+
+/// Refuses what cannot be taken: zero, or more than there is.
 fn budget(events_per_second: Option<u32>, percent: Option<u8>) -> Result<Budget, Problem> {
-    let wrong = |pointer: &str, expected: &str| {
-        Err(Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "validation_failed", "The request is not valid")
-            .error(pointer, expected))
-    };
     if events_per_second.is_some_and(|rate| !(1..=i32::MAX.cast_unsigned()).contains(&rate)) {
         return wrong("/events_per_second", "must be from 1 to 2147483647");
     }
@@ -140,7 +141,9 @@ fn budget(events_per_second: Option<u32>, percent: Option<u8>) -> Result<Budget,
 pub(super) async fn rebuild(services: Arc<Services>, asking: Asking, body: Bytes) -> Result<Response<Body>, Problem> {
     let asked = asked(&services, &asking, &body, REBUILD, |body: &RebuildProjection| body.reason.as_ref()).await?;
     let RebuildProjection { switch, events_per_second, percent, memory_mb, .. } = asked.body;
-    let memory_mb = memory_mb.map(|mb| mb.clamp(1, 1 << 20));
+    if memory_mb.is_some_and(|mb| !(1..=1_048_576).contains(&mb)) {
+        return wrong("/memory_mb", "must be from 1 to 1048576");
+    }
     let plan = Plan { switch: switch.unwrap_or_default(), budget: budget(events_per_second, percent)?, memory_mb };
     let named = asked.operator.rebuild(&asked.name, plan, asked.by).await.map_err(|error| refused(&error))?;
     Ok((StatusCode::ACCEPTED, Json(named)).into_response())
