@@ -27,7 +27,7 @@ pub(crate) async fn open(actor: &Actor, subject: &str) -> String {
 
 /// Makes something and answers its id.
 pub(crate) async fn make(actor: &Actor, path: &str, body: Value) -> String {
-    actor.post(path, body).await.ok()["id"].as_str().expect("an id").to_owned()
+    actor.insist(path, body).await.ok()["id"].as_str().expect("an id").to_owned()
 }
 
 /// One of everything.

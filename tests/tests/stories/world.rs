@@ -81,7 +81,7 @@ pub(crate) struct Made {
 
 /// Makes something and keeps what the answer says.
 pub(crate) async fn make(actor: &Actor, path: &str, body: Value) -> Made {
-    let answer = actor.post(path, body).await.ok();
+    let answer = actor.insist(path, body).await.ok();
     Made { id: text(&answer["id"]), position: number(&answer["position"]) }
 }
 
