@@ -18,7 +18,9 @@ use effects::email::{EmailEffect, Links, Mailbox, Transport};
 use effects::{InvitationDeadline, Runner, Worker};
 use event_store::analysis::Indexer;
 use event_store::jetstream::MirrorOptions;
-use event_store::{Appender, Decisions, Log, Relay, Role, RootKeys, States, Tail, Vault, append::AppenderOptions};
+use event_store::{
+    Appender, Decisions, Log, ReadError, Relay, Role, RootKeys, States, Tail, Vault, append::AppenderOptions,
+};
 use identity_api::Door;
 use identity_api::api_keys::ApiKeys;
 use identity_api::trust::TrustFollower;
@@ -41,7 +43,7 @@ use tokio_util::sync::CancellationToken;
 const STATES: u64 = 100_000;
 /// For keys and revocations every second, and for API keys that are not known.
 const TRUST_CONNECTIONS: u32 = 4;
-/// How often the sign-in door is tried again at the start while Postgres does not answer in time.
+/// How often the log and the sign-in door are tried again at the start while Postgres does not answer in time.
 const OPENING_TRIES: u32 = 10;
 /// API keys that a process keeps in memory.
 const API_KEYS: u64 = 10_000;
@@ -244,8 +246,20 @@ impl Process {
     async fn following(&mut self, services: query_api::Services) -> Result<query_api::Services, Failure> {
         let log = Log::new(self.pool("follow", Role::Engine, FOLLOW_CONNECTIONS));
         let unreadable = |error| Failure::failed("the log cannot be followed").because(error);
-        let tail = Tail::start(log, self.shared.nats_url.clone(), self.working.clone()).await.map_err(unreadable)?;
+        let tail = self.tail(log).await?;
         services.following_by(tail, self.serving.clone()).await.map_err(unreadable)
+    }
+
+    /// Follows the log. A Postgres that does not answer in time while everything starts is asked again.
+    async fn tail(&self, log: Log) -> Result<Tail, Failure> {
+        let mut tries = 0;
+        loop {
+            match Tail::start(log.clone(), self.shared.nats_url.clone(), self.working.clone()).await {
+                Ok(tail) => return Ok(tail),
+                Err(ReadError::Database(sqlx::Error::PoolTimedOut)) if tries < OPENING_TRIES => tries += 1,
+                Err(error) => return Err(Failure::failed("the log cannot be followed").because(error)),
+            }
+        }
     }
 
     /// A verifier for one API. All of a process go by the same knowledge, and find the same API keys.
@@ -302,9 +316,7 @@ impl Process {
                 }
             }
         };
-        let tail = Tail::start(Log::new(pool), self.shared.nats_url.clone(), self.working.clone())
-            .await
-            .map_err(|error| Failure::failed("the log cannot be followed").because(error))?;
+        let tail = self.tail(Log::new(pool)).await?;
         let check = self.readiness.check("sign_in", Needed::Optional);
         let told = move |so: Result<(), String>| match so {
             Ok(()) => check.ok(),
@@ -400,9 +412,7 @@ impl Process {
         self.workers.spawn(tell_acts(engine, decisions, self.working.clone()));
         let indexer = Indexer::new(Log::new(self.pool("index", Role::Engine, 1)));
         self.workers.spawn(indexer.run(self.working.clone()));
-        let tail = Tail::start(log, self.shared.nats_url.clone(), self.working.clone())
-            .await
-            .map_err(|error| Failure::failed("the log cannot be followed").because(error))?;
+        let tail = self.tail(log).await?;
         let check = self.readiness.check("projector", Needed::Required);
         check.ok();
         self.workers.spawn(tasks::project(tail, check, self.failed.clone(), self.working.clone()));
