@@ -464,9 +464,7 @@ impl Process {
         if let Some(nats_url) = self.shared.nats_url.clone() {
             self.relay_of(log.clone(), &nats_url, appender.committed());
         }
-        let tail = Tail::start(log.clone(), self.shared.nats_url.clone(), self.working.clone())
-            .await
-            .map_err(|error| Failure::failed("the log cannot be followed").because(error))?;
+        let tail = self.tail(log.clone()).await?;
         let states = States::new(log.clone(), EFFECT_STATES);
         let vault = self.vault().await?;
         let decisions = Decisions::new(appender, states.clone(), log, vault.clone());
