@@ -263,14 +263,18 @@ impl Actor {
 
     /// A command as a good client sends it: again, with its key, while the node is too busy to take it.
     pub async fn insist(&self, path: &str, body: Value) -> Answer {
-        let key = Uuid::now_v7().to_string();
-        let mut answer = self.post_as(path, &key, body.clone()).await;
+        self.insist_as(path, &Uuid::now_v7().to_string(), body).await
+    }
+
+    /// The same with this key.
+    pub async fn insist_as(&self, path: &str, key: &str, body: Value) -> Answer {
+        let mut answer = self.post_as(path, key, body.clone()).await;
         for _ in 0..20 {
             if answer.status != StatusCode::SERVICE_UNAVAILABLE {
                 break;
             }
             tokio::time::sleep(Duration::from_millis(500)).await;
-            answer = self.post_as(path, &key, body.clone()).await;
+            answer = self.post_as(path, key, body.clone()).await;
         }
         answer
     }

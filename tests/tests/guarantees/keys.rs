@@ -17,7 +17,7 @@ fn keys() -> usize {
 
 /// Sends the same command 20 times at once, in turn through these actors; answers the one position.
 async fn race(actors: &[Actor], path: &str, key: &str, body: &Value) -> i64 {
-    let racers = (0..RACERS).map(|racer| actors[racer % actors.len()].post_as(path, key, body.clone()));
+    let racers = (0..RACERS).map(|racer| actors[racer % actors.len()].insist_as(path, key, body.clone()));
     let answers = join_all(racers).await;
     let first = &answers[0];
     assert!(first.status.is_success(), "{} {}", first.status, first.text);
