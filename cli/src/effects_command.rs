@@ -9,8 +9,8 @@ use chrono::{DateTime, Utc};
 use clap::{Subcommand, ValueEnum};
 use domain::notifications::email::RequeueEmail;
 use effects::operate::{self, FollowerStatus, JobStatus, RefusalStatus, Which};
-use event_store::{Decisions, Idempotency, Log, Origin, Refused, Role, States};
-use kernel::{Actor, Command as _, CommandId, Context, CorrelationId, Rejection as _, Team, TenantId};
+use event_store::{Decisions, InternalCommand, Log, Refused, Role, States};
+use kernel::{CommandId, Rejection as _, TenantId};
 use serde::Serialize;
 use sqlx::PgPool;
 use std::fmt::Write as _;
@@ -212,26 +212,8 @@ async fn again(decisions: &Decisions, job: &JobStatus) -> Result<(), String> {
     if job.kind != "email" {
         return Err(format!("this program knows no {}", job.kind));
     }
-    let id = Uuid::now_v7();
-    let context = Context {
-        tenant_id: TenantId(job.tenant_id),
-        actor: Actor::SYSTEM,
-        scopes: [RequeueEmail::SCOPE.as_str()].into_iter().collect(),
-        command_id: CommandId(id),
-        target: job.id,
-        now: DateTime::from_timestamp_micros(Utc::now().timestamp_micros()).unwrap_or_default(),
-        blind: decisions.blind_indexer(),
-        team: Team::none(),
-    };
-    let origin = Origin {
-        idempotency: Idempotency { key: id, request_hash: Uuid::nil() },
-        correlation_id: CorrelationId(id),
-        causation_id: None,
-        trace: None,
-        fresh: None,
-        expected: None,
-    };
-    match decisions.carry_out(&RequeueEmail {}, &context, &origin).await {
+    let internal = InternalCommand::new(TenantId(job.tenant_id), job.id, CommandId(Uuid::now_v7()));
+    match decisions.carry_out_internal(&RequeueEmail {}, &internal).await {
         Ok(_) => Ok(()),
         Err(Refused::Rejected(rejection)) => Err(format!("{rejection}. {}", rejection.remedy())),
         Err(other) => Err(format!("{other:?}")),

@@ -1,11 +1,9 @@
 //! Tells in the log what operators did to projections: the engine notes it with the deed, and knows of no such event.
 
-use chrono::{DateTime, Utc};
-use domain::operations::projection::{Deed, ProjectionAct, RECORD, RecordProjectionAct};
+use domain::operations::projection::{Deed, ProjectionAct, RecordProjectionAct};
 use domain::operations::{OperatorName, ReadModelName, Reason};
-use event_store::decisions::Origin;
-use event_store::{Decisions, Idempotency};
-use kernel::{BlindIndexer, CommandId, Context, CorrelationId, ParseError, Position, Team, TenantId};
+use event_store::{Decisions, InternalCommand};
+use kernel::{CommandId, ParseError, Position, TenantId};
 use projector::acts::{self, Act, Noted};
 use sqlx::PgPool;
 use std::time::Duration;
@@ -49,25 +47,8 @@ pub(crate) async fn tell_acts(pool: PgPool, decisions: Decisions, stop: Cancella
 
 async fn tell(decisions: &Decisions, noted: &Noted) -> Result<Position, String> {
     let command = told(noted).map_err(|error| error.to_string())?;
-    let context = Context {
-        tenant_id: TenantId::PLATFORM,
-        actor: noted.by.actor,
-        scopes: [RECORD.as_str()].into_iter().collect(),
-        command_id: CommandId(noted.id),
-        target: Uuid::nil(),
-        now: DateTime::from_timestamp_micros(Utc::now().timestamp_micros()).unwrap_or_default(),
-        blind: BlindIndexer::unkeyed(),
-        team: Team::none(),
-    };
-    let origin = Origin {
-        idempotency: Idempotency { key: noted.id, request_hash: Uuid::nil() },
-        correlation_id: CorrelationId(noted.id),
-        causation_id: None,
-        trace: None,
-        fresh: None,
-        expected: None,
-    };
-    let told = decisions.carry_out(&command, &context, &origin).await;
+    let internal = InternalCommand::new(TenantId::PLATFORM, Uuid::nil(), CommandId(noted.id));
+    let told = decisions.carry_out_internal(&command, &InternalCommand { actor: noted.by.actor, ..internal }).await;
     told.map(|answer| answer.position).map_err(|refused| format!("{refused:?}"))
 }
 

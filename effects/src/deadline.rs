@@ -4,9 +4,8 @@ use crate::effect::{Attempt, Effect, Job, Order, RecordError, Settled};
 use crate::follower::chain;
 use chrono::{DateTime, Utc};
 use domain::identity::invitation::{Event, ExpireInvitation, Invitation, Rejection};
-use event_store::{Decisions, Idempotency, Origin, Refused};
-use kernel::{Actor, Aggregate as _, Command, CommandId, Context, Recorded, Rejection as _, Source as _, Team, ids};
-use uuid::Uuid;
+use event_store::{Decisions, Refused};
+use kernel::{Aggregate as _, Command as _, CommandId, Recorded, Rejection as _, Source as _, ids};
 
 /// Ends invitations that nobody accepted in time, so that the address can be invited again.
 pub struct InvitationDeadline {
@@ -30,25 +29,7 @@ impl InvitationDeadline {
 
     async fn expire(&self, job: &Job) -> Result<Attempt, String> {
         let command_id = CommandId(ids::derived(job.id, ExpireInvitation::NAME));
-        let context = Context {
-            tenant_id: job.tenant_id,
-            actor: Actor::SYSTEM,
-            scopes: [ExpireInvitation::SCOPE.as_str()].into_iter().collect(),
-            command_id,
-            target: job.id,
-            now: DateTime::from_timestamp_micros(Utc::now().timestamp_micros()).unwrap_or_default(),
-            blind: self.decisions.blind_indexer(),
-            team: Team::none(),
-        };
-        let origin = Origin {
-            idempotency: Idempotency { key: command_id.0, request_hash: Uuid::nil() },
-            correlation_id: job.correlation_id,
-            causation_id: Some(job.event_id),
-            trace: job.trace,
-            fresh: None,
-            expected: None,
-        };
-        match self.decisions.carry_out(&ExpireInvitation {}, &context, &origin).await {
+        match self.decisions.carry_out_internal(&ExpireInvitation {}, &job.command(command_id)).await {
             // Expired now, or it had been accepted or taken back: either way it is over.
             Ok(_) => Ok(Attempt::Succeeded { receipt: "over".to_owned() }),
             Err(Refused::Rejected(Rejection::NotOver)) => match self.expires_at(job).await? {

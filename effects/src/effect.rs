@@ -1,7 +1,7 @@
 //! What an effect is: which events ask for it, how it is done, and how its result becomes an event.
 
 use chrono::{DateTime, Utc};
-use event_store::Decisions;
+use event_store::{Decisions, InternalCommand};
 use kernel::{CommandId, CorrelationId, EventId, EventSet, Recorded, TenantId, TraceParent, ids};
 use std::time::Duration;
 use uuid::Uuid;
@@ -64,6 +64,17 @@ pub struct Job {
     pub attempts: i32,
     /// When it was first asked for.
     pub created_at: DateTime<Utc>,
+}
+
+impl Job {
+    /// A command on the effect's stream, in the story of what asked for it.
+    pub const fn command(&self, command_id: CommandId) -> InternalCommand {
+        InternalCommand::new(self.tenant_id, self.id, command_id).caused_by(
+            self.event_id,
+            self.correlation_id,
+            self.trace,
+        )
+    }
 }
 
 /// What came of one try.

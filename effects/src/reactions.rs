@@ -1,16 +1,14 @@
 //! Reactors at work: commands that follow from events, carried out as anybody's commands are.
 
 use crate::follower::{Decoded, Event, Follower, Halt, Led, chain, decode};
-use chrono::{DateTime, Utc};
 use event_store::decisions::RefusedOf;
 use event_store::repository::LoadError;
-use event_store::{AppendError, Decisions, Idempotency, Origin, Refused, VaultError};
+use event_store::{AppendError, Decisions, InternalCommand, Refused, VaultError};
 use futures_util::future::BoxFuture;
 use futures_util::{FutureExt, StreamExt, stream};
 use kernel::reactor::{Start, command_id};
 use kernel::{
-    Actor, Command, Context, CorrelationId, EventId, EventSet, Position, Reaction, Reactor, Recorded, Rejection, Team,
-    TenantId, TraceParent,
+    Command, CorrelationId, EventId, EventSet, Position, Reaction, Reactor, Recorded, Rejection, TenantId, TraceParent,
 };
 use sqlx::{PgConnection, query};
 use std::marker::PhantomData;
@@ -129,26 +127,12 @@ impl<R: Reactor> Reacting<R> {
     async fn carry_out(&self, asked: &Asked<R::Command>) -> Came {
         let Reaction { step, tenant_id, target, command } = &asked.reaction;
         let command_id = command_id(R::NAME, asked.event_id, step);
-        let context = Context {
-            tenant_id: *tenant_id,
-            actor: Actor::SYSTEM,
-            scopes: [R::Command::SCOPE.as_str()].into_iter().collect(),
-            command_id,
-            target: *target,
-            // Postgres keeps microseconds; what was decided on and what is read back must be the same instant.
-            now: DateTime::from_timestamp_micros(Utc::now().timestamp_micros()).unwrap_or_default(),
-            blind: self.decisions.blind_indexer(),
-            team: Team::none(),
-        };
-        let origin = Origin {
-            idempotency: Idempotency { key: command_id.0, request_hash: Uuid::nil() },
-            correlation_id: asked.correlation_id,
-            causation_id: Some(asked.event_id),
-            trace: asked.trace,
-            fresh: None,
-            expected: None,
-        };
-        let (code, message) = match self.decisions.carry_out(command, &context, &origin).await {
+        let internal = InternalCommand::new(*tenant_id, *target, command_id).caused_by(
+            asked.event_id,
+            asked.correlation_id,
+            asked.trace,
+        );
+        let (code, message) = match self.decisions.carry_out_internal(command, &internal).await {
             Ok(_) => return Came::Done,
             Err(refused) => match sort::<R::Command>(refused, asked.position) {
                 Ok(refusal) => refusal,

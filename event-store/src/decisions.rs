@@ -3,8 +3,10 @@
 use crate::log::{Log, ReadError};
 use crate::repository::{LoadError, States};
 use crate::{Answer, Append, AppendError, Appender, Idempotency, Vault, VaultError};
+use chrono::{DateTime, Utc};
 use kernel::{
-    BlindIndexer, Change, Command, Context, CorrelationId, Decided, EventId, Streams, TraceParent, Version, personal,
+    Actor, BlindIndexer, Change, Command, CommandId, Context, CorrelationId, Decided, EventId, Streams, Team, TenantId,
+    TraceParent, Version, personal,
 };
 use uuid::Uuid;
 
@@ -35,6 +37,39 @@ pub struct Origin {
     pub fresh: Option<Uuid>,
     /// The version that the primary stream must have.
     pub expected: Option<Expected>,
+}
+
+/// A command that no request brings: what a process of Sillage carries out by itself, with no more than the command's
+/// own scope. Its id is the idempotency key: carried out again under the same id it changes nothing.
+#[derive(Clone, Copy, Debug)]
+pub struct InternalCommand {
+    /// In whose data.
+    pub tenant_id: TenantId,
+    /// In whose name.
+    pub actor: Actor,
+    /// By what a repeat is known.
+    pub command_id: CommandId,
+    /// The stream.
+    pub target: Uuid,
+    /// The story that it belongs to.
+    pub correlation_id: CorrelationId,
+    /// The event that caused it, if one did.
+    pub causation_id: Option<EventId>,
+    /// The trace that it is part of.
+    pub trace: Option<TraceParent>,
+}
+
+impl InternalCommand {
+    /// In the name of Sillage, at the beginning of a story of its own.
+    pub const fn new(tenant_id: TenantId, target: Uuid, command_id: CommandId) -> Self {
+        let correlation_id = CorrelationId(command_id.0);
+        Self { tenant_id, actor: Actor::SYSTEM, command_id, target, correlation_id, causation_id: None, trace: None }
+    }
+
+    /// In the story of the event that caused it.
+    pub const fn caused_by(self, event_id: EventId, correlation_id: CorrelationId, trace: Option<TraceParent>) -> Self {
+        Self { correlation_id, causation_id: Some(event_id), trace, ..self }
+    }
 }
 
 /// Why a command was not carried out. Nothing was appended, except that `Append(Unavailable)` leaves it open.
@@ -152,6 +187,37 @@ impl Decisions {
             }
         }
         Err(Refused::Append(conflict))
+    }
+
+    /// Carries out what no request asked for.
+    ///
+    /// # Errors
+    /// See [`Refused`].
+    pub async fn carry_out_internal<C: Command>(
+        &self,
+        command: &C,
+        internal: &InternalCommand,
+    ) -> Result<Answer, RefusedOf<C>> {
+        let context = Context {
+            tenant_id: internal.tenant_id,
+            actor: internal.actor,
+            scopes: [C::SCOPE.as_str()].into_iter().collect(),
+            command_id: internal.command_id,
+            target: internal.target,
+            // Postgres keeps microseconds; what was decided on and what is read back must be the same instant.
+            now: DateTime::from_timestamp_micros(Utc::now().timestamp_micros()).unwrap_or_default(),
+            blind: self.blind_indexer(),
+            team: Team::none(),
+        };
+        let origin = Origin {
+            idempotency: Idempotency { key: internal.command_id.0, request_hash: Uuid::nil() },
+            correlation_id: internal.correlation_id,
+            causation_id: internal.causation_id,
+            trace: internal.trace,
+            fresh: None,
+            expected: None,
+        };
+        self.carry_out(command, &context, &origin).await
     }
 
     /// The events as bytes. Where they hold personal data they come back as the log has them: a state that is remembered

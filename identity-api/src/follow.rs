@@ -11,11 +11,8 @@ use crate::problems::Refusal;
 use axum::http::StatusCode;
 use domain::identity::session::{EndReason, EndSession};
 use domain::identity::{UserId, api_key, membership, session, tenant, user};
-use event_store::{Idempotency, Origin, Tail, TailError};
-use kernel::{
-    Actor, Command as _, CommandId, Context, DecodeError, Event as _, EventData, Position, Recorded, Scopes, Team,
-    TenantId,
-};
+use event_store::{InternalCommand, Tail, TailError};
+use kernel::{Command as _, CommandId, DecodeError, Event as _, EventData, Position, Recorded, TenantId};
 use platform::Problem;
 use sqlx::Row;
 use std::sync::Arc;
@@ -248,25 +245,12 @@ impl Door {
         for sid in open {
             let command = EndSession { reason };
             let key = kernel::ids::derived(event.event_id.0, &format!("{}/{sid}", EndSession::NAME));
-            let context = Context {
-                tenant_id: TenantId::PLATFORM,
-                actor: Actor::SYSTEM,
-                scopes: Scopes::default(),
-                command_id: CommandId(key),
-                target: sid,
-                now: Self::now(),
-                blind: self.blind.clone(),
-                team: Team::none(),
-            };
-            let origin = Origin {
-                idempotency: Idempotency { key, request_hash: Uuid::nil() },
-                correlation_id: event.correlation_id,
-                causation_id: Some(event.event_id),
-                trace: event.trace,
-                fresh: None,
-                expected: None,
-            };
-            match self.decisions.carry_out(&command, &context, &origin).await {
+            let internal = InternalCommand::new(TenantId::PLATFORM, sid, CommandId(key)).caused_by(
+                event.event_id,
+                event.correlation_id,
+                event.trace,
+            );
+            match self.decisions.carry_out_internal(&command, &internal).await {
                 // A family whose beginning never got into the log.
                 Ok(_) | Err(event_store::Refused::Rejected(_)) => {}
                 Err(refused) => {

@@ -1,13 +1,10 @@
 //! Erasing a person: every step can be repeated, and the log says which are still to be done.
 
-use chrono::{DateTime, Utc};
 use domain::identity::{EMAIL_RESERVATION, INVITATION_RESERVATION, user};
 use domain::privacy::subject::{CertifyErasure, ErasedKey, ErasureReason, RequestErasure, Subject};
 use event_store::repository::LoadError;
-use event_store::{Decisions, Idempotency, Origin, VaultError};
-use kernel::{
-    Actor, Aggregate, Command, CommandId, Context, CorrelationId, Labelled, Source as _, SubjectId, Team, TenantId,
-};
+use event_store::{Decisions, InternalCommand, VaultError};
+use kernel::{Aggregate, Command, CommandId, Labelled, Source as _, SubjectId, TenantId};
 use sqlx::{PgPool, query, query_as, query_scalar};
 use std::time::Duration;
 use uuid::Uuid;
@@ -221,26 +218,8 @@ impl Eraser {
     }
 
     async fn carry_out<C: Command>(&self, command: &C, target: Uuid) -> Result<(), EraseError> {
-        let id = Uuid::now_v7();
-        let context = Context {
-            tenant_id: TenantId::PLATFORM,
-            actor: Actor::SYSTEM,
-            scopes: [C::SCOPE.as_str()].into_iter().collect(),
-            command_id: CommandId(id),
-            target,
-            now: DateTime::from_timestamp_micros(Utc::now().timestamp_micros()).unwrap_or_default(),
-            blind: self.decisions.blind_indexer(),
-            team: Team::none(),
-        };
-        let origin = Origin {
-            idempotency: Idempotency { key: id, request_hash: Uuid::nil() },
-            correlation_id: CorrelationId(id),
-            causation_id: None,
-            trace: None,
-            fresh: None,
-            expected: None,
-        };
-        let done = self.decisions.carry_out(command, &context, &origin).await;
+        let internal = InternalCommand::new(TenantId::PLATFORM, target, CommandId(Uuid::now_v7()));
+        let done = self.decisions.carry_out_internal(command, &internal).await;
         done.map(drop).map_err(|refused| EraseError::Record(format!("{refused:?}")))
     }
 }

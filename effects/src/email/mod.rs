@@ -14,14 +14,14 @@ pub use transport::{SendError, Smtp, SmtpError, Transport};
 
 use crate::effect::{Attempt, Effect, Job, Order, RecordError, Settled};
 use crate::follower::chain;
-use chrono::{DateTime, Utc};
+use chrono::Utc;
 use domain::identity::tenant::Tenant;
 use domain::notifications::email::{
     self, EmailContent, EmailFailure, EmailRecipient, EmailStatus, EmailSuppression, Event, Letter, Receipt,
     RecordEmailFailure, RecordEmailSent, SuppressEmail,
 };
-use event_store::{AppendError, Decisions, Idempotency, Origin, Refused, States, Vault, VaultError};
-use kernel::{Actor, Aggregate, Command, Context, Labelled, Recorded, Rejection, Source as _, Team, TenantId};
+use event_store::{AppendError, Decisions, Refused, States, Vault, VaultError};
+use kernel::{Aggregate, Command, Labelled, Recorded, Rejection, Source as _, TenantId};
 use uuid::Uuid;
 use wording::{Addressee, Facts};
 
@@ -144,27 +144,8 @@ async fn carry_out<C: Command>(
     settled: &Settled,
     command: &C,
 ) -> Result<(), RecordError> {
-    let command_id = settled.command_id(job);
-    let context = Context {
-        tenant_id: job.tenant_id,
-        actor: Actor::SYSTEM,
-        scopes: [C::SCOPE.as_str()].into_iter().collect(),
-        command_id,
-        target: job.id,
-        now: DateTime::from_timestamp_micros(Utc::now().timestamp_micros()).unwrap_or_default(),
-        blind: decisions.blind_indexer(),
-        team: Team::none(),
-    };
-    let origin = Origin {
-        // What became of it is the same whoever tells it; how many tries it took need not be.
-        idempotency: Idempotency { key: command_id.0, request_hash: Uuid::nil() },
-        correlation_id: job.correlation_id,
-        causation_id: Some(job.event_id),
-        trace: job.trace,
-        fresh: None,
-        expected: None,
-    };
-    match decisions.carry_out(command, &context, &origin).await {
+    // What became of it is the same whoever tells it; how many tries it took need not be.
+    match decisions.carry_out_internal(command, &job.command(settled.command_id(job))).await {
         Ok(_) => Ok(()),
         Err(Refused::Rejected(rejection)) => Err(RecordError::Refused(format!("{}: {rejection}", rejection.code()))),
         Err(Refused::Append(error @ (AppendError::Reserved { .. } | AppendError::KeyReused))) => {

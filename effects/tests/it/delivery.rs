@@ -93,7 +93,7 @@ async fn what_has_to_wait_is_tried_again_and_what_is_refused_is_given_up() {
 
     // An operator has seen to it, and asks again: the seventh try is the first that is taken.
     let exhausted = dead.iter().find(|job| job.attempts == 4).unwrap();
-    world.carry_out(&RequeueEmail {}, exhausted.id, false).await;
+    world.carry_out(&RequeueEmail {}, exhausted.id).await;
     until("it is sent", async || world.events("sent").await == 4).await;
     world.settled(6).await;
     running.stop().await;

@@ -1,14 +1,13 @@
 //! A database with everything that sends mails, and people who register.
 
-use chrono::{DateTime, Utc};
 use domain::identity::user::{RegisterUser, RequestPasswordReset};
 use domain::identity::{EmailAddress, Locale, PersonName};
 use domain::processes::MailAboutAccounts;
 use effects::email::{EmailEffect, Links, Sender, Smtp, Transport};
 use effects::{Options, Runner, Worker, outbox, reactor};
 use event_store::append::AppenderOptions;
-use event_store::{Appender, Decisions, Idempotency, Log, Origin, Role, States, Tail, schema};
-use kernel::{Actor, Command, CommandId, Context, CorrelationId, Team, TenantId};
+use event_store::{Appender, Decisions, InternalCommand, Log, Role, States, Tail, schema};
+use kernel::{Command, CommandId, TenantId};
 use platform::auth::LinkKey;
 use sqlx::PgPool;
 use std::time::{Duration, Instant};
@@ -45,27 +44,9 @@ impl World {
     }
 
     /// Carries out a command in the platform's tenant.
-    pub(crate) async fn carry_out<C: Command>(&self, command: &C, target: Uuid, fresh: bool) -> Uuid {
-        let id = Uuid::now_v7();
-        let context = Context {
-            tenant_id: TenantId::PLATFORM,
-            actor: Actor::SYSTEM,
-            scopes: [C::SCOPE.as_str()].into_iter().collect(),
-            command_id: CommandId(id),
-            target,
-            now: DateTime::from_timestamp_micros(Utc::now().timestamp_micros()).unwrap(),
-            blind: self.decisions.blind_indexer(),
-            team: Team::none(),
-        };
-        let origin = Origin {
-            idempotency: Idempotency { key: id, request_hash: Uuid::nil() },
-            correlation_id: CorrelationId(id),
-            causation_id: None,
-            trace: None,
-            fresh: fresh.then_some(target),
-            expected: None,
-        };
-        let answer = self.decisions.carry_out(command, &context, &origin).await;
+    pub(crate) async fn carry_out<C: Command>(&self, command: &C, target: Uuid) -> Uuid {
+        let internal = InternalCommand::new(TenantId::PLATFORM, target, CommandId(Uuid::now_v7()));
+        let answer = self.decisions.carry_out_internal(command, &internal).await;
         answer.map_err(|refused| format!("{refused:?}")).unwrap().stream_id
     }
 
@@ -79,12 +60,12 @@ impl World {
             locale,
             email_proven: false,
         };
-        self.carry_out(&command, Uuid::now_v7(), true).await
+        self.carry_out(&command, Uuid::now_v7()).await
     }
 
     /// Somebody forgot the password.
     pub(crate) async fn forget_password(&self, user: Uuid) {
-        self.carry_out(&RequestPasswordReset {}, user, false).await;
+        self.carry_out(&RequestPasswordReset {}, user).await;
     }
 
     /// Everything that sends mails, in tasks of this process.
