@@ -151,6 +151,7 @@ impl Decisions {
         for _ in 0..MAX_DECISIONS {
             let life = self.appender.life();
             self.states.enter(life);
+            self.vault.enter(life);
             let source = self.states.of(context.tenant_id, origin.fresh);
             let loaded = C::Streams::load(&source, ids).await.map_err(Refused::Load)?;
             let (_, version) = C::Streams::primary(&loaded);

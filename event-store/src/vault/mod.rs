@@ -95,6 +95,8 @@ struct Inner {
     seen: AtomicI64,
     /// Raised before cached keys are dropped: what was read before must not be cached after.
     drops: AtomicU64,
+    /// The latest life of the appender's connection in which a key was asked for.
+    life: AtomicU64,
     turns: Turns,
 }
 
@@ -137,6 +139,7 @@ impl Vault {
             subjects: Cache::new(SUBJECTS),
             seen: AtomicI64::new(seen),
             drops: AtomicU64::new(0),
+            life: AtomicU64::new(0),
             turns,
         }));
         watch::start(&vault.0);
@@ -162,6 +165,14 @@ impl Vault {
     /// What private texts are found again by.
     pub fn blind_indexer(&self) -> BlindIndexer {
         self.0.blind.clone()
+    }
+
+    /// From now on only keys that were read in this life of the appender's connection: the server that is there now may
+    /// never have got those from before, and what is sealed with them would open nowhere.
+    pub(crate) fn enter(&self, life: u64) {
+        if self.0.life.fetch_max(life, Ordering::AcqRel) < life {
+            self.0.drop_all();
+        }
     }
 
     /// The keys of these subjects, to seal with; those that are missing are made, durably, before this returns.
@@ -199,20 +210,15 @@ impl Vault {
     /// A text is damaged, a key is missing, or Postgres does not answer. Erasure is no error.
     pub async fn open_all(&self, sealed: &[(TenantId, Sealed)]) -> Result<Vec<Option<Arc<str>>>, VaultError> {
         let wanted: BTreeSet<_> = sealed.iter().map(|(tenant_id, sealed)| (*tenant_id, sealed.subject())).collect();
-        let slots = self.slots(&wanted.into_iter().collect::<Vec<_>>()).await?;
-        let mut opened = Vec::with_capacity(sealed.len());
-        for turn in sealed.chunks(TURN) {
-            for (tenant_id, sealed) in turn {
-                let subject = sealed.subject();
-                opened.push(match slots.get(&(*tenant_id, subject)) {
-                    Some(Slot::Live(key)) => Some(key.open(*tenant_id, sealed).ok_or(VaultError::Damaged(subject))?),
-                    Some(Slot::Destroyed) => None,
-                    None => return Err(VaultError::Missing(subject)),
-                });
+        let wanted: Vec<_> = wanted.into_iter().collect();
+        match open_with(&self.slots(&wanted).await?, sealed).await {
+            Err(VaultError::Damaged(_)) => {
+                // A key in memory may be one that the database lost when another server took its place.
+                self.0.drop_these(&wanted);
+                open_with(&self.slots(&wanted).await?, sealed).await
             }
-            tokio::task::yield_now().await;
+            opened => opened,
         }
-        Ok(opened)
     }
 
     /// Opens texts of one tenant, to answer with.
@@ -255,7 +261,7 @@ impl Vault {
         reason: &str,
     ) -> Result<Destroyed, VaultError> {
         let seq = store::destroy(&self.0.pool, tenant_id, subject, reason).await?;
-        self.0.drop_one(tenant_id, subject);
+        self.0.drop_these(&[(tenant_id, subject)]);
         Ok(Destroyed { seq })
     }
 
@@ -319,12 +325,29 @@ impl Vault {
                 break;
             }
             // A key may have been destroyed between being read and being cached: read again.
-            for place in read.keys() {
-                inner.subjects.invalidate(place);
-            }
+            inner.invalidate(read.keys());
         }
         Ok(found)
     }
+}
+
+async fn open_with(
+    slots: &HashMap<(TenantId, SubjectId), Slot>,
+    sealed: &[(TenantId, Sealed)],
+) -> Result<Vec<Option<Arc<str>>>, VaultError> {
+    let mut opened = Vec::with_capacity(sealed.len());
+    for turn in sealed.chunks(TURN) {
+        for (tenant_id, sealed) in turn {
+            let subject = sealed.subject();
+            opened.push(match slots.get(&(*tenant_id, subject)) {
+                Some(Slot::Live(key)) => Some(key.open(*tenant_id, sealed).ok_or(VaultError::Damaged(subject))?),
+                Some(Slot::Destroyed) => None,
+                None => return Err(VaultError::Missing(subject)),
+            });
+        }
+        tokio::task::yield_now().await;
+    }
+    Ok(opened)
 }
 
 fn blind_indexer(secret: &[u8; 32]) -> Result<BlindIndexer, VaultError> {

@@ -185,9 +185,10 @@ impl Vault {
             .await;
             match made {
                 Ok(_) => return Ok(()),
-                // The tenant's key was replaced meanwhile.
+                // The tenant's key was replaced meanwhile, or the database lost it.
                 Err(sqlx::Error::Database(error)) if error.is_foreign_key_violation() => {
                     self.0.latest.invalidate(&tenant_id);
+                    self.0.tenants.invalidate(&(tenant_id, by));
                 }
                 Err(error) => return Err(error.into()),
             }

@@ -64,13 +64,24 @@ impl Inner {
         Ok(head)
     }
 
-    pub(super) fn drop_one(&self, tenant_id: TenantId, subject: SubjectId) {
+    pub(super) fn drop_these(&self, places: &[(TenantId, SubjectId)]) {
         self.drops.fetch_add(1, Ordering::AcqRel);
-        self.subjects.invalidate(&(tenant_id, subject));
+        self.invalidate(places);
+    }
+
+    /// Drops these without a word to whoever reads just now, and the tenants' keys, which are few.
+    pub(super) fn invalidate<'a>(&self, places: impl IntoIterator<Item = &'a (TenantId, SubjectId)>) {
+        for place in places {
+            self.subjects.invalidate(place);
+        }
+        self.latest.invalidate_all();
+        self.tenants.invalidate_all();
     }
 
     pub(super) fn drop_all(&self) {
         self.drops.fetch_add(1, Ordering::AcqRel);
         self.subjects.invalidate_all();
+        self.latest.invalidate_all();
+        self.tenants.invalidate_all();
     }
 }

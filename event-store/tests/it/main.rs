@@ -5,6 +5,7 @@ mod append;
 mod archive;
 mod durability;
 mod fixtures;
+mod lives;
 mod mirror;
 mod readers;
 mod repository;
