@@ -13,7 +13,7 @@ use crate::sides::sillage;
 use crate::{Failure, Plan};
 use domain::support::ticket::{self, WORK};
 use event_store::append::AppenderOptions;
-use event_store::{Append, Appender, Idempotency, Log};
+use event_store::{Append, Appender, Idempotency, Log, Vault};
 use kernel::{Actor, ActorId, Change, CommandId, CorrelationId, Encoded, Event, Position, Version};
 use serde_json::json;
 use std::time::Duration;
@@ -54,7 +54,7 @@ pub(crate) async fn run(bench: &Bench, choice: Choice, plan: Plan) -> Result<Lin
     history::fill(&database, AROUND).await?;
     let appender = Appender::start(&database.url, database.pool.clone(), &AppenderOptions::default())?;
     let stream_id = Uuid::now_v7();
-    let end = appender.append(ticket(stream_id)).await?.position;
+    let end = appender.append(ticket(stream_id, &database.vault().await?).await?).await?.position;
     let identities = Identities::new()?;
     let setup = sillage::Setup {
         database_url: database.url.clone(),
@@ -84,13 +84,16 @@ pub(crate) async fn run(bench: &Bench, choice: Choice, plan: Plan) -> Result<Lin
 }
 
 /// A ticket that is opened and answered again and again.
-fn ticket(stream_id: Uuid) -> Append {
-    let examples: Vec<Encoded> = ticket::Event::examples().iter().map(Event::encode).collect();
+async fn ticket(stream_id: Uuid, vault: &Vault) -> Result<Append, Failure> {
+    let mut examples: Vec<Encoded> = Vec::new();
+    for example in ticket::Event::examples() {
+        examples.push(history::sealed(vault, &example).await?);
+    }
     let of = |wanted: &str| examples.iter().find(|example| example.event_type() == wanted).cloned();
     let opened = of("opened").into_iter();
     let replies = std::iter::repeat_with(|| of("customer_replied")).flatten();
     let command_id = CommandId(Uuid::now_v7());
-    Append {
+    Ok(Append {
         tenant_id: TENANT,
         actor: Actor::user(ActorId(STUDIO)),
         command_id,
@@ -108,5 +111,5 @@ fn ticket(stream_id: Uuid) -> Append {
         reserve: Vec::new(),
         release: Vec::new(),
         counter: None,
-    }
+    })
 }

@@ -55,7 +55,8 @@ pub(crate) async fn run(bench: &Bench, choice: Choice, plan: Plan, workers: u32)
     let database = bench.database(&choice.name()).await?;
     history::fill(&database, EVENTS).await?;
     let stop = CancellationToken::new();
-    let tail = Tail::start(Log::new(database.pool.clone()), None, stop.clone()).await?;
+    let log = Log::new(database.pool.clone()).with_vault(database.vault().await?);
+    let tail = Tail::start(log, None, stop.clone()).await?;
     let folding = tokio::spawn(Projector::new(tail, projections(), Options::default()).run(stop.clone()));
     history::folded(&database.pool, &["support.tickets"], Position(EVENTS), Duration::from_mins(1)).await?;
     stop.cancel();

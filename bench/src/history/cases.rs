@@ -118,13 +118,10 @@ impl World {
 
     /// Events are told in steps that wait for nothing; a new subject's key is the exception.
     fn encode<E: Event>(&self, event: &E) -> Result<Encoded, Failure> {
-        let Some(vault) = &self.vault else { return Ok(kernel::specs::sealed(|| event.encode())) };
-        let (encoded, subjects) = personal::collecting(|| event.encode());
-        if subjects.is_empty() {
-            return Ok(encoded);
+        match &self.vault {
+            Some(vault) => tokio::task::block_in_place(|| Handle::current().block_on(sealed(vault, event))),
+            None => Ok(kernel::specs::sealed(|| event.encode())),
         }
-        let ring = tokio::task::block_in_place(|| Handle::current().block_on(vault.ring(TENANT, &subjects)))?;
-        Ok(personal::sealing(ring, || event.encode()))
     }
 
     /// Of eight new cases five are tickets, two conversations, one a building.
@@ -306,6 +303,16 @@ fn customer_of(case: Uuid) -> Uuid {
 
 fn refused(rejection: &impl Rejection) -> Failure {
     format!("a step of the history is against the rules: {rejection}").into()
+}
+
+/// An event as the log has it: with personal data sealed.
+pub(crate) async fn sealed<E: Event>(vault: &Vault, event: &E) -> Result<Encoded, Failure> {
+    let (encoded, subjects) = personal::collecting(|| event.encode());
+    if subjects.is_empty() {
+        return Ok(encoded);
+    }
+    let ring = vault.ring(TENANT, &subjects).await?;
+    Ok(personal::sealing(ring, || event.encode()))
 }
 
 #[cfg(test)]

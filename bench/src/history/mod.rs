@@ -10,6 +10,7 @@ mod streams;
 use crate::Failure;
 use crate::servers::Database;
 use cases::World;
+pub(crate) use cases::sealed;
 use copy::Writer;
 use kernel::Position;
 use sqlx::{Connection, PgConnection, PgPool};
