@@ -5,14 +5,23 @@ use read_models::field_sales::{Buildings, Contracts, CurrentZones, DoorVisits, D
 use read_models::identity::{ApiKeys, AuditEntries, Invitations, Members, Sessions, Tenants, UserMemberships, Users};
 use read_models::messaging::{Conversations, Messages};
 use read_models::operations::ProjectionActs;
-use read_models::support::{TicketMessages, TicketNotes, Tickets};
+use read_models::support::{
+    ArticleRevisions, ArticleSlugs, Articles, CustomerTickets, PublishedArticles, TicketActivities, TicketMessages,
+    TicketNotes, Tickets,
+};
 
 /// A fresh projection of every read model. One line per read model.
 pub fn projections() -> Vec<Box<dyn Projection>> {
     vec![
         projection::<Tickets>(),
+        projection::<CustomerTickets>(),
+        projection::<TicketActivities>(),
         projection::<TicketMessages>(),
         projection::<TicketNotes>(),
+        projection::<Articles>(),
+        projection::<PublishedArticles>(),
+        projection::<ArticleSlugs>(),
+        projection::<ArticleRevisions>(),
         projection::<Conversations>(),
         projection::<Messages>(),
         projection::<Zones>(),

@@ -22,6 +22,8 @@ pub const fn categories() -> &'static [Category] {
         Category::of::<notifications::email::Event>(),
         Category::of::<operations::projection::Event>(),
         Category::of::<privacy::subject::Event>(),
+        Category::of::<support::article::Event>(),
+        Category::of::<support::article_slug::Event>(),
         Category::of::<support::ticket::Event>(),
     ];
     ALL

@@ -128,7 +128,8 @@ impl Column {
 /// An index beside the primary key. `tenant_id` always leads it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Index {
-    /// The columns after `tenant_id`; `"-created_at"` sorts downwards.
+    /// The columns after `tenant_id`; `"-created_at"` sorts downwards. `"~title", "~body"` is an index over the words of
+    /// these texts, in French and English and whatever their accents; the first text weighs most.
     pub columns: &'static [&'static str],
 }
 

@@ -72,7 +72,17 @@ pub fn check(model: &str, table: &Table) -> Result<(), DeclarationError> {
             return fail(format!("key column {} must be comparable and never null", column.name));
         }
     }
-    for name in table.indexes.iter().flat_map(|index| index.columns) {
+    for index in table.indexes {
+        let texts: Vec<&str> = index.columns.iter().filter_map(|column| column.strip_prefix('~')).collect();
+        let is_text = |name: &&str| {
+            let kinds = [ColumnKind::Text, ColumnKind::Personal];
+            table.columns.iter().any(|column| column.name == *name && kinds.contains(&column.kind))
+        };
+        if !texts.is_empty() && (texts.len() != index.columns.len() || !texts.iter().all(is_text)) {
+            return fail(format!("an index over words names other than texts: {}", index.columns.join(", ")));
+        }
+    }
+    for name in table.indexes.iter().flat_map(|index| index.columns).filter(|name| !name.starts_with('~')) {
         let name = name.trim_start_matches('-');
         if !table
             .columns
@@ -156,6 +166,12 @@ pub fn create_indexes(model: &str, generation: i32, table: &Table) -> Vec<(Strin
             list
         });
         let index = format!("{name}_i{number}");
+        if let Some(document) = document(columns, "") {
+            return (
+                index.clone(),
+                format!("create index if not exists \"{index}\" on read.\"{name}\" using gin ({document})"),
+            );
+        }
         let statement = format!("create index if not exists \"{index}\" on read.\"{name}\" (tenant_id{sorted})");
         (index, statement)
     };
@@ -177,6 +193,15 @@ pub(crate) fn subject_of(column: &str) -> String {
 
 fn personal(table: &Table) -> impl Iterator<Item = &'static Column> {
     table.columns.iter().filter(|column| column.kind == ColumnKind::Personal)
+}
+
+/// What rows are found by in an index over words: `search.document(tenant_id, array["title", "body"])`; `None` for other
+/// indexes. A statement that says the same may use the index. `prefix` is `t.`, or nothing.
+pub fn document(columns: &[&str], prefix: &str) -> Option<String> {
+    let texts: Option<Vec<&str>> = columns.iter().map(|column| column.strip_prefix('~')).collect();
+    let texts = texts.filter(|texts| !texts.is_empty())?;
+    let list: Vec<String> = texts.iter().map(|text| format!("{prefix}\"{text}\"")).collect();
+    Some(format!("search.document({prefix}tenant_id, array[{}])", list.join(", ")))
 }
 
 /// Points the read model's view at a generation's table, in place; possible where the columns of the one before lead.
@@ -329,6 +354,15 @@ mod tests {
     }
 
     #[test]
+    fn an_index_over_words_is_one_document() {
+        let table = Table { indexes: &[Index { columns: &["~number"] }], ..TABLE };
+        assert_eq!(check("test.things", &table), Ok(()));
+        let statement = "create index if not exists \"test_things_g2_i1\" on read.\"test_things_g2\" using gin \
+             (search.document(tenant_id, array[\"number\"]))";
+        assert_eq!(create_indexes("test.things", 2, &table)[0].1, statement);
+    }
+
+    #[test]
     fn a_declaration_that_cannot_be_a_table_is_refused() {
         const NULL_KEY: &[Column] = &[Column::optional("shelf", ColumnKind::Uuid)];
         const TWICE: &[Column] = &[Column::new("shelf", ColumnKind::Uuid), Column::new("shelf", ColumnKind::Uuid)];
@@ -343,6 +377,9 @@ mod tests {
             Table { key: 1, columns: TWICE, indexes: &[] },
             Table { key: 1, columns: RESERVED, indexes: &[] },
             Table { indexes: &[Index { columns: &["-absent"] }], ..TABLE },
+            Table { indexes: &[Index { columns: &["~absent"] }], ..TABLE },
+            Table { indexes: &[Index { columns: &["~seen_at"] }], ..TABLE },
+            Table { indexes: &[Index { columns: &["~number", "shelf"] }], ..TABLE },
         ] {
             assert!(check("test.things", &table).is_err(), "{table:?}");
         }

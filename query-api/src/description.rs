@@ -5,6 +5,7 @@ use crate::diff::Comparison;
 use crate::history::HistoryEntry;
 use crate::labels::Enumeration;
 use crate::list::List;
+use crate::search;
 use axum::http::{Method, StatusCode};
 use kernel::ReadModel;
 use platform::openapi::{Document, Operation, description_of};
@@ -23,11 +24,13 @@ another order.";
 const ARCHIVED: &str = "`log_archived`: that part of the log, up to `archived_up_to`, is in an archive.";
 const TOO_LARGE: &str = "It is made of too many events to be folded on demand.";
 
+pub(crate) const WORDS: &str = "Only those that hold these words: in French or English, in any form and with or without \
+accents; `\"in this order\"`, `-without`, `one or other`.";
 const MIN_POSITION: &str = "Wait (up to 3 s) until the answer shows this position of the log: `38`, or `1.38` with \
 the `X-Epoch` of the command's answer. A position that the log does not have (any more) is 409 `log_diverged`.";
 const DIVERGED: &str = "`log_diverged`: the log was restored or failed over without what the caller has seen.";
 
-fn operation(path: &str, id: &str) -> Operation {
+pub(crate) fn operation(path: &str, id: &str) -> Operation {
     Operation::new(Method::GET, path, id)
         .query_parameter::<String>("min_position", false, MIN_POSITION)
         .problem(StatusCode::CONFLICT, DIVERGED)
@@ -105,11 +108,17 @@ pub(crate) fn diff<D: Detail>(path: &str) -> Operation {
 pub(crate) fn list<L: List>(path: &str) -> Operation {
     let sorts = format!("One of `{}`; `-` goes downwards. The first is the default.", L::SORTS.join("`, `"));
     let limit = format!("Rows per page, 1 to 100; {} unless said otherwise.", L::LIMIT);
+    let searched = operation(path, L::NAME);
+    let searched = if L::SEARCHED.is_empty() {
+        searched
+    } else {
+        searched.query_parameter::<String>(search::PARAMETER, false, WORDS)
+    };
     let listed = L::FILTERS
         .iter()
-        .fold(operation(path, L::NAME), |operation, filter| {
+        .fold(searched, |operation, filter| {
             let about = format!("Only those with one of these values ({}), separated by commas.", filter.expected);
-            operation.query_parameter::<String>(filter.column, false, &about)
+            operation.query_parameter::<String>(filter.name, false, &about)
         })
         .docs(&row_docs::<L::Model>())
         .query_parameter::<String>("sort", false, &sorts)

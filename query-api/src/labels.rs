@@ -41,14 +41,20 @@ pub(crate) fn all() -> Vec<Enumeration> {
     use domain::identity::{Locale, Role};
     use domain::messaging::conversation::MessageKind;
     use domain::operations::projection::ProjectionAct;
+    use domain::support::article::{ArticleLanguage, ArticleStatus};
     use domain::support::response_targets::TargetOutcome;
-    use domain::support::ticket::{TicketCategory, TicketMessageType, TicketPriority, TicketStatus};
+    use domain::support::ticket::{TicketCategory, TicketMessageType, TicketPriority, TicketSide, TicketStatus};
     use read_models::identity::audit_entries::Act;
+    use read_models::support::TicketAction;
     vec![
         enumeration::<TicketStatus>(),
         enumeration::<TicketPriority>(),
         enumeration::<TargetOutcome>(),
         enumeration::<TicketCategory>(),
+        enumeration::<TicketSide>(),
+        enumeration::<TicketAction>(),
+        enumeration::<ArticleStatus>(),
+        enumeration::<ArticleLanguage>(),
         enumeration::<DoorStatus>(),
         enumeration::<UserType>(),
         enumeration::<ClosingReason>(),

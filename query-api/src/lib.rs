@@ -19,7 +19,9 @@ mod parameters;
 mod personal;
 mod reading;
 mod routes;
+mod search;
 mod support;
+mod view_counts;
 mod visible;
 
 pub use reading::Services;

@@ -5,6 +5,7 @@ use crate::detail::{Page, table};
 use crate::parameters::{Parameters, invalid};
 use crate::personal;
 use crate::reading::{CHECKPOINT, Seen, Services, timed};
+use crate::search::{self, Found, Searched};
 use crate::visible::Sight;
 use axum::body::Body;
 use axum::http::header::LINK;
@@ -28,10 +29,28 @@ pub(crate) const MAX_LIMIT: i64 = 100;
 /// The years that are written with four digits.
 const YEARS: RangeInclusive<i32> = 1..=9999;
 
+/// What a row must be to stay, given the values of a filter.
+#[derive(Clone, Copy)]
+enum Test {
+    /// The column has one of them.
+    Is,
+    /// Whether the column counts anything is one of them.
+    Some,
+    /// The list in the column holds one of them.
+    Holds,
+    /// The column is that or later.
+    From,
+    /// The column is before that.
+    Before,
+}
+
 /// A filter of a list: `?status=open,in_progress` keeps the rows whose column has one of the values.
 pub(crate) struct Filter {
-    /// The column, and the parameter's name.
-    pub(crate) column: &'static str,
+    /// The parameter's name.
+    pub(crate) name: &'static str,
+    /// The column.
+    column: &'static str,
+    test: Test,
     /// What a value may be, for people and for the API's description.
     pub(crate) expected: &'static str,
     /// Reads one value into the stored spelling.
@@ -41,28 +60,78 @@ pub(crate) struct Filter {
 impl Filter {
     /// By id.
     pub(crate) const fn id(column: &'static str) -> Self {
-        Self { column, expected: "UUIDs", read: |text| text.parse::<Uuid>().ok().map(|id| id.to_string()) }
+        Self {
+            name: column,
+            column,
+            test: Test::Is,
+            expected: "UUIDs",
+            read: |text| text.parse::<Uuid>().ok().map(|id| id.to_string()),
+        }
     }
 
     /// By whole number.
     pub(crate) const fn number(column: &'static str) -> Self {
-        Self { column, expected: "whole numbers", read: |text| text.parse::<i64>().ok().map(|n| n.to_string()) }
+        Self {
+            name: column,
+            column,
+            test: Test::Is,
+            expected: "whole numbers",
+            read: |text| text.parse::<i64>().ok().map(|n| n.to_string()),
+        }
     }
 
     /// By yes or no.
     pub(crate) const fn boolean(column: &'static str) -> Self {
-        Self { column, expected: "true or false", read: |text| text.parse::<bool>().ok().map(|yes| yes.to_string()) }
+        Self {
+            name: column,
+            column,
+            test: Test::Is,
+            expected: "true or false",
+            read: |text| text.parse::<bool>().ok().map(|yes| yes.to_string()),
+        }
     }
 
     /// By a value with a form of its own, in any spelling that commands accept.
     pub(crate) const fn parsed<T: FromStr + ToString>(column: &'static str, expected: &'static str) -> Self {
-        Self { column, expected, read: |text| text.parse::<T>().ok().map(|value| value.to_string()) }
+        Self {
+            name: column,
+            column,
+            test: Test::Is,
+            expected,
+            read: |text| text.parse::<T>().ok().map(|value| value.to_string()),
+        }
+    }
+
+    /// By whether a column counts anything.
+    pub(crate) const fn some(column: &'static str) -> Self {
+        Self { test: Test::Some, ..Self::boolean(column) }
+    }
+
+    /// By what a list in a column holds.
+    pub(crate) const fn holds<T: FromStr + ToString>(
+        name: &'static str,
+        column: &'static str,
+        expected: &'static str,
+    ) -> Self {
+        Self { name, test: Test::Holds, ..Self::parsed::<T>(column, expected) }
+    }
+
+    /// By a period: from this time on.
+    pub(crate) const fn from(name: &'static str, column: &'static str) -> Self {
+        Self { name, column, test: Test::From, expected: "RFC 3339 time", read: |text| Some(text.replace(' ', "+")) }
+    }
+
+    /// By a period: before this time.
+    pub(crate) const fn before(name: &'static str, column: &'static str) -> Self {
+        Self { test: Test::Before, ..Self::from(name, column) }
     }
 
     /// By an enumerated value, in any spelling that commands accept.
     pub(crate) const fn labelled<L: Labelled + serde::de::DeserializeOwned>(column: &'static str) -> Self {
         Self {
+            name: column,
             column,
+            test: Test::Is,
             expected: L::NAME,
             read: |text| serde_json::from_value::<L>(text.into()).ok().map(|value| value.as_str().to_owned()),
         }
@@ -72,7 +141,7 @@ impl Filter {
         text.split(',')
             .map(|value| {
                 (self.read)(value).ok_or_else(|| {
-                    invalid(self.column)
+                    invalid(self.name)
                         .detail(format!("{value:?} is not usable: expected {}, separated by commas", self.expected))
                 })
             })
@@ -95,8 +164,16 @@ pub(crate) trait List: Send + Sync + 'static {
     const SORTS: &'static [&'static str];
     /// Rows per page unless told otherwise.
     const LIMIT: i64 = 20;
+    /// The read models in which callers may look for words with `q`; each has an index over words and names the list's
+    /// rows, which one id identifies.
+    const SEARCHED: &'static [Searched] = &[];
     /// The column that holds the id in the path, for lists of what belongs to one thing.
     const PARENT: Option<&'static str> = None;
+
+    /// The one thing that a question names, where it is no words but a number: a filter and its value.
+    fn named(_typed: &str) -> Option<(&'static Filter, String)> {
+        None
+    }
 
     /// Which rows the actor may see.
     const REACH: Reach;
@@ -110,6 +187,7 @@ struct Asked {
     sort: &'static str,
     cursor: Option<Cursor>,
     filters: Vec<(&'static Filter, Vec<String>)>,
+    words: Option<String>,
 }
 
 fn asked<L: List>(query: Option<&str>) -> Result<Asked, Problem> {
@@ -133,17 +211,29 @@ fn asked<L: List>(query: Option<&str>) -> Result<Asked, Problem> {
     };
     let mut filters = Vec::new();
     for filter in L::FILTERS {
-        if let Some(text) = parameters.take(filter.column) {
+        if let Some(text) = parameters.take(filter.name) {
             filters.push((filter, storable::<L>(filter, filter.values(&text)?)?));
         }
     }
+    let words = if L::SEARCHED.is_empty() { None } else { parameters.take(search::PARAMETER) };
+    let mut words = words.map(search::typed).transpose()?;
+    if let Some((filter, value)) = words.as_deref().and_then(L::named) {
+        filters.push((filter, vec![value]));
+        words = None;
+    }
     parameters.finish(&known::<L>())?;
-    Ok(Asked { min_position, limit, sort, cursor, filters })
+    Ok(Asked { min_position, limit, sort, cursor, filters, words })
 }
 
 /// Every parameter that the list knows.
 pub(crate) fn known<L: List>() -> Vec<&'static str> {
-    L::FILTERS.iter().map(|filter| filter.column).chain(["sort", "limit", "cursor", "min_position"]).collect()
+    let searched = (!L::SEARCHED.is_empty()).then_some(search::PARAMETER);
+    L::FILTERS
+        .iter()
+        .map(|filter| filter.name)
+        .chain(searched)
+        .chain(["sort", "limit", "cursor", "min_position"])
+        .collect()
 }
 
 /// The columns that place a row: the sort's, then the key's; and whether they go downwards.
@@ -168,6 +258,11 @@ pub(crate) async fn answer<L: List>(
     let identity = services.authorize(headers, L::SCOPE, L::NAME, log).await?;
     let asked = asked::<L>(uri.query())?;
     services.wait(L::Model::NAME, asked.min_position).await?;
+    if asked.words.is_some() {
+        for searched in L::SEARCHED {
+            services.wait(searched.model, asked.min_position).await?;
+        }
+    }
     let page = page::<L>(services, &identity, parent, &asked, log).await?;
     log.position(Position(page.as_of_position));
     let position = HeaderValue::from(page.as_of_position);
@@ -188,7 +283,14 @@ async fn page<L: List>(
     log: &RequestLog,
 ) -> Result<Page<<L::Model as ReadModel>::Row>, Problem> {
     let sight = services.sight(L::REACH, L::OWNERS, identity).await?;
-    let (sql, texts) = statement::<L>(&sight, parent, asked)?;
+    let found = match &asked.words {
+        Some(words) => {
+            let key = L::Model::TABLE.columns[0].name;
+            Some(search::found(services, identity.tenant_id, L::SEARCHED, key, words, log).await?)
+        }
+        None => None,
+    };
+    let (sql, texts) = statement::<L>(&sight, parent, asked, found)?;
     let mut query = tenant::query(identity.tenant_id, &sql).bind(L::Model::NAME).bind(asked.limit + 1);
     for text in texts {
         query = match text {
@@ -217,7 +319,12 @@ enum Bound {
 }
 
 /// The body of the statement; every name in it is a constant of the code, every value is bound.
-fn statement<L: List>(sight: &Sight, parent: Option<Uuid>, asked: &Asked) -> Result<(String, Vec<Bound>), Problem> {
+fn statement<L: List>(
+    sight: &Sight,
+    parent: Option<Uuid>,
+    asked: &Asked,
+    found: Option<Found>,
+) -> Result<(String, Vec<Bound>), Problem> {
     let mut bound = Vec::new();
     let mut conditions = String::from("t.tenant_id = caller.tenant_id");
     let mut parameter = |value: Bound| {
@@ -234,7 +341,25 @@ fn statement<L: List>(sight: &Sight, parent: Option<Uuid>, asked: &Asked) -> Res
     }
     for (filter, values) in &asked.filters {
         let at = parameter(Bound::Many(values.clone()));
-        let _ = write!(conditions, " and t.{} = any(${at}::text[]::{}[])", filter.column, sql_type::<L>(filter.column));
+        let (column, sql_type) = (filter.column, sql_type::<L>(filter.column));
+        let _ = match filter.test {
+            Test::Is => write!(conditions, " and t.{column} = any(${at}::text[]::{sql_type}[])"),
+            Test::Some => write!(conditions, " and (t.{column} > 0) = any(${at}::text[]::boolean[])"),
+            Test::Holds => write!(conditions, " and t.{column} ?| ${at}::text[]"),
+            Test::From => write!(conditions, " and t.{column} >= any(${at}::text[]::{sql_type}[])"),
+            Test::Before => write!(conditions, " and t.{column} < any(${at}::text[]::{sql_type}[])"),
+        };
+    }
+    match (found, &asked.words) {
+        (Some(Found::Few(ids)), _) => {
+            let at = parameter(Bound::Many(ids.iter().map(Uuid::to_string).collect()));
+            let _ = write!(conditions, " and t.{} = any(${at}::text[]::uuid[])", L::Model::TABLE.columns[0].name);
+        }
+        (Some(Found::Many(condition)), Some(words)) => {
+            let at = parameter(Bound::One(words.clone()));
+            let _ = write!(conditions, " and {}", condition.replace("{}", &format!("${at}")));
+        }
+        (Some(Found::Many(_)) | None, _) => {}
     }
     let (columns, down) = order::<L>(asked.sort);
     if let Some(cursor) = &asked.cursor {
@@ -279,9 +404,13 @@ fn sql_type<L: List>(column: &str) -> &'static str {
 
 /// The values of a filter, if the column can hold them.
 fn storable<L: List>(filter: &Filter, values: Vec<String>) -> Result<Vec<String>, Problem> {
-    let kind = kind::<L>(filter.column);
+    let kind = match filter.test {
+        Test::Is | Test::From | Test::Before => kind::<L>(filter.column),
+        Test::Some => ColumnKind::Boolean,
+        Test::Holds => ColumnKind::Text,
+    };
     match values.iter().find(|value| stored(kind, value).is_none()) {
-        Some(value) => Err(invalid(filter.column).detail(format!("{value} is beyond what it can be"))),
+        Some(value) => Err(invalid(filter.name).detail(format!("{value} is beyond what it can be"))),
         None => Ok(values),
     }
 }

@@ -2,6 +2,7 @@
 
 use crate::analyst::Seats;
 use crate::operations::Operations;
+use crate::view_counts::ViewCounts;
 use crate::visible::Sight;
 use axum::http::{HeaderMap, StatusCode};
 use event_store::analysis::Finder;
@@ -36,6 +37,7 @@ pub struct Services {
     pub(crate) log: Log,
     finder: Finder,
     seats: Seats,
+    pub(crate) view_counts: ViewCounts,
     following: Option<Following>,
     standing: SharedStanding,
     operations: Option<Operations>,
@@ -59,6 +61,7 @@ impl Services {
             verifier,
             finder: Finder::new(log.clone(), log.clone()),
             log,
+            view_counts: ViewCounts::new(pool.clone()),
             pool,
             seats: Seats::default(),
             following: None,

@@ -103,7 +103,7 @@ impl QueryRoutes {
         self.add(path, answer, describe)
     }
 
-    /// `POST path` answers a question too large for an address, or does what an operator asks for; the body is small.
+    /// `POST path` answers a question too large for an address, does what an operator asks for, or counts; the body is small.
     pub(crate) fn raw_post<F, A>(self, path: &str, answer: F, describe: fn(&str) -> Operation) -> Self
     where
         F: Fn(Arc<Services>, Asking, Bytes) -> A + Clone + Send + Sync + 'static,
@@ -161,10 +161,10 @@ pub(crate) struct Asking {
 }
 
 impl Asking {
-    /// The text in the path.
-    pub(crate) fn text(&self) -> Result<String, Problem> {
+    /// A parameter of the path, where it is text.
+    pub(crate) fn part(&self, name: &str) -> Result<&str, Problem> {
         let parameters = self.path.as_ref().map_err(|_| Problem::not_found())?;
-        parameters.iter().next().map(|(_, value)| value.to_owned()).ok_or_else(Problem::not_found)
+        parameters.iter().find(|(known, _)| *known == name).map(|(_, value)| value).ok_or_else(Problem::not_found)
     }
 
     /// The id in the path.

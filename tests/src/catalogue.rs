@@ -35,6 +35,8 @@ pub fn aggregates() -> Vec<Entry> {
         entry::<notifications::email::Email>(),
         entry::<operations::projection::Projection>(),
         entry::<privacy::subject::Subject>(),
+        entry::<support::article::Article>(),
+        entry::<support::article_slug::Slugs>(),
         entry::<support::ticket::Ticket>(),
     ]
 }

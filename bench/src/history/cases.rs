@@ -189,7 +189,7 @@ impl Telling<'_> {
             }
             .decide(state, &cx),
             2 => AssignTicket { assignee_id: ActorId(STUDIO) }.decide(state, &cx),
-            1 | 3 | 4 | 6 => ReplyToTicket { content: content()?.into() }.decide(state, &cx),
+            1 | 3 | 4 | 6 => ReplyToTicket { content: content()?.into(), reopen: false }.decide(state, &cx),
             5 => AddInternalNote { content: content()?.into() }.decide(state, &cx),
             7 => status(TicketStatus::Resolved).decide(state, &cx),
             _ => status(TicketStatus::Closed).decide(state, &cx),

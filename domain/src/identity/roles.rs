@@ -96,8 +96,11 @@ const ANY_ROLE: Bundle = &["identity.role:grant_any"];
 /// Seeing who else is there: to choose an assignee, to know a team.
 const COLLEAGUES: Bundle = &["identity.member:read"];
 
-const SUPPORT_CUSTOMER: Bundle = &["support.ticket:open", "support.ticket:read", "support.ticket:reply"];
-const SUPPORT_AGENT: Bundle = &["support.ticket:work"];
+const SUPPORT_CUSTOMER: Bundle =
+    &["support.ticket:open", "support.ticket:read", "support.ticket:reply", "support.article:rate"];
+const SUPPORT_AGENT: Bundle = &["support.ticket:work", "support.article:read", "support.article:write"];
+/// Deciding what readers of the knowledge base see.
+const SUPPORT_EDITOR: Bundle = &["support.article:publish"];
 const SUPPORT_ADMIN: Bundle = &["support.ticket:assign"];
 
 const STUDIO_CLIENT: Bundle =
@@ -172,7 +175,7 @@ impl Role {
 
             Self::SupportCustomer => &[SUPPORT_CUSTOMER],
             Self::SupportAgent => &[SUPPORT_CUSTOMER, SUPPORT_AGENT, SUPPORT_ADMIN, COLLEAGUES],
-            Self::SupportAdmin => &[SUPPORT_CUSTOMER, SUPPORT_AGENT, SUPPORT_ADMIN, MEMBERS],
+            Self::SupportAdmin => &[SUPPORT_CUSTOMER, SUPPORT_AGENT, SUPPORT_ADMIN, SUPPORT_EDITOR, MEMBERS],
 
             Self::StudioClient => &[STUDIO_CLIENT],
             Self::StudioArtist | Self::StudioTrainer => &[STUDIO_CLIENT, COLLEAGUES],

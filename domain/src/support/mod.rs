@@ -1,4 +1,4 @@
-//! The support desk: a customer opens a ticket and is answered.
+//! The support desk: a customer opens a ticket and is answered; an article answers the next one.
 //!
 //! Choices where the product page is silent:
 //!
@@ -8,6 +8,23 @@
 //!   [`ticket::REOPEN_WINDOW_DAYS`] days. Cancelled is final.
 //! - An internal note is a message (L26), so a ticket that takes no messages takes no notes either (L45).
 //! - Agents' replies do not set "waiting for customer"; an agent says so with a status change.
+//! - Only tickets of the same customer are merged, so that nobody sees another one's. The merged one is closed and takes
+//!   nothing more; what was said stays where it was said.
+//! - Public messages are read by two: the customer, and the desk as a whole. Who writes has read what came before.
+//! - Satisfaction is the customer's word on one resolution; another resolution is another word.
+//!
+//! The knowledge base:
+//!
+//! - Readers see what was published last: a revision of a published article is seen when it is published.
+//! - A title gives an article its address once; a changed title changes nothing about it, and a changed address leaves
+//!   the old one behind as a redirect. No address ever means another article.
+//! - Only a published article is featured; taking it back, or archiving it, ends that.
+//! - Whoever is signed in rates an article once, and may change his mind. Views are counted and are no events.
 
+pub mod article;
+pub mod article_slug;
 pub mod response_targets;
+mod tags;
 pub mod ticket;
+
+pub use tags::{Tag, Tags};

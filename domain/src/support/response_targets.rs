@@ -6,6 +6,7 @@
 //! - The clock runs from the opening to the first public answer of an agent, without pause and on every hour of the week.
 //! - A ticket that ends unanswered (resolved, closed, cancelled) before its time needed no answer: it counts as `ended`.
 //! - Reopened, its clock goes on as if it had never stopped.
+//! - The priority that it has last decides, over all of its time. One that is merged into another one is closed by that.
 
 use crate::support::ticket::{Event, TicketId, TicketPriority, TicketStatus};
 use chrono::{DateTime, TimeDelta, Utc};
@@ -164,7 +165,7 @@ kernel::labelled! {
 pub struct Answered {
     /// The ticket's number.
     pub number: i64,
-    /// How soon it needed an answer.
+    /// How soon it needed an answer, as said last.
     pub priority: TicketPriority,
     /// When it was opened.
     pub opened_at: DateTime<Utc>,
@@ -243,10 +244,25 @@ impl Policy for FirstAnswers {
                     };
                 }
             }
+            Event::PriorityChanged { to, .. } => {
+                if let Some(ticket) = self.tickets.get_mut(&ticket_id) {
+                    ticket.priority = *to;
+                }
+            }
             Event::CustomerReplied { .. }
             | Event::InternalNoteAdded { .. }
             | Event::Assigned { .. }
-            | Event::Unassigned { .. } => {}
+            | Event::Unassigned { .. }
+            | Event::CategoryChanged { .. }
+            | Event::SubjectChanged { .. }
+            | Event::Tagged { .. }
+            | Event::Untagged { .. }
+            | Event::ReadUpTo { .. }
+            | Event::CsatSubmitted { .. }
+            | Event::MergedInto { .. }
+            | Event::Unmerged { .. }
+            | Event::Absorbed { .. }
+            | Event::Released { .. } => {}
         }
     }
 
@@ -327,6 +343,8 @@ mod tests {
         let reopened = [moved(TicketStatus::Resolved), moved(TicketStatus::Open)];
         assert_eq!(outcome("5m", &reopened, 99), Breached, "the clock went on");
         assert_eq!(outcome("never", &[], 99), Untargeted);
+        let lowered = |to| Event::PriorityChanged { from: TicketPriority::Urgent, to, customer_id: ADA };
+        assert_eq!(outcome("5m", &[lowered(TicketPriority::Low)], 99), Untargeted, "the last priority decides");
     }
 
     #[test]

@@ -119,7 +119,7 @@ async fn asked<'a, B: for<'de> Deserialize<'de>>(
     let body: B = json::parse(&asking.headers, body)?;
     let reason = reason(&body).map(|reason| reason.as_str().to_owned());
     let by = By { actor: identity.actor, operator: None, reason };
-    Ok(Asked { operator: &operations(services)?.operator, name: asking.text()?, body, by })
+    Ok(Asked { operator: &operations(services)?.operator, name: asking.part("name")?.to_owned(), body, by })
 }
 
 fn wrong<T>(pointer: &str, expected: &str) -> Result<T, Problem> {

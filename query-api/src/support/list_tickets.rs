@@ -1,10 +1,11 @@
 //! The tickets: a customer sees his own, an agent all of them.
 
 use crate::list::{Filter, List};
-use domain::support::ticket::WORK;
-use domain::support::ticket::{TicketCategory, TicketPriority, TicketStatus};
+use crate::search::Searched;
+use domain::support::Tag;
+use domain::support::ticket::{TicketCategory, TicketNumber, TicketPriority, TicketStatus, WORK};
 use kernel::{Reach, Scope};
-use read_models::support::tickets::Tickets;
+use read_models::support::{TicketMessages, Tickets};
 
 pub(crate) struct ListTickets;
 
@@ -21,6 +22,20 @@ impl List for ListTickets {
         Filter::id("customer_id"),
         Filter::id("assignee_id"),
         Filter::number("number"),
+        Filter::holds::<Tag>("tag", "tags", "keywords"),
+        Filter::some("unread"),
+        Filter::id("merged_into"),
+        Filter::from("created_from", "created_at"),
+        Filter::before("created_to", "created_at"),
     ];
     const SORTS: &'static [&'static str] = &["-created_at", "created_at", "-number", "number", "-updated_at"];
+
+    const SEARCHED: &'static [Searched] = &[Searched::by::<Tickets>(), Searched::by::<TicketMessages>()];
+
+    /// `TKT-00042`, or 42: a ticket by its number.
+    fn named(typed: &str) -> Option<(&'static Filter, String)> {
+        const NUMBER: Filter = Filter::number("number");
+        let number: TicketNumber = typed.parse().ok()?;
+        Some((&NUMBER, number.0.to_string()))
+    }
 }

@@ -1,11 +1,24 @@
 //! What the support desk shows.
 //!
-//! Internal notes have a table of their own; the tables that customers read never hold one (TL4).
+//! Internal notes have a table of their own; the tables that customers read never hold one (TL4). Drafts and
+//! what readers see are two tables in the same way.
 
+pub mod article_revisions;
+pub mod article_slugs;
+pub mod articles;
+pub mod customer_tickets;
+pub mod published_articles;
+pub mod ticket_activities;
 pub mod ticket_messages;
 pub mod ticket_notes;
 pub mod tickets;
 
+pub use article_revisions::{ArticleRevisionRow, ArticleRevisions};
+pub use article_slugs::{ArticleSlugRow, ArticleSlugs};
+pub use articles::{ArticleRow, Articles};
+pub use customer_tickets::{CustomerTicketRow, CustomerTickets};
+pub use published_articles::{PublishedArticleRow, PublishedArticles};
+pub use ticket_activities::{TicketAction, TicketActivities, TicketActivityRow};
 pub use ticket_messages::{TicketMessageRow, TicketMessages};
 pub use ticket_notes::{TicketNoteRow, TicketNotes};
 pub use tickets::{TicketRow, Tickets};

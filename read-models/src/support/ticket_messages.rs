@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 use domain::support::ticket::{Content, Event, TicketId, TicketMessageId, TicketMessageType};
-use kernel::{ActorId, Column, ColumnKind, Keys, Personal, ReadModel, Recorded, Table};
+use kernel::{ActorId, Column, ColumnKind, Index, Keys, Personal, ReadModel, Recorded, Table};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -37,7 +37,7 @@ impl ReadModel for TicketMessages {
     type Row = TicketMessageRow;
 
     const NAME: &'static str = "support.ticket_messages";
-    const VERSION: i32 = 1;
+    const VERSION: i32 = 2;
     const TABLE: Table = Table {
         key: 2,
         columns: &[
@@ -50,7 +50,7 @@ impl ReadModel for TicketMessages {
             Column::new("content", ColumnKind::Personal),
             Column::new("created_at", ColumnKind::Timestamp),
         ],
-        indexes: &[],
+        indexes: &[Index { columns: &["~content"] }],
     };
 
     fn keys(event: &Recorded<Event>) -> Keys<(TicketId, i32)> {
@@ -62,7 +62,18 @@ impl ReadModel for TicketMessages {
             | Event::InternalNoteAdded { .. }
             | Event::Assigned { .. }
             | Event::Unassigned { .. }
-            | Event::StatusChanged { .. } => Keys::None,
+            | Event::StatusChanged { .. }
+            | Event::PriorityChanged { .. }
+            | Event::CategoryChanged { .. }
+            | Event::SubjectChanged { .. }
+            | Event::Tagged { .. }
+            | Event::Untagged { .. }
+            | Event::ReadUpTo { .. }
+            | Event::CsatSubmitted { .. }
+            | Event::MergedInto { .. }
+            | Event::Unmerged { .. }
+            | Event::Absorbed { .. }
+            | Event::Released { .. } => Keys::None,
         }
     }
 
@@ -82,7 +93,18 @@ impl ReadModel for TicketMessages {
             | Event::InternalNoteAdded { .. }
             | Event::Assigned { .. }
             | Event::Unassigned { .. }
-            | Event::StatusChanged { .. } => return row,
+            | Event::StatusChanged { .. }
+            | Event::PriorityChanged { .. }
+            | Event::CategoryChanged { .. }
+            | Event::SubjectChanged { .. }
+            | Event::Tagged { .. }
+            | Event::Untagged { .. }
+            | Event::ReadUpTo { .. }
+            | Event::CsatSubmitted { .. }
+            | Event::MergedInto { .. }
+            | Event::Unmerged { .. }
+            | Event::Absorbed { .. }
+            | Event::Released { .. } => return row,
         };
         Some(TicketMessageRow {
             ticket_id: key.0,

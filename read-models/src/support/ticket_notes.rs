@@ -54,7 +54,18 @@ impl ReadModel for TicketNotes {
             | Event::AgentReplied { .. }
             | Event::Assigned { .. }
             | Event::Unassigned { .. }
-            | Event::StatusChanged { .. } => Keys::None,
+            | Event::StatusChanged { .. }
+            | Event::PriorityChanged { .. }
+            | Event::CategoryChanged { .. }
+            | Event::SubjectChanged { .. }
+            | Event::Tagged { .. }
+            | Event::Untagged { .. }
+            | Event::ReadUpTo { .. }
+            | Event::CsatSubmitted { .. }
+            | Event::MergedInto { .. }
+            | Event::Unmerged { .. }
+            | Event::Absorbed { .. }
+            | Event::Released { .. } => Keys::None,
         }
     }
 
@@ -77,7 +88,18 @@ impl ReadModel for TicketNotes {
             | Event::AgentReplied { .. }
             | Event::Assigned { .. }
             | Event::Unassigned { .. }
-            | Event::StatusChanged { .. } => row,
+            | Event::StatusChanged { .. }
+            | Event::PriorityChanged { .. }
+            | Event::CategoryChanged { .. }
+            | Event::SubjectChanged { .. }
+            | Event::Tagged { .. }
+            | Event::Untagged { .. }
+            | Event::ReadUpTo { .. }
+            | Event::CsatSubmitted { .. }
+            | Event::MergedInto { .. }
+            | Event::Unmerged { .. }
+            | Event::Absorbed { .. }
+            | Event::Released { .. } => row,
         }
     }
 }

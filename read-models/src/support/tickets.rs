@@ -2,7 +2,8 @@
 
 use chrono::{DateTime, Utc};
 use domain::support::ticket::{
-    Content, Event, Subject, Tags, TicketCategory, TicketId, TicketNumber, TicketPriority, TicketStatus,
+    Content, CsatScore, Event, Subject, Tags, TicketCategory, TicketId, TicketNumber, TicketPriority, TicketSide,
+    TicketStatus,
 };
 use kernel::{ActorId, Column, ColumnKind, Index, Keys, Personal, ReadModel, Recorded, Table, Version};
 use serde::{Deserialize, Serialize};
@@ -42,6 +43,12 @@ pub struct TicketRow {
     pub assigned_at: Option<DateTime<Utc>>,
     /// How many replies the public thread has. The description is not one; internal notes are not counted.
     pub message_count: i32,
+    /// The customer's messages that no agent has read.
+    pub unread: i32,
+    /// What the customer said of the resolution: 1 to 5.
+    pub csat_score: Option<CsatScore>,
+    /// The ticket in which it goes on.
+    pub merged_into: Option<TicketId>,
     /// When an agent first answered in public. Never changes once set.
     pub first_response_at: Option<DateTime<Utc>>,
     /// When it was resolved; absent again after reopening.
@@ -63,7 +70,7 @@ impl ReadModel for Tickets {
     type Row = TicketRow;
 
     const NAME: &'static str = "support.tickets";
-    const VERSION: i32 = 1;
+    const VERSION: i32 = 2;
     const TABLE: Table = Table {
         key: 1,
         columns: &[
@@ -80,6 +87,9 @@ impl ReadModel for Tickets {
             Column::optional("assignee_id", ColumnKind::Uuid),
             Column::optional("assigned_at", ColumnKind::Timestamp),
             Column::new("message_count", ColumnKind::Integer),
+            Column::new("unread", ColumnKind::Integer),
+            Column::optional("csat_score", ColumnKind::Integer),
+            Column::optional("merged_into", ColumnKind::Uuid),
             Column::optional("first_response_at", ColumnKind::Timestamp),
             Column::optional("resolved_at", ColumnKind::Timestamp),
             Column::optional("closed_at", ColumnKind::Timestamp),
@@ -88,6 +98,8 @@ impl ReadModel for Tickets {
             Column::new("version", ColumnKind::Integer),
         ],
         indexes: &[
+            Index { columns: &["~subject", "~description"] },
+            Index { columns: &["merged_into", "-created_at"] },
             Index { columns: &["-created_at"] },
             Index { columns: &["number"] },
             Index { columns: &["status", "-created_at"] },
@@ -106,12 +118,18 @@ impl ReadModel for Tickets {
         let at = event.occurred_at;
         match &event.event {
             Event::Opened { .. } => opened(*key, event),
-            Event::InternalNoteAdded { .. } => row.map(|row| TicketRow { version: event.version, ..row }),
+            Event::InternalNoteAdded { .. } | Event::ReadUpTo { side: TicketSide::Customer, .. } => {
+                row.map(|row| TicketRow { version: event.version, ..row })
+            }
+            Event::ReadUpTo { side: TicketSide::Desk, unread, .. } => {
+                row.map(|row| TicketRow { unread: *unread, version: event.version, ..row })
+            }
             Event::CustomerReplied { seq, .. } => {
-                row.map(|row| TicketRow { message_count: *seq, ..row.changed_by(event) })
+                row.map(|row| TicketRow { message_count: *seq, unread: row.unread + 1, ..row.changed_by(event) })
             }
             Event::AgentReplied { seq, first_response, .. } => row.map(|row| TicketRow {
                 message_count: *seq,
+                unread: 0,
                 first_response_at: if *first_response { Some(at) } else { row.first_response_at },
                 ..row.changed_by(event)
             }),
@@ -124,6 +142,22 @@ impl ReadModel for Tickets {
                 row.map(|row| TicketRow { assignee_id: None, assigned_at: None, ..row.changed_by(event) })
             }
             Event::StatusChanged { to, .. } => row.map(|row| row.changed_by(event).moved(*to, at)),
+            Event::PriorityChanged { to, .. } => row.map(|row| TicketRow { priority: *to, ..row.changed_by(event) }),
+            Event::CategoryChanged { to, .. } => row.map(|row| TicketRow { category: *to, ..row.changed_by(event) }),
+            Event::SubjectChanged { subject, .. } => {
+                row.map(|row| TicketRow { subject: subject.clone(), ..row.changed_by(event) })
+            }
+            Event::Tagged { tags, .. } | Event::Untagged { tags, .. } => {
+                row.map(|row| TicketRow { tags: tags.clone(), ..row.changed_by(event) })
+            }
+            Event::CsatSubmitted { score, .. } => {
+                row.map(|row| TicketRow { csat_score: Some(*score), ..row.changed_by(event) })
+            }
+            Event::MergedInto { into, .. } => {
+                row.map(|row| TicketRow { merged_into: Some(*into), ..row.changed_by(event) })
+            }
+            Event::Unmerged { .. } => row.map(|row| TicketRow { merged_into: None, ..row.changed_by(event) }),
+            Event::Absorbed { .. } | Event::Released { .. } => row.map(|row| row.changed_by(event)),
         }
     }
 }
@@ -148,6 +182,9 @@ fn opened(ticket_id: TicketId, event: &Recorded<Event>) -> Option<TicketRow> {
         assignee_id: None,
         assigned_at: None,
         message_count: 0,
+        unread: 0,
+        csat_score: None,
+        merged_into: None,
         first_response_at: None,
         resolved_at: None,
         closed_at: None,
@@ -170,7 +207,8 @@ impl TicketRow {
                 (None, None)
             }
         };
-        Self { status: to, resolved_at, closed_at, ..self }
+        let csat_score = self.csat_score.filter(|_| matches!(to, TicketStatus::Resolved | TicketStatus::Closed));
+        Self { status: to, resolved_at, closed_at, csat_score, ..self }
     }
 }
 
@@ -301,6 +339,6 @@ pub(super) mod tests {
         let story = <Event as kernel::Event>::examples()
             .into_iter()
             .fold(Story::new(), |story: Story<Event>, event| story.then(TICKET, BOB, event));
-        assert_eq!(row(&story).version, Version(7));
+        assert_eq!(row(&story).version, Version(18));
     }
 }

@@ -9,7 +9,7 @@ use std::fmt::Write as _;
 use tests::policy::{Cell, Policy, Route, held, routes};
 
 /// Operations that ask for no scope, and why that is right.
-const WITHOUT_SCOPE: [(&str, &str); 12] = [
+const WITHOUT_SCOPE: [(&str, &str); 16] = [
     ("commands:batch", "each command inside asks for its own"),
     ("identity.forgot_password", "whoever asks cannot sign in; the answer tells nothing"),
     ("identity.join", "the link of the invitation proves it"),
@@ -22,6 +22,10 @@ const WITHOUT_SCOPE: [(&str, &str); 12] = [
     ("identity.sign_in", "the password proves it"),
     ("identity.sign_out", "whoever holds a token may end its session"),
     ("labels", "the names of enumerations are no secret; no token either"),
+    ("support.count_article_view", "readers have no account; it counts, and changes nothing else"),
+    ("support.get_public_article", "a tenant publishes articles for everybody; no draft is in that table"),
+    ("support.list_public_articles", "as above"),
+    ("support.list_public_categories", "as above"),
 ];
 
 /// Scopes that are asked for inside an answer or a decision, not by a route.

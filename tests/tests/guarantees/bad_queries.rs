@@ -6,6 +6,15 @@ use tests::node::{Actor, Answer, TestNode, tenant};
 use tests::policy::Route;
 use uuid::Uuid;
 
+/// Filters that take any words.
+const FREE: [(&str, &str); 5] = [
+    ("support.list_tickets", "q"),
+    ("support.list_tickets", "tag"),
+    ("support.list_articles", "q"),
+    ("support.list_articles", "category"),
+    ("support.list_articles", "slug"),
+];
+
 /// A node with one of everything, and who may see it.
 struct Stage {
     node: TestNode,
@@ -87,7 +96,9 @@ async fn a_filter_takes_only_what_its_column_can_hold() {
     let mut known = 0;
     for query in queries() {
         for filter in filters(&query) {
-            for bad in ["", "No%20such%20thing!", "%00", "'", "99999999999999999999"] {
+            let free = FREE.contains(&(query.id.as_str(), filter.as_str()));
+            let bad = ["", "%00", "No%20such%20thing!", "'", "99999999999999999999"];
+            for bad in bad.into_iter().take(if free { 2 } else { 5 }) {
                 stage.refuses(&query, &format!("{filter}={bad}")).await;
             }
             // Beyond an integer column, within a larger one: whatever the column, no failure.

@@ -29,12 +29,17 @@ const WITH_THE_OWNERS_RIGHTS: [(&str, &str); 8] = [
     ("log.position_at", "a position for a moment"),
     ("log.recorded_at", "a moment for a position"),
     ("log.require_stream_here", "whether events of the caller's own tenant are archived"),
+    ("search.found", "ids of the tenant's own rows: it asks the same setting as the wall"),
     ("projection.parking", "how many streams wait; the health of a process tells it"),
     ("secrets.find_api_key", "whose API key it is, told to who holds the key"),
 ];
 
 /// Read models that no query of a tenant's asks, and which one asks them.
-const BY_OTHERS: [(&str, &str); 1] = [("operations_projection_acts", "operations.list_projection_acts")];
+const BY_OTHERS: [(&str, &str); 3] = [
+    ("operations_projection_acts", "operations.list_projection_acts"),
+    ("support_article_slugs", "support.get_public_article"),
+    ("support_published_articles", "support.list_public_articles"),
+];
 
 /// The only policies that may speak for the two roles.
 const EXPECTED: &str = "tenant_id = (select current_setting('app.tenant')::uuid)";

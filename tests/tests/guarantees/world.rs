@@ -25,6 +25,13 @@ pub(crate) async fn open(actor: &Actor, subject: &str) -> String {
     make(actor, "/v1/support/tickets", ticket(subject)).await
 }
 
+/// Drafts an article, publishes it, and answers its id.
+pub(crate) async fn published(actor: &Actor, body: Value) -> String {
+    let article = make(actor, "/v1/support/articles", body).await;
+    actor.post(&format!("/v1/support/articles/{article}/publish"), json!({})).await.ok();
+    article
+}
+
 /// Makes something and answers its id.
 pub(crate) async fn make(actor: &Actor, path: &str, body: Value) -> String {
     actor.insist(path, body).await.ok()["id"].as_str().expect("an id").to_owned()
@@ -33,6 +40,7 @@ pub(crate) async fn make(actor: &Actor, path: &str, body: Value) -> String {
 /// One of everything.
 pub(crate) struct Everything {
     pub(crate) ticket: String,
+    pub(crate) article: String,
     pub(crate) conversation: String,
     pub(crate) zone: String,
     pub(crate) building: String,
@@ -57,6 +65,7 @@ impl Everything {
         let conversation = make(maker, "/v1/messaging/conversations", body("messaging.open_conversation")).await;
         let zone = make(maker, "/v1/field-sales/zones", body("field_sales.create_zone")).await;
         let building = make(maker, "/v1/field-sales/buildings", body("field_sales.create_building")).await;
+        let article = published(maker, body("support.draft_article")).await;
         for (path, command) in [
             (format!("/v1/support/tickets/{ticket}/replies"), "support.reply_to_ticket"),
             (format!("/v1/support/tickets/{ticket}/notes"), "support.add_internal_note"),
@@ -78,13 +87,14 @@ impl Everything {
         let last = maker.get_after(&format!("/v1/events?from_position={position}"), position).await;
         let of_last = |attribute: &str| last["items"][0][attribute].as_str().expect("the last event").to_owned();
         let (event, story) = (of_last("id"), of_last("correlationid"));
-        Self { ticket, conversation, zone, building, door, contract, people, event, story, rep, position }
+        Self { ticket, article, conversation, zone, building, door, contract, people, event, story, rep, position }
     }
 
     /// The id that a path's parameter stands for.
     pub(crate) fn named(&self, parameter: &str) -> &str {
         match parameter {
             "ticket_id" => &self.ticket,
+            "article_id" => &self.article,
             "conversation_id" => &self.conversation,
             "zone_id" => &self.zone,
             "building_id" => &self.building,
@@ -98,7 +108,8 @@ impl Everything {
 
     /// All ids.
     pub(crate) fn ids(&self) -> Vec<&str> {
-        let business = [&self.ticket, &self.conversation, &self.zone, &self.building, &self.door, &self.contract];
+        let business =
+            [&self.ticket, &self.article, &self.conversation, &self.zone, &self.building, &self.door, &self.contract];
         business.into_iter().map(String::as_str).chain(self.people.ids()).collect()
     }
 
@@ -110,7 +121,27 @@ impl Everything {
             }),
             "support.reply_to_ticket" | "support.add_internal_note" => json!({ "content": mark }),
             "support.assign_ticket" => json!({ "assignee_id": me }),
-            "support.unassign_ticket" => json!({}),
+            "support.unassign_ticket"
+            | "support.publish_article"
+            | "support.unpublish_article"
+            | "support.feature_article"
+            | "support.unfeature_article"
+            | "support.archive_article"
+            | "support.restore_article" => json!({}),
+            "support.change_ticket_priority" => json!({ "priority": "urgent" }),
+            "support.change_ticket_category" => json!({ "category": "billing" }),
+            "support.change_ticket_subject" => json!({ "subject": mark }),
+            "support.tag_ticket" | "support.untag_ticket" => json!({ "tags": [mark] }),
+            "support.mark_ticket_read" => json!({ "up_to": 1 }),
+            "support.submit_ticket_csat" => json!({ "score": 5, "comment": mark }),
+            "support.merge_ticket" => json!({ "into": Uuid::now_v7() }),
+            "support.unmerge_ticket" => json!({ "from": Uuid::now_v7() }),
+            "support.draft_article" | "support.revise_article" => json!({
+                "title": mark, "excerpt": mark, "body": format!("{mark}, {command}"), "category": mark, "tags": [mark],
+                "language": "en",
+            }),
+            "support.change_article_slug" => json!({ "slug": format!("s{}", Uuid::now_v7()) }),
+            "support.rate_article" => json!({ "helpful": true }),
             "support.change_ticket_status" => json!({ "status": "waiting_customer", "reason": mark }),
             "messaging.open_conversation" => json!({ "client_user_id": me, "studio_user_id": rep, "subject": mark }),
             "messaging.send_message" => json!({ "message_id": Uuid::new_v4(), "content": mark }),

@@ -2,8 +2,10 @@
 
 mod analysis;
 mod archived;
+mod desk;
 mod export;
 mod field_sales;
+mod knowledge;
 mod messaging;
 mod moments;
 mod operating;

@@ -39,10 +39,14 @@ async fn every_enumerated_value_has_a_french_and_an_english_label() {
         "identity.session_end_reason",
         "messaging.message_kind",
         "operations.projection_act",
+        "support.article_language",
+        "support.article_status",
         "support.target_outcome",
+        "support.ticket_action",
         "support.ticket_category",
         "support.ticket_message_type",
         "support.ticket_priority",
+        "support.ticket_side",
         "support.ticket_status",
     ];
     assert_eq!(names, known.map(ToOwned::to_owned).into());

@@ -49,7 +49,7 @@ mod tests {
     fn a_note_is_neither_a_first_response_nor_a_step() {
         given([opened()]).when(&add(), &agent(BOB)).answers([note()]);
         given([opened(), note()])
-            .when(&ReplyToTicket { content: text("Hello").into() }, &agent(BOB))
+            .when(&ReplyToTicket { content: text("Hello").into(), reopen: false }, &agent(BOB))
             .answers([agent_replied(1, true), moved(TicketStatus::Open, TicketStatus::InProgress)]);
     }
 

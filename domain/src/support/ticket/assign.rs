@@ -32,7 +32,7 @@ impl Command for AssignTicket {
         if case.assignee_id == Some(self.assignee_id) {
             return unchanged();
         }
-        case.takes_assignee()?;
+        case.takes_changes()?;
         let mut events = vec![Event::Assigned {
             assignee_id: self.assignee_id,
             previous_assignee_id: case.assignee_id,

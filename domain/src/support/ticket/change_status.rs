@@ -77,7 +77,7 @@ const fn mover(from: TicketStatus, to: TicketStatus) -> Option<Mover> {
 }
 
 impl Case {
-    fn may_move(&self, to: TicketStatus, party: Party, cx: &Context) -> Result<(), Rejection> {
+    pub(super) fn may_move(&self, to: TicketStatus, party: Party, cx: &Context) -> Result<(), Rejection> {
         match (mover(self.status, to), party) {
             (None, _) => Err(Rejection::StatusNotReachable { from: self.status, to }),
             (Some(Mover::Agent), Party::Customer) => Err(Rejection::AgentsOnly),

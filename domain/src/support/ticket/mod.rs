@@ -2,25 +2,45 @@
 
 mod add_internal_note;
 mod assign;
+mod change_category;
+mod change_priority;
 mod change_status;
+mod change_subject;
+mod csat;
+mod examples;
+mod mark_read;
+mod merge;
 mod number;
 mod open;
 mod rejection;
 mod reply;
 #[cfg(test)]
 mod specs;
-mod tags;
+mod submit_csat;
+mod tag;
 mod unassign;
+mod unmerge;
+mod untag;
 
+pub use super::tags::{Tag, Tags};
 pub use add_internal_note::AddInternalNote;
 pub use assign::AssignTicket;
+pub use change_category::ChangeTicketCategory;
+pub use change_priority::ChangeTicketPriority;
 pub use change_status::ChangeTicketStatus;
+pub use change_subject::ChangeTicketSubject;
+pub use csat::CsatScore;
+pub use mark_read::MarkTicketRead;
+pub use merge::MergeTicket;
 pub use number::TicketNumber;
 pub use open::OpenTicket;
 pub use rejection::Rejection;
 pub use reply::ReplyToTicket;
-pub use tags::{Tag, Tags};
+pub use submit_csat::SubmitTicketCsat;
+pub use tag::TagTicket;
 pub use unassign::UnassignTicket;
+pub use unmerge::UnmergeTicket;
+pub use untag::UntagTicket;
 
 use chrono::{DateTime, Utc};
 use kernel::{ActorId, Aggregate, Context, Personal, Scope, Text, labelled, typed_id};
@@ -120,6 +140,16 @@ labelled! {
     }
 }
 
+labelled! {
+    /// Who writes in a public thread, and who reads it.
+    pub enum TicketSide("support.ticket_side") {
+        /// Whose ticket it is.
+        Customer: "customer", "Customer", "Client";
+        /// All agents together.
+        Desk: "desk", "Support desk", "Support";
+    }
+}
+
 /// What may happen to a ticket.
 ///
 /// Who and when are in the envelope. Every event that the customer may learn of names the customer; an internal
@@ -213,13 +243,108 @@ pub enum Event {
         /// Until when it may be reopened, where it was closed: the rule of that day.
         reopen_until: Option<DateTime<Utc>>,
     },
+    /// It needs an answer sooner, or later.
+    PriorityChanged {
+        /// How soon until then.
+        from: TicketPriority,
+        /// How soon now.
+        to: TicketPriority,
+        /// Whose ticket it is.
+        customer_id: ActorId,
+    },
+    /// It is about something else.
+    CategoryChanged {
+        /// About what until then.
+        from: TicketCategory,
+        /// About what now.
+        to: TicketCategory,
+        /// Whose ticket it is.
+        customer_id: ActorId,
+    },
+    /// It got a better line.
+    SubjectChanged {
+        /// The line.
+        subject: Personal<Subject>,
+        /// Whose ticket it is.
+        customer_id: ActorId,
+    },
+    /// It got keywords.
+    Tagged {
+        /// The new ones.
+        added: Tags,
+        /// All of them.
+        tags: Tags,
+        /// Whose ticket it is.
+        customer_id: ActorId,
+    },
+    /// It lost keywords.
+    Untagged {
+        /// The lost ones.
+        removed: Tags,
+        /// All that are left.
+        tags: Tags,
+        /// Whose ticket it is.
+        customer_id: ActorId,
+    },
+    /// The public thread was read.
+    ReadUpTo {
+        /// By whom.
+        side: TicketSide,
+        /// Up to this message.
+        seq: i32,
+        /// How many messages of the other side come after it.
+        unread: i32,
+        /// Whose ticket it is.
+        customer_id: ActorId,
+    },
+    /// The customer said how satisfied he is with the resolution.
+    CsatSubmitted {
+        /// How satisfied.
+        score: CsatScore,
+        /// In his words.
+        comment: Option<Personal<Reason>>,
+        /// Whose ticket it is.
+        customer_id: ActorId,
+        /// Who was responsible.
+        assignee_id: Option<ActorId>,
+    },
+    /// It goes on in another ticket. A `status_changed` to closed follows where it was open.
+    MergedInto {
+        /// The other ticket.
+        into: TicketId,
+        /// Where it stood until then.
+        status: TicketStatus,
+        /// Whose ticket it is, and the other one too.
+        customer_id: ActorId,
+    },
+    /// It stands for itself again. A `status_changed` to where it stood follows.
+    Unmerged {
+        /// The other ticket.
+        from: TicketId,
+        /// Whose ticket it is.
+        customer_id: ActorId,
+    },
+    /// Another ticket goes on in this one.
+    Absorbed {
+        /// The other ticket.
+        ticket_id: TicketId,
+        /// Whose ticket it is, and the other one too.
+        customer_id: ActorId,
+    },
+    /// Another ticket does not go on in this one any more.
+    Released {
+        /// The other ticket.
+        ticket_id: TicketId,
+        /// Whose ticket it is.
+        customer_id: ActorId,
+    },
 }
 
 impl kernel::Event for Event {
     const CATEGORY: &'static str = "support.ticket";
 
     fn examples() -> Vec<Self> {
-        examples()
+        examples::examples()
     }
 }
 
@@ -238,6 +363,18 @@ struct Case {
     message_count: i32,
     answered: bool,
     reopen_until: Option<DateTime<Utc>>,
+    priority: TicketPriority,
+    category: TicketCategory,
+    tags: Tags,
+    /// Who wrote each public message: the first is message 1.
+    written: Vec<TicketSide>,
+    /// Up to which message the customer has read, and the desk.
+    read: (i32, i32),
+    /// Whether the customer has said how satisfied he is with this resolution.
+    rated: bool,
+    merged_into: Option<TicketId>,
+    /// Where it stood before it was merged.
+    before_merge: Option<TicketStatus>,
 }
 
 /// As what an actor stands before a ticket.
@@ -253,40 +390,73 @@ impl Aggregate for Ticket {
 
     fn evolve(self, event: &Event) -> Self {
         let case = match (self.case, event) {
-            (_, Event::Opened { customer_id, .. }) => Some(Case {
+            (_, Event::Opened { customer_id, priority, category, tags, .. }) => Some(Case {
                 customer_id: *customer_id,
                 status: TicketStatus::Open,
                 assignee_id: None,
                 message_count: 0,
                 answered: false,
                 reopen_until: None,
+                priority: *priority,
+                category: *category,
+                tags: tags.clone(),
+                written: Vec::new(),
+                read: (0, 0),
+                rated: false,
+                merged_into: None,
+                before_merge: None,
             }),
-            (case, Event::CustomerReplied { seq, .. }) => case.map(|case| Case { message_count: *seq, ..case }),
+            (case, Event::CustomerReplied { seq, .. }) => case.map(|case| case.written(TicketSide::Customer, *seq)),
             (case, Event::AgentReplied { seq, .. }) => {
-                case.map(|case| Case { message_count: *seq, answered: true, ..case })
+                case.map(|case| Case { answered: true, ..case.written(TicketSide::Desk, *seq) })
             }
-            (case, Event::InternalNoteAdded { .. }) => case,
+            (
+                case,
+                Event::InternalNoteAdded { .. }
+                | Event::SubjectChanged { .. }
+                | Event::Absorbed { .. }
+                | Event::Released { .. },
+            ) => case,
             (case, Event::Assigned { assignee_id, .. }) => {
                 case.map(|case| Case { assignee_id: Some(*assignee_id), ..case })
             }
             (case, Event::Unassigned { .. }) => case.map(|case| Case { assignee_id: None, ..case }),
             (case, Event::StatusChanged { to, reopen_until, .. }) => {
-                case.map(|case| Case { status: *to, reopen_until: *reopen_until, ..case })
+                // Another resolution may be rated again.
+                let rated = |case: &Case| case.rated && matches!(to, TicketStatus::Resolved | TicketStatus::Closed);
+                case.map(|case| Case { status: *to, reopen_until: *reopen_until, rated: rated(&case), ..case })
             }
+            (case, Event::PriorityChanged { to, .. }) => case.map(|case| Case { priority: *to, ..case }),
+            (case, Event::CategoryChanged { to, .. }) => case.map(|case| Case { category: *to, ..case }),
+            (case, Event::Tagged { tags, .. } | Event::Untagged { tags, .. }) => {
+                case.map(|case| Case { tags: tags.clone(), ..case })
+            }
+            (case, Event::ReadUpTo { side, seq, .. }) => case.map(|case| case.read(*side, *seq)),
+            (case, Event::CsatSubmitted { .. }) => case.map(|case| Case { rated: true, ..case }),
+            (case, Event::MergedInto { into, status, .. }) => {
+                case.map(|case| Case { merged_into: Some(*into), before_merge: Some(*status), ..case })
+            }
+            (case, Event::Unmerged { .. }) => case.map(|case| Case { merged_into: None, before_merge: None, ..case }),
         };
         Self { case }
     }
 }
 
 impl Ticket {
-    /// The ticket, where there is one.
+    /// The ticket, where there is one that goes on by itself.
     fn existing(&self) -> Result<&Case, Rejection> {
-        self.case.as_ref().ok_or(Rejection::NotFound)
+        self.case.as_ref().ok_or(Rejection::NotFound)?.by_itself()
     }
 
-    /// The ticket as the actor may see it. A ticket of somebody else is not there.
+    /// The ticket as the actor may see it, where it goes on by itself. A ticket of somebody else is not there.
     fn seen_by(&self, cx: &Context) -> Result<(&Case, Party), Rejection> {
-        let case = self.existing()?;
+        let (case, party) = self.found_by(cx)?;
+        Ok((case.by_itself()?, party))
+    }
+
+    /// The ticket as the actor may see it, merged or not.
+    fn found_by(&self, cx: &Context) -> Result<(&Case, Party), Rejection> {
+        let case = self.case.as_ref().ok_or(Rejection::NotFound)?;
         if cx.may(WORK) {
             Ok((case, Party::Agent))
         } else if case.customer_id == cx.actor_id() {
@@ -298,6 +468,43 @@ impl Ticket {
 }
 
 impl Case {
+    /// Refuses everything where it goes on in another ticket.
+    const fn by_itself(&self) -> Result<&Self, Rejection> {
+        match self.merged_into {
+            None => Ok(self),
+            Some(into) => Err(Rejection::Merged { into }),
+        }
+    }
+
+    /// With one more public message. Who writes has read what came before.
+    fn written(self, side: TicketSide, seq: i32) -> Self {
+        let mut case = Self { message_count: seq, ..self }.read(side, seq);
+        case.written.push(side);
+        case
+    }
+
+    fn read(self, side: TicketSide, seq: i32) -> Self {
+        let (customer, desk) = self.read;
+        let read = match side {
+            TicketSide::Customer => (customer.max(seq), desk),
+            TicketSide::Desk => (customer, desk.max(seq)),
+        };
+        Self { read, ..self }
+    }
+
+    const fn read_up_to(&self, side: TicketSide) -> i32 {
+        match side {
+            TicketSide::Customer => self.read.0,
+            TicketSide::Desk => self.read.1,
+        }
+    }
+
+    /// How many messages this side has written after that one.
+    fn written_by(&self, side: TicketSide, after: i32) -> i32 {
+        let later = self.written.iter().skip(usize::try_from(after).unwrap_or_default());
+        i32::try_from(later.filter(|by| **by == side).count()).unwrap_or(i32::MAX)
+    }
+
     /// Refuses messages on a ticket that has ended: it must be reopened first (L45).
     const fn takes_messages(&self) -> Result<(), Rejection> {
         match self.status {
@@ -308,8 +515,8 @@ impl Case {
         }
     }
 
-    /// Refuses a change of assignee on a ticket that nobody will work on.
-    const fn takes_assignee(&self) -> Result<(), Rejection> {
+    /// Refuses changes on a ticket that nobody will work on.
+    const fn takes_changes(&self) -> Result<(), Rejection> {
         match self.status {
             TicketStatus::Closed => Err(Rejection::Closed),
             TicketStatus::Cancelled => Err(Rejection::Cancelled),
@@ -321,59 +528,11 @@ impl Case {
 
     /// The fact that the ticket moves.
     const fn moved(&self, to: TicketStatus, assignee_id: Option<ActorId>) -> Event {
-        Event::StatusChanged {
-            from: self.status,
-            to,
-            reason: None,
-            customer_id: self.customer_id,
-            assignee_id,
-            reopen_until: None,
-        }
+        self.moved_from(self.status, to, assignee_id)
     }
-}
 
-fn examples() -> Vec<Event> {
-    let id = |n: u128| uuid::Uuid::from_u128(0x5000_0000_0000_4000_8000_0000_0000_0000 + n);
-    let (customer_id, agent, colleague) = (ActorId(id(1)), ActorId(id(2)), ActorId(id(3)));
-    let text = |text: &str| Personal::new(customer_id, Content::parse(text).expect("an example is valid"));
-    vec![
-        Event::Opened {
-            subject: Personal::new(customer_id, Subject::parse("Invoice of March").expect("an example is valid")),
-            description: text("The amount is wrong."),
-            priority: TicketPriority::High,
-            category: TicketCategory::Billing,
-            tags: Tags::parse(["vip", "invoice"]).expect("an example is valid"),
-            customer_id,
-        },
-        Event::CustomerReplied {
-            message_id: TicketMessageId(id(10)),
-            seq: 1,
-            content: text("Any news?"),
-            customer_id,
-            assignee_id: Some(agent),
-        },
-        Event::AgentReplied {
-            message_id: TicketMessageId(id(11)),
-            seq: 2,
-            content: text("Here is the corrected invoice."),
-            customer_id,
-            first_response: true,
-        },
-        Event::InternalNoteAdded { note_id: TicketNoteId(id(12)), content: text("Second time this month.") },
-        Event::Assigned {
-            assignee_id: agent,
-            previous_assignee_id: Some(colleague),
-            customer_id,
-            status: TicketStatus::Open,
-        },
-        Event::Unassigned { previous_assignee_id: agent, customer_id, status: TicketStatus::InProgress },
-        Event::StatusChanged {
-            from: TicketStatus::Resolved,
-            to: TicketStatus::Closed,
-            reason: Reason::parse("The customer is content.").ok().map(|reason| Personal::new(customer_id, reason)),
-            customer_id,
-            assignee_id: Some(agent),
-            reopen_until: DateTime::from_timestamp(1_771_066_800, 0),
-        },
-    ]
+    /// The same, where it has moved before in this decision.
+    const fn moved_from(&self, from: TicketStatus, to: TicketStatus, assignee_id: Option<ActorId>) -> Event {
+        Event::StatusChanged { from, to, reason: None, customer_id: self.customer_id, assignee_id, reopen_until: None }
+    }
 }

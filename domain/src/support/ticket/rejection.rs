@@ -1,6 +1,6 @@
 //! Why a command on a ticket is refused.
 
-use super::{REOPEN_WINDOW_DAYS, TicketStatus};
+use super::{REOPEN_WINDOW_DAYS, TicketId, TicketStatus};
 use kernel::RejectionKind;
 
 /// Why a command on a ticket is refused.
@@ -38,6 +38,33 @@ pub enum Rejection {
     /// The ticket has been closed for too long.
     #[error("the ticket was closed more than {REOPEN_WINDOW_DAYS} days ago")]
     ReopenWindowOver,
+    /// The ticket goes on in another one.
+    #[error("the ticket was merged into ticket {into}")]
+    Merged {
+        /// The other one.
+        into: TicketId,
+    },
+    /// A ticket was to be merged into itself.
+    #[error("a ticket cannot be merged into itself")]
+    MergeIntoItself,
+    /// The ticket to merge into takes nothing more.
+    #[error("the other ticket is closed, cancelled or merged itself")]
+    MergeTargetOver,
+    /// The two tickets are of two customers, who must not see each other's.
+    #[error("the two tickets are of two customers")]
+    MergeOtherCustomer,
+    /// Only the customer says how satisfied he is.
+    #[error("only the customer may do this")]
+    CustomerOnly,
+    /// There is nothing to be satisfied with yet.
+    #[error("the ticket is not resolved")]
+    NotResolved,
+    /// The customer has said it already.
+    #[error("this resolution has been rated already")]
+    CsatGiven,
+    /// More keywords than a ticket may have.
+    #[error("the ticket would have too many tags")]
+    TooManyTags,
 }
 
 impl kernel::Rejection for Rejection {
@@ -52,19 +79,34 @@ impl kernel::Rejection for Rejection {
             Self::Cancelled => "support.ticket_cancelled",
             Self::StatusNotReachable { .. } => "support.ticket_status_not_reachable",
             Self::ReopenWindowOver => "support.ticket_reopen_window_over",
+            Self::Merged { .. } => "support.ticket_merged",
+            Self::MergeIntoItself => "support.ticket_merge_into_itself",
+            Self::MergeTargetOver => "support.ticket_merge_target_over",
+            Self::MergeOtherCustomer => "support.ticket_merge_other_customer",
+            Self::CustomerOnly => "support.ticket_customer_only",
+            Self::NotResolved => "support.ticket_not_resolved",
+            Self::CsatGiven => "support.ticket_csat_given",
+            Self::TooManyTags => "support.ticket_too_many_tags",
         }
     }
 
     fn kind(&self) -> RejectionKind {
         match self {
             Self::NotFound => RejectionKind::NotFound,
-            Self::ForSomebodyElse | Self::AgentsOnly => RejectionKind::Forbidden,
+            Self::ForSomebodyElse | Self::AgentsOnly | Self::CustomerOnly => RejectionKind::Forbidden,
+            Self::MergeIntoItself => RejectionKind::Invalid,
             Self::AlreadyOpened
             | Self::Resolved
             | Self::Closed
             | Self::Cancelled
             | Self::StatusNotReachable { .. }
-            | Self::ReopenWindowOver => RejectionKind::Conflict,
+            | Self::ReopenWindowOver
+            | Self::Merged { .. }
+            | Self::MergeTargetOver
+            | Self::MergeOtherCustomer
+            | Self::NotResolved
+            | Self::CsatGiven
+            | Self::TooManyTags => RejectionKind::Conflict,
         }
     }
 
@@ -75,6 +117,13 @@ impl kernel::Rejection for Rejection {
             Self::ForSomebodyElse => "Leave customer_id out, or let an agent open the ticket.",
             Self::AgentsOnly => "Ask an agent, or write a reply.",
             Self::Resolved | Self::Closed => "Reopen the ticket first.",
+            Self::Merged { .. } => "Go on in the ticket that it was merged into.",
+            Self::MergeIntoItself | Self::MergeTargetOver => "Name another ticket that is still open.",
+            Self::MergeOtherCustomer => "Merge only tickets of the same customer.",
+            Self::CustomerOnly => "Let the customer say it.",
+            Self::NotResolved => "Wait until the ticket is resolved.",
+            Self::CsatGiven => "A ticket that is reopened and resolved again can be rated again.",
+            Self::TooManyTags => "Take other tags off first; a ticket has at most 20.",
             Self::Cancelled | Self::ReopenWindowOver => "Open a new ticket.",
             Self::StatusNotReachable { .. } => {
                 "An open ticket gets in progress when it is assigned or an agent replies, a waiting one when the \

@@ -1,6 +1,6 @@
 //! Replying on a ticket.
 
-use super::{Content, Event, Party, Ticket, TicketMessageId, TicketStatus, WORK};
+use super::{Case, Content, Event, Party, Rejection, Ticket, TicketMessageId, TicketStatus, WORK};
 use kernel::{Command, Context, Decided, Decision, Private, Reach, Scope, View};
 use serde::Deserialize;
 use utoipa::ToSchema;
@@ -9,13 +9,17 @@ use uuid::Uuid;
 /// Adds a public message to a ticket. Whether it is the customer's or an agent's follows from the actor.
 ///
 /// An agent's reply takes an open ticket up, a customer's reply a waiting one. Refused on a resolved, closed or
-/// cancelled ticket (`support.ticket_resolved`, …): reopen it first. Two equal replies are two messages; a resend
+/// cancelled ticket (`support.ticket_resolved`, …), unless `reopen` says that a resolved or closed one is to be reopened by
+/// it. A merged one is refused with the id of the ticket that it goes on in. Two equal replies are two messages; a resend
 /// with the same idempotency key is one.
 #[derive(Clone, Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ReplyToTicket {
     /// What is said.
     pub content: Private<Content>,
+    /// Whether a resolved or closed ticket is reopened by this.
+    #[serde(default)]
+    pub reopen: bool,
 }
 
 impl Command for ReplyToTicket {
@@ -30,7 +34,11 @@ impl Command for ReplyToTicket {
 
     fn decide(&self, ticket: View<'_, Self>, cx: &Context) -> Decision<Self> {
         let (case, party) = ticket.seen_by(cx)?;
-        case.takes_messages()?;
+        let reopened = if self.reopen { case.reopened(party, cx)? } else { None };
+        let status = reopened.as_ref().map_or(case.status, |(status, _)| *status);
+        if reopened.is_none() {
+            case.takes_messages()?;
+        }
         let message_id = TicketMessageId(cx.derived_id("message"));
         let (seq, content, customer_id) =
             (case.message_count + 1, self.content.about(case.customer_id), case.customer_id);
@@ -45,24 +53,37 @@ impl Command for ReplyToTicket {
                 (reply, TicketStatus::WaitingCustomer)
             }
         };
-        let mut events = vec![reply];
-        if case.status == taken_up_from {
-            events.push(case.moved(TicketStatus::InProgress, case.assignee_id));
+        let mut events: Vec<Event> = reopened.into_iter().map(|(_, moved)| moved).chain([reply]).collect();
+        if status == taken_up_from {
+            events.push(case.moved_from(status, TicketStatus::InProgress, case.assignee_id));
         }
         Ok(Decided::new(events))
     }
 }
 
+impl Case {
+    /// Where a resolved or closed ticket stands once it is reopened, and the fact; `None` where it has not ended.
+    fn reopened(&self, party: Party, cx: &Context) -> Result<Option<(TicketStatus, Event)>, Rejection> {
+        let to = match (self.status, self.assignee_id) {
+            (TicketStatus::Resolved | TicketStatus::Closed, Some(_)) => TicketStatus::InProgress,
+            (TicketStatus::Resolved | TicketStatus::Closed, None) => TicketStatus::Open,
+            _ => return Ok(None),
+        };
+        self.may_move(to, party, cx)?;
+        Ok(Some((to, self.moved(to, self.assignee_id))))
+    }
+}
+
 #[cfg(test)]
 mod tests {
+    use super::super::specs;
     use super::super::specs::{ADA, BOB, EVE, agent, agent_replied, customer, customer_replied, moved, opened, text};
-    use super::super::{Rejection, specs};
     use super::*;
     use TicketStatus::{Cancelled, Closed, InProgress, Open, Resolved, WaitingCustomer};
     use kernel::specs::given;
 
     fn reply() -> ReplyToTicket {
-        ReplyToTicket { content: text("Hello").into() }
+        ReplyToTicket { content: text("Hello").into(), reopen: false }
     }
 
     #[test]
@@ -109,6 +130,21 @@ mod tests {
             given([opened(), moved(Open, status)]).when(&reply(), &customer(ADA)).is_rejected(&rejection);
             given([opened(), moved(Open, status)]).when(&reply(), &agent(BOB)).is_rejected(&rejection);
         }
+    }
+
+    #[test]
+    fn a_reply_reopens_where_it_says_so() {
+        let again = ReplyToTicket { reopen: true, ..reply() };
+        given([opened(), moved(Open, Resolved)])
+            .when(&again, &customer(ADA))
+            .answers([moved(Resolved, Open), customer_replied(1, None)]);
+        given([opened(), moved(Open, Closed)]).when(&again, &agent(BOB)).answers([
+            moved(Closed, Open),
+            agent_replied(1, true),
+            moved(Open, InProgress),
+        ]);
+        given([opened(), moved(Open, Cancelled)]).when(&again, &customer(ADA)).is_rejected(&Rejection::Cancelled);
+        given([opened()]).when(&again, &customer(ADA)).answers([customer_replied(1, None)]);
     }
 
     #[test]

@@ -29,7 +29,7 @@ impl Command for UnassignTicket {
         let Some(previous_assignee_id) = case.assignee_id else {
             return unchanged();
         };
-        case.takes_assignee()?;
+        case.takes_changes()?;
         Ok(Decided::from(Event::Unassigned {
             previous_assignee_id,
             customer_id: case.customer_id,

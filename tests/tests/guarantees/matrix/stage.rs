@@ -3,7 +3,7 @@
 use crate::operations::filters;
 use crate::people::PLATFORM;
 use crate::standing::join;
-use crate::world::{Everything, boss, make};
+use crate::world::{Everything, boss, make, published};
 use domain::identity::Role;
 use serde_json::{Value, json};
 use tests::node::{Actor, TestNode};
@@ -99,6 +99,17 @@ impl Stage {
                 (command.path.clone(), json!({ "subject": "His", "description": "His", "customer_id": owner.id }))
             }
             "support.change_ticket_status" => (command.at(&ticket().await), json!({ "status": "cancelled" })),
+            "support.merge_ticket" => (command.at(&ticket().await), json!({ "into": ticket().await })),
+            "support.submit_ticket_csat" => {
+                let ticket = ticket().await;
+                let resolved = json!({ "status": "resolved" });
+                owner.post(&format!("/v1/support/tickets/{ticket}/status"), resolved).await.ok();
+                (command.at(&ticket), body())
+            }
+            _ if command.target() == Some("article_id") => {
+                let draft = Everything::body("support.draft_article", "An article", owner.id.0, owner.id.0);
+                (command.at(&published(owner, draft).await), body())
+            }
             id if id.starts_with("support.") => (command.at(&ticket().await), body()),
             "messaging.open_conversation" => (command.path.clone(), talk),
             id if id.starts_with("messaging.") => {

@@ -1,4 +1,4 @@
-//! Free keywords on a ticket.
+//! Free keywords on a ticket or an article.
 
 use kernel::{ParseError, Text};
 use serde::{Deserialize, Serialize};
@@ -10,11 +10,11 @@ pub type Tag = Text<1, 50>;
 /// Up to 20 different keywords, sorted; a keyword given twice is kept once. Case matters.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(try_from = "Vec<Tag>")]
-#[schema(as = TicketTags, value_type = Vec<String>, max_items = 20)]
+#[schema(value_type = Vec<String>, max_items = 20)]
 pub struct Tags(Vec<Tag>);
 
 impl Tags {
-    /// How many keywords a ticket may have.
+    /// How many keywords a thing may have.
     pub const MAX: usize = 20;
 
     /// Keywords from texts.
@@ -23,6 +23,20 @@ impl Tags {
     /// One is blank or too long, or there are too many.
     pub fn parse<'a>(tags: impl IntoIterator<Item = &'a str>) -> Result<Self, ParseError> {
         tags.into_iter().map(Tag::parse).collect::<Result<Vec<Tag>, _>>()?.try_into()
+    }
+
+    /// These without those.
+    #[must_use]
+    pub fn without(&self, others: &Self) -> Self {
+        Self(self.0.iter().filter(|tag| !others.0.contains(tag)).cloned().collect())
+    }
+
+    /// These and those.
+    ///
+    /// # Errors
+    /// There are too many together.
+    pub fn with(&self, others: &Self) -> Result<Self, ParseError> {
+        self.0.iter().chain(&others.0).cloned().collect::<Vec<Tag>>().try_into()
     }
 
     /// The keywords.
