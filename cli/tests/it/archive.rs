@@ -50,7 +50,7 @@ impl Past {
                     category: "support.ticket",
                     stream_id: Uuid::now_v7(),
                     expected: Version::ZERO,
-                    events: sealed(|| ticket::Event::examples().iter().map(Event::encode).collect()),
+                    events: sealed(|| ticket::Event::examples().iter().take(7).map(Event::encode).collect()),
                 }],
                 reserve: Vec::new(),
                 release: Vec::new(),

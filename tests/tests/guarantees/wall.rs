@@ -22,7 +22,7 @@ const WITHOUT_A_TENANT: [(&str, &str); 10] = [
 ];
 
 /// What works with its owner's rights, whoever calls it, and why that tells nobody about others.
-const WITH_THE_OWNERS_RIGHTS: [(&str, &str); 8] = [
+const WITH_THE_OWNERS_RIGHTS: [(&str, &str); 9] = [
     ("log.common_up_to", "where an epoch of the log ended"),
     ("log.holds", "whether an id that the caller knows is the one at a position"),
     ("log.is_adopted", "whether the server may go on with the log"),
@@ -34,7 +34,7 @@ const WITH_THE_OWNERS_RIGHTS: [(&str, &str); 8] = [
     ("secrets.find_api_key", "whose API key it is, told to who holds the key"),
 ];
 
-/// Read models that no query of a tenant's asks, and which one asks them.
+/// Read models that no query of a tenant's with a token asks, and which one asks them.
 const BY_OTHERS: [(&str, &str); 3] = [
     ("operations_projection_acts", "operations.list_projection_acts"),
     ("support_article_slugs", "support.get_public_article"),

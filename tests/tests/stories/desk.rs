@@ -4,8 +4,7 @@ use crate::world::{World, act, items, make, number, open_ticket, text};
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
-use tests::node::{Actor, Answer, eventually};
-use uuid::Uuid;
+use tests::node::{Actor, eventually};
 
 fn path(id: &str) -> String {
     format!("/v1/support/tickets/{id}")
@@ -14,20 +13,6 @@ fn path(id: &str) -> String {
 async fn ticket(actor: &Actor, subject: &str, description: &str) -> (String, i64) {
     let made = make(actor, "/v1/support/tickets", json!({"subject": subject, "description": description})).await;
     (path(&made.id), made.position)
-}
-
-/// What a command is answered: sent again with its key where the node is too busy, as that answer asks for.
-async fn insist(actor: &Actor, path: &str, body: Value) -> Answer {
-    let key = Uuid::now_v7().to_string();
-    let mut answer = actor.post_as(path, &key, body.clone()).await;
-    for _ in 0..30 {
-        if answer.status != 503 {
-            break;
-        }
-        tokio::time::sleep(Duration::from_secs(1)).await;
-        answer = actor.post_as(path, &key, body.clone()).await;
-    }
-    answer
 }
 
 fn ids(page: &Value) -> Vec<String> {
@@ -92,10 +77,10 @@ async fn two_hundred_merges_and_replies_at_once_leave_every_ticket_consistent() 
         async move {
             let answer = if n % 2 == 0 {
                 let agent = &agents[n / 2 % agents.len()];
-                insist(agent, &format!("{}/merge", path(&tickets[from])), json!({"into": tickets[into]})).await
+                agent.insist(&format!("{}/merge", path(&tickets[from])), json!({"into": tickets[into]})).await
             } else {
                 let said = json!({"content": format!("Reply {n}")});
-                insist(ada, &format!("{}/replies", path(&tickets[from])), said).await
+                ada.insist(&format!("{}/replies", path(&tickets[from])), said).await
             };
             let reply = (n % 2 == 1).then_some(from);
             if answer.status.is_success() {
@@ -125,7 +110,7 @@ async fn two_hundred_merges_and_replies_at_once_leave_every_ticket_consistent() 
         [path(&tickets[0]), format!("{}/replies", path(&tickets[0])), format!("{}/activities", path(&tickets[0]))];
     for shown in shown.map(|path| format!("{path}?min_position={last}")) {
         let is_shown = async || agents[0].get(&shown).await.status.is_success();
-        eventually("everything is shown", Duration::from_secs(60), is_shown).await;
+        eventually("everything is shown", Duration::from_mins(1), is_shown).await;
     }
     are_consistent(&agents[0], &tickets, &accepted, last).await;
 }
