@@ -1,6 +1,6 @@
 //! Proving an address, and asking for the link once more.
 
-use super::register::{MOST_MAILS, Taken, taken};
+use super::register::{MOST_MAILS, answered_by_mail, taken};
 use super::{Endpoint, takes};
 use crate::call::Call;
 use crate::door::Door;
@@ -57,11 +57,7 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
              such account, or nothing to prove.",
             |door, call| Box::pin(resend(door, call)),
         )
-        .describe(|operation| {
-            takes::<Address>(operation)
-                .response::<Taken>(StatusCode::ACCEPTED, "Taken. The rest is in the mail.")
-                .problem(StatusCode::TOO_MANY_REQUESTS, "Too many from this network: wait.")
-        }),
+        .describe(answered_by_mail::<Address>),
         Endpoint::new(
             Method::POST,
             "/v1/auth/confirm-email-change",

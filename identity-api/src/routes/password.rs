@@ -1,7 +1,7 @@
 //! Forgotten and changed passwords.
 
 use super::email::{Address, MOST_FROM_A_NETWORK};
-use super::register::{MOST_MAILS, Taken, hints, taken};
+use super::register::{MOST_MAILS, answered_by_mail, hints, taken};
 use super::{Endpoint, OWN, takes};
 use crate::access_log::{What, Whom};
 use crate::call::Call;
@@ -54,11 +54,7 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
              where there is no such account.",
             |door, call| Box::pin(forgot(door, call)),
         )
-        .describe(|operation| {
-            takes::<Address>(operation)
-                .response::<Taken>(StatusCode::ACCEPTED, "Taken. The rest is in the mail.")
-                .problem(StatusCode::TOO_MANY_REQUESTS, "Too many from this network: wait.")
-        }),
+        .describe(answered_by_mail::<Address>),
         Endpoint::new(
             Method::POST,
             "/v1/auth/reset-password",

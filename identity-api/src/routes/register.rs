@@ -13,6 +13,7 @@ use domain::identity::user::{RecordSignUpRepeated, RegisterUser};
 use domain::identity::{EmailAddress, Locale, PersonName, PhoneNumber, UserId};
 use event_store::{Answer, AppendError, Refused};
 use kernel::{Actor, ActorId, Scopes, TenantId};
+use platform::openapi::Operation;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use uuid::Uuid;
@@ -43,9 +44,16 @@ pub(crate) struct Register {
 
 /// It was taken; what follows is told by mail, and to the owner of the address alone.
 #[derive(Serialize, ToSchema)]
-pub(crate) struct Taken {
+struct Taken {
     /// Always `accepted`.
     status: &'static str,
+}
+
+/// What takes a `T` from anybody, and says the rest to the owner of an address.
+pub(super) fn answered_by_mail<T: ToSchema>(operation: Operation) -> Operation {
+    takes::<T>(operation)
+        .response::<Taken>(StatusCode::ACCEPTED, "Taken. The rest is in the mail.")
+        .problem(StatusCode::TOO_MANY_REQUESTS, "Too many from this network: wait.")
 }
 
 pub(super) fn endpoints() -> Vec<Endpoint> {
@@ -58,11 +66,7 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
              The answer is the same where the address has an account already: then its owner gets a mail that says so.",
             |door, call| Box::pin(register(door, call)),
         )
-        .describe(|operation| {
-            takes::<Register>(operation)
-                .response::<Taken>(StatusCode::ACCEPTED, "Taken. The rest is in the mail.")
-                .problem(StatusCode::TOO_MANY_REQUESTS, "Too many from this network: wait.")
-        }),
+        .describe(answered_by_mail::<Register>),
     ]
 }
 
