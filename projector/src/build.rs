@@ -19,7 +19,7 @@ use tokio_util::sync::CancellationToken;
 const PAUSE: Duration = Duration::from_secs(1);
 
 /// With so many events to go, a build does not yield to live traffic any more.
-pub(crate) const NEARLY: i64 = 50_000;
+pub(crate) const NEARLY: i64 = 10_000;
 
 /// A piece of a table that is to be made.
 #[derive(Clone, Copy, Debug)]

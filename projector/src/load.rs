@@ -16,7 +16,7 @@ use crate::pace::Pace;
 use crate::poison::Poison;
 use crate::projection::FoldError;
 use crate::report::{Held, Phase, Progress};
-use crate::roster::Orders;
+use crate::roster::{Budget, Orders};
 use crate::runner::Shared;
 use crate::tables;
 use event_store::{Log, ReadError, Vault};
@@ -413,11 +413,16 @@ async fn copy_rows(
     let runtime = Handle::current();
     let encoding = tokio::task::spawn_blocking(move || encode(rows, vault.as_ref(), &runtime, &sender));
     let mut copy = connection.copy_in_raw(&statement).await?;
+    let mut pace = Pace::new();
     while let Some(block) = blocks.recv().await {
         match block {
             Ok(block) => drop(copy.send(block).await?),
             Err(error) => return Err(error),
         }
+        if let Some((pause, _)) = pace.pause(0, Budget::default(), shared.live.left()) {
+            tokio::time::sleep(pause).await;
+        }
+        pace.go_on();
     }
     copy.finish().await?;
     // It has ended, or the channel would be open.

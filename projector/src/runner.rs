@@ -56,7 +56,7 @@ impl Default for Options {
             parked_streams: 1_000,
             memory: 384 << 20,
             builds: 2,
-            percent_under_load: 60,
+            percent_under_load: 25,
         }
     }
 }
