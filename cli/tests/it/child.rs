@@ -121,6 +121,18 @@ impl Up {
         answer(request.header("idempotency-key", Uuid::now_v7().to_string()).json(&body)).await
     }
 
+    /// Sends a command with this token, or with none.
+    pub(crate) async fn command_as(&self, token: Option<&str>, path: &str, body: Value) -> (StatusCode, Value) {
+        let request = self.client.request(Method::POST, format!("{}{path}", self.run.command_url));
+        let request = token.into_iter().fold(request, reqwest::RequestBuilder::bearer_auth);
+        answer(request.header("idempotency-key", Uuid::now_v7().to_string()).json(&body)).await
+    }
+
+    /// Asks with this token.
+    pub(crate) async fn query_as(&self, token: &str, path: &str) -> (StatusCode, Value) {
+        answer(self.client.get(format!("{}{path}", self.run.query_url)).bearer_auth(token)).await
+    }
+
     /// Asks as the demo agent.
     pub(crate) async fn query(&self, path: &str) -> (StatusCode, Value) {
         answer(self.request(Method::GET, &self.run.query_url, path)).await

@@ -1,16 +1,24 @@
 //! A standby that has not got the tail takes the primary's place, while everything runs.
 
 use crate::child::{Up, position, printed, run};
+use domain::identity::UserId;
+use domain::identity::membership::membership_id;
+use kernel::TenantId;
 use reqwest::StatusCode;
 use serde_json::{Value, json};
 use sqlx::{Connection as _, PgConnection, query, query_as, query_scalar};
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::Mutex;
 use std::time::{Duration, Instant};
 use test_support::scratch;
 
 /// Within so long everything must have noticed.
 const NOTICED: Duration = Duration::from_secs(5);
+
+/// Somebody of the demo who opens tickets, and another.
+const CUSTOMER: &str = "support-customer";
+const DISMISSED: &str = "studio-client";
 
 fn copy(from: &Path, to: &Path) {
     let done = Command::new("cp").arg("-a").args([from, to]).status().expect("cp runs");
@@ -136,6 +144,71 @@ fn adopted_and_healed(folder: &Path, given: &[&str]) {
     assert!(printed(&healed).contains("built again: support.tickets (generation 2)"), "{}", printed(&healed));
 }
 
+/// Signs in by the password as somebody of the demo.
+async fn signs_in(up: &Up, account: &str) -> Value {
+    let given = json!({
+        "email": format!("{account}@demo.example"), "password": up.run.password, "tenant_id": up.run.tenant_id,
+        "delivery": "body",
+    });
+    let (status, given) = up.command_as(None, "/v1/auth/login", given).await;
+    assert_eq!(status, StatusCode::OK, "{given}");
+    given
+}
+
+/// Whoever signed in so opens a ticket and reads it back.
+async fn works(up: &Up, who: &Value, subject: &str) {
+    let token = who["access_token"].as_str().unwrap_or_else(|| panic!("no token in {who}"));
+    let opened = Mutex::new(None);
+    until(&format!("{subject}: the ticket is opened"), Duration::from_secs(30), async || {
+        let (status, answer) = up.command_as(Some(token), "/v1/support/tickets", ticket(subject)).await;
+        // Nothing but the log's own absence is worth another try.
+        assert!(matches!(status.as_u16(), 201 | 503), "{subject}: {status} {answer}");
+        *opened.lock().unwrap() = Some(answer.clone());
+        if status == StatusCode::CREATED { Ok(()) } else { Err(answer.to_string()) }
+    })
+    .await;
+    let opened = opened.into_inner().unwrap().unwrap();
+    let path = format!("/v1/support/tickets/{}?min_position={}", opened["id"].as_str().unwrap(), position(&opened));
+    until(&format!("{subject}: the ticket is shown"), Duration::from_secs(30), async || {
+        let (status, shown) = up.query_as(token, &path).await;
+        assert!(matches!(status.as_u16(), 200 | 503), "{subject}: {status} {shown}");
+        if shown["subject"] == subject { Ok(()) } else { Err(shown.to_string()) }
+    })
+    .await;
+}
+
+/// Who loses his place in the company is refused, also with a token as of a later position of the life before.
+async fn who_is_dismissed_is_refused(up: &Up, dismissed: &Value, end: i64) {
+    let token = dismissed["access_token"].as_str().unwrap();
+    let admin = signs_in(up, "tenant-admin").await;
+    let user_id = UserId(dismissed["user_id"].as_str().unwrap().parse().unwrap());
+    let member = membership_id(TenantId(up.run.tenant_id.unwrap()), user_id).0;
+    let path = format!("/v1/identity/members/{member}/deactivate");
+    let (status, done) = up.command_as(admin["access_token"].as_str(), &path, json!({})).await;
+    assert_eq!(status, StatusCode::OK, "{done}");
+    assert!(position(&done) <= end, "{done}: the token says as of {end} at most");
+    until("his token is refused", Duration::from_secs(10), async || {
+        let (status, answer) = up.query_as(token, "/v1/support/tickets").await;
+        if status == StatusCode::UNAUTHORIZED { Ok(()) } else { Err(format!("{status} {answer}")) }
+    })
+    .await;
+}
+
+/// Those who had signed in go on, but for whom the log does not know any more; anybody can sign in.
+async fn people_go_on(up: &Up, known: &Value, lost: &Value) {
+    works(up, known, "With a token of before").await;
+    works(up, lost, "With a token of the lost tail, until it ends").await;
+    let refresh = async |who: &Value| {
+        up.command_as(None, "/v1/auth/refresh", json!({ "refresh_token": who["refresh_token"] })).await
+    };
+    let (status, refreshed) = refresh(known).await;
+    assert_eq!(status, StatusCode::OK, "{refreshed}");
+    works(up, &refreshed, "With a token that was refreshed").await;
+    let (status, refused) = refresh(lost).await;
+    assert_eq!(status, StatusCode::UNAUTHORIZED, "the session is lost: {refused}");
+    works(up, &signs_in(up, CUSTOMER).await, "With a new token").await;
+}
+
 /// Nobody stands still any more, and everything is what the log says.
 async fn all_is_well(up: &Up, given: &[&str], url: &str) {
     until("everything is well", Duration::from_secs(30), async || {
@@ -162,6 +235,7 @@ async fn a_standby_without_the_tail_is_noticed_by_all_and_healed() {
     let given = ["--database-url", &url, "--nats-url", &nats];
     let up = Up::start_with(&folder, &given).await;
     let (_, known) = up.command("/v1/support/tickets", ticket("Known to both")).await;
+    let known_session = signs_in(&up, CUSTOMER).await;
     folded(&url).await;
     let postgres = servers.postgres.as_mut().unwrap();
     let cluster = postgres.data_dir().to_owned();
@@ -175,6 +249,7 @@ async fn a_standby_without_the_tail_is_noticed_by_all_and_healed() {
     for number in 0..8 {
         up.command("/v1/support/tickets", ticket(&format!("Lost {number}"))).await;
     }
+    let (lost_session, dismissed) = (signs_in(&up, CUSTOMER).await, signs_in(&up, DISMISSED).await);
     folded(&url).await;
     let mut connection = PgConnection::connect(&url).await.unwrap();
     let end = head(&mut connection).await;
@@ -220,7 +295,15 @@ async fn a_standby_without_the_tail_is_noticed_by_all_and_healed() {
     assert_eq!((status, &problem["code"]), (StatusCode::CONFLICT, &json!("log_diverged")));
     assert_eq!(up.query(&format!("/v1/support/tickets?min_position=1.{ends}")).await.0, StatusCode::OK);
 
+    who_is_dismissed_is_refused(&up, &dismissed, end).await;
+    people_go_on(&up, &known_session, &lost_session).await;
+
     all_is_well(&up, &given, &url).await;
+    up.stops_on("TERM");
+    // A process that has never seen the old primary.
+    let up = Up::start_with(&folder, &given).await;
+    works(&up, &known_session, "With a token of before, elsewhere").await;
+    works(&up, &signs_in(&up, CUSTOMER).await, "With a new token, elsewhere").await;
     up.stops_on("TERM");
     servers.stop().await.unwrap();
     std::fs::remove_dir_all(folder).unwrap();
