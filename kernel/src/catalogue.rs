@@ -173,7 +173,8 @@ mod tests {
             count: Option<i32>,
             share: f64,
             is_so: bool,
-            named: Option<String>,
+            #[serde(rename = "named")]
+            _name: Option<String>,
             id: uuid::Uuid,
             list: Vec<i32>,
         },
@@ -189,7 +190,7 @@ mod tests {
                 count: None,
                 share: 0.5,
                 is_so: true,
-                named: None,
+                _name: None,
                 id: uuid::Uuid::nil(),
                 list: vec![1],
             };

@@ -1,8 +1,7 @@
 //! Every aggregate, one line each, so that tests can go through all of them.
 
-use crate::shape::{Shape, shapes};
 use domain::{field_sales, identity, messaging, notifications, operations, privacy, support};
-use kernel::{Aggregate, DecodeError, Event, EventData, codec};
+use kernel::{Aggregate, Category, DecodeError, Event, EventData, EventType, codec};
 
 /// An aggregate with its type forgotten.
 pub struct Entry {
@@ -11,7 +10,7 @@ pub struct Entry {
     /// One example of every event type, as it is stored today.
     pub examples: Vec<EventData>,
     /// The event types that the code knows, with their fields.
-    pub shapes: Vec<Shape>,
+    pub types: Vec<EventType>,
     /// Reads a stored event of any version and folds it into an empty state: both must always work.
     pub read: fn(&EventData) -> Result<(), DecodeError>,
 }
@@ -42,10 +41,11 @@ pub fn aggregates() -> Vec<Entry> {
 }
 
 fn entry<A: Aggregate>() -> Entry {
+    let category = Category::of::<A::Event>();
     Entry {
         category: A::CATEGORY,
-        examples: A::Event::examples().iter().map(kernel::specs::encode).collect(),
-        shapes: shapes::<A::Event>(),
+        examples: category.examples(),
+        types: category.event_types(),
         read: |stored| {
             let event: A::Event = codec::decode(A::CATEGORY, A::Event::UPCASTERS, stored)?;
             let _ = A::default().evolve(&event);

@@ -4,4 +4,3 @@ pub mod catalogue;
 pub mod chaos;
 pub mod node;
 pub mod policy;
-pub mod shape;

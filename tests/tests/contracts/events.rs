@@ -2,7 +2,7 @@
 
 use crate::documented::Documented;
 use crate::files::{self, HOW};
-use kernel::EventData;
+use kernel::{EventData, EventType};
 use serde_json::Value;
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
@@ -99,23 +99,24 @@ fn readers_of_all_events_know_every_category() {
 #[test]
 fn every_event_type_has_one_example() {
     for entry in aggregates() {
-        let known: Vec<&str> = entry.shapes.iter().map(|shape| shape.event_type).collect();
+        let known: Vec<&str> = entry.types.iter().map(|known| known.name).collect();
         let mut shown: Vec<&str> = entry.examples.iter().map(|event| event.event_type.as_str()).collect();
         shown.sort_by_key(|name| known.iter().position(|known| known == name));
         assert_eq!(shown, known, "{}: `Event::examples` shows every type once", entry.category);
-        for (event, shape) in entry.examples.iter().map(|event| (event, of_type(&entry, &event.event_type))) {
+        for (event, known) in entry.examples.iter().map(|event| (event, of_type(&entry, &event.event_type))) {
             let Value::Object(fields) = payload(event) else { panic!("{} is no object", event.event_type) };
             let empty: Vec<&str> =
                 fields.iter().filter(|(_, value)| value.is_null()).map(|(name, _)| name.as_str()).collect();
-            let unknown: Vec<&String> = fields.keys().filter(|name| !shape.fields.contains(&name.as_str())).collect();
+            let is_known = |name: &str| known.fields.iter().any(|field| field.name == name);
+            let unknown: Vec<&String> = fields.keys().filter(|name| !is_known(name)).collect();
             assert!(unknown.is_empty(), "{} is read under other names: {unknown:?}", event.event_type);
             assert!(empty.len() < fields.len() || fields.is_empty(), "{} shows nothing: {empty:?}", event.event_type);
         }
     }
 }
 
-fn of_type<'a>(entry: &'a Entry, event_type: &str) -> &'a tests::shape::Shape {
-    entry.shapes.iter().find(|shape| shape.event_type == event_type).expect("an example has a type")
+fn of_type<'a>(entry: &'a Entry, event_type: &str) -> &'a EventType {
+    entry.types.iter().find(|known| known.name == event_type).expect("an example has a type")
 }
 
 #[test]
@@ -175,7 +176,7 @@ fn events_of_every_version_can_be_read() {
             }
         }
     }
-    let types: usize = entries.iter().map(|entry| entry.shapes.len()).sum();
+    let types: usize = entries.iter().map(|entry| entry.types.len()).sum();
     assert!(read >= types, "{read} golden files for {types} event types");
 }
 
@@ -215,17 +216,18 @@ fn the_event_catalogue_is_up_to_date() {
     for entry in aggregates() {
         let documented = Documented::read(&entry.category.replace('.', "/"));
         let _ = write!(page, "\n## `{}`\n", entry.category);
-        for shape in &entry.shapes {
-            let example = entry.examples.iter().find(|event| event.event_type == shape.event_type);
+        for EventType { name: event_type, fields } in &entry.types {
+            let example = entry.examples.iter().find(|event| event.event_type == *event_type);
             let example = example.expect("every type has an example");
-            let _ = write!(page, "\n### `{}`, version {}\n\n", shape.event_type, example.schema_version);
-            let _ = writeln!(page, "{}\n", documented.event(shape.event_type));
+            let _ = write!(page, "\n### `{event_type}`, version {}\n\n", example.schema_version);
+            let _ = writeln!(page, "{}\n", documented.event(event_type));
             page += "| field | type | example | meaning |\n|---|---|---|---|\n";
             let payload = payload(example);
-            for field in shape.fields {
-                let value = payload.get(field).unwrap_or(&Value::Null).to_string().replace('|', "\\|");
-                let (of_type, meaning) = documented.field(shape.event_type, field);
-                let _ = writeln!(page, "| `{field}` | `{of_type}` | `{value}` | {meaning} |");
+            for field in fields {
+                let name = field.name;
+                let value = payload.get(name).unwrap_or(&Value::Null).to_string().replace('|', "\\|");
+                let (of_type, meaning) = documented.field(event_type, name);
+                let _ = writeln!(page, "| `{name}` | `{of_type}` | `{value}` | {meaning} |");
             }
         }
     }
