@@ -3,7 +3,7 @@
 
 use crate::codec::{self, EventData, Upcaster};
 use crate::event::Event;
-use crate::shape::{self, Heard, Shape};
+use crate::shape::{self, Heard, Shape, Writes};
 use chrono::{DateTime, NaiveDate};
 use serde_json::Value;
 
@@ -15,6 +15,7 @@ pub struct Category {
     upcasters: &'static [Upcaster],
     examples: fn() -> Vec<EventData>,
     shapes: fn() -> Vec<Shape>,
+    leaves: fn() -> Vec<(String, Heard)>,
 }
 
 /// What a field of a payload holds, as far as a table needs to know. Any may be missing: an older event has not got it.
@@ -54,6 +55,26 @@ pub struct EventType {
     pub fields: Vec<Field>,
 }
 
+/// A place in the events of a category where something can be written.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Written {
+    /// Event type and fields: `invited.to.email`.
+    pub path: String,
+    /// What may stand there.
+    pub what: Writing,
+}
+
+/// What may stand somewhere in an event.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Writing {
+    /// Personal data, sealed; nothing else is read.
+    Sealed,
+    /// A text that people write, or whatever JSON there is: in clear.
+    Anything,
+    /// A number, a time, an id, a value of an enumeration, …: what has a form of its own.
+    Form,
+}
+
 impl Category {
     /// What is known about the events of `E`.
     pub const fn of<E: Event>() -> Self {
@@ -62,6 +83,7 @@ impl Category {
             upcasters: E::UPCASTERS,
             examples: || E::examples().iter().map(crate::specs::encode).collect(),
             shapes: shape::shapes::<E>,
+            leaves: shape::leaves::<E>,
         }
     }
 
@@ -82,6 +104,27 @@ impl Category {
             EventType { name: shape.event_type, fields: shape.fields.iter().map(field).collect() }
         };
         (self.shapes)().into_iter().map(typed).collect()
+    }
+
+    /// Every place in today's payloads that holds a value, however deep it is, and what may stand there: as the types
+    /// themselves tell, which are shown a few texts.
+    pub fn written(&self) -> Vec<Written> {
+        let written = |(path, heard)| {
+            let what = match heard {
+                Heard::Text(Writes::Sealed) => Writing::Sealed,
+                Heard::Text(Writes::Anything) | Heard::Map | Heard::Any => Writing::Anything,
+                Heard::Text(Writes::Form)
+                | Heard::Boolean
+                | Heard::Integer
+                | Heard::Number
+                | Heard::Enum(_)
+                | Heard::Struct(_)
+                | Heard::List
+                | Heard::Unit => Writing::Form,
+            };
+            Written { path, what }
+        };
+        (self.leaves)().into_iter().map(written).collect()
     }
 
     /// One example of every event type, as it is stored today; personal data is left out.
@@ -107,27 +150,27 @@ impl Category {
 }
 
 fn kind(heard: Heard, examples: &[&Value]) -> FieldKind {
-    let all = |fits: fn(&Value) -> bool| !examples.is_empty() && examples.iter().all(|example| fits(example));
-    let text = |value: &Value, fits: fn(&str) -> bool| value.as_str().is_some_and(fits);
+    let all = |fits: fn(&str) -> bool| {
+        !examples.is_empty() && examples.iter().all(|example| example.as_str().is_some_and(fits))
+    };
     match heard {
         Heard::Boolean => FieldKind::Boolean,
         Heard::Integer => FieldKind::Integer,
         Heard::Number => FieldKind::Number,
-        Heard::Text if all(|value| value.as_str().is_some_and(|text| DateTime::parse_from_rfc3339(text).is_ok())) => {
-            FieldKind::Time
-        }
-        Heard::Text if examples.iter().all(|value| text(value, |text| text.parse::<NaiveDate>().is_ok())) => {
-            if examples.is_empty() { FieldKind::Text } else { FieldKind::Date }
-        }
+        Heard::Text(_) if all(|text| DateTime::parse_from_rfc3339(text).is_ok()) => FieldKind::Time,
+        Heard::Text(_) if all(|text| text.parse::<NaiveDate>().is_ok()) => FieldKind::Date,
         // An enum is stored as a text, unless its values have fields.
-        Heard::Text if examples.iter().all(|value| value.is_string()) => FieldKind::Text,
-        Heard::Text | Heard::Other => FieldKind::Json,
+        Heard::Text(_) | Heard::Enum(_) if examples.iter().all(|value| value.is_string()) => FieldKind::Text,
+        Heard::Text(_) | Heard::Enum(_) | Heard::Struct(_) | Heard::List | Heard::Map | Heard::Any | Heard::Unit => {
+            FieldKind::Json
+        }
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::{Personal, Text};
     use serde::{Deserialize, Serialize};
     use serde_json::json;
 
@@ -214,5 +257,64 @@ mod tests {
         ];
         assert_eq!((types[0].name, kinds.as_slice()), ("happened", &expected[..]));
         assert_eq!(types[1], EventType { name: "ended", fields: Vec::new() });
+    }
+
+    /// A text that is looked at after it was read.
+    #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+    #[serde(try_from = "String")]
+    struct Code(String);
+
+    impl TryFrom<String> for Code {
+        type Error = &'static str;
+        fn try_from(text: String) -> Result<Self, Self::Error> {
+            if text.len() == 3 { Ok(Self(text)) } else { Err("three characters") }
+        }
+    }
+
+    #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+    struct Person {
+        name: Option<Personal<Text<1, 9>>>,
+        nickname: Text<1, 99>,
+        code: Code,
+    }
+
+    #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+    #[serde(rename_all = "snake_case")]
+    enum Shade {
+        Plain,
+        Mixed { with: Person },
+        Called(String),
+    }
+
+    #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+    #[serde(rename_all = "snake_case")]
+    enum Deep {
+        Met { people: Vec<Person>, at: chrono::DateTime<chrono::Utc>, shade: Shade, other: Value, count: u8 },
+    }
+
+    impl Event for Deep {
+        const CATEGORY: &'static str = "test.deep";
+        fn examples() -> Vec<Self> {
+            Vec::new()
+        }
+    }
+
+    #[test]
+    fn what_people_may_write_is_found_however_deep_it_is() {
+        let written = Category::of::<Deep>().written();
+        let found: Vec<(&str, Writing)> = written.iter().map(|place| (place.path.as_str(), place.what)).collect();
+        let expected = [
+            ("met.people.name", Writing::Sealed),
+            ("met.people.nickname", Writing::Anything),
+            ("met.people.code", Writing::Form),
+            ("met.at", Writing::Form),
+            ("met.shade.mixed.with.name", Writing::Sealed),
+            ("met.shade.mixed.with.nickname", Writing::Anything),
+            ("met.shade.mixed.with.code", Writing::Form),
+            ("met.shade.called", Writing::Anything),
+            ("met.other", Writing::Anything),
+            ("met.count", Writing::Form),
+        ];
+        assert_eq!(found, expected);
     }
 }

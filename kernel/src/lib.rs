@@ -29,7 +29,7 @@ pub mod trace;
 pub use actor::{Actor, ActorKind};
 pub use aggregate::{Aggregate, Change, Loaded, Source, Streams};
 pub use blind::{BlindIndex, BlindIndexer};
-pub use catalogue::{Category, EventType, Field, FieldKind};
+pub use catalogue::{Category, EventType, Field, FieldKind, Writing, Written};
 pub use codec::{DecodeError, Encoded, EventData, Upcaster};
 pub use command::{Command, Context, Decided, Decision, Events, Ids, View};
 pub use event::{Event, EventSet, Recorded};

@@ -3,4 +3,5 @@
 pub mod catalogue;
 pub mod chaos;
 pub mod node;
+pub mod personal_names;
 pub mod policy;

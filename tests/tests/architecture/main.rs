@@ -6,5 +6,6 @@
 mod boundaries;
 mod events;
 mod names;
+mod personal;
 mod reading;
 mod source;

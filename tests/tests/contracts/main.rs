@@ -8,3 +8,4 @@ mod authorization;
 mod documented;
 mod events;
 mod files;
+mod personal;

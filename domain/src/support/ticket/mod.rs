@@ -170,7 +170,7 @@ pub enum Event {
         priority: TicketPriority,
         /// About what.
         category: TicketCategory,
-        /// Free keywords.
+        /// Free keywords, by which lists are filtered. They are kept in clear: name nobody in them.
         tags: Tags,
         /// Whose ticket it is; not the actor where an agent opened it for somebody.
         customer_id: ActorId,

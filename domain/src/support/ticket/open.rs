@@ -22,7 +22,7 @@ pub struct OpenTicket {
     /// What it is about.
     #[serde(default)]
     pub category: TicketCategory,
-    /// Free keywords.
+    /// Free keywords, by which lists are filtered. They are kept in clear: name nobody in them.
     #[serde(default)]
     pub tags: Tags,
     /// Whose ticket it is; the caller's own where it is left out.
