@@ -7,11 +7,11 @@
 //! Deliberately absent: opening while folding; a key per text; clear text in any error.
 
 mod cipher;
+mod questions;
 mod ring;
 mod root_key;
 mod rotation;
 mod store;
-mod turns;
 mod watch;
 
 pub use ring::{KeyRing, Opened};
@@ -23,13 +23,13 @@ use chrono::{DateTime, Utc};
 use cipher::Cipher;
 use kernel::{BlindIndexer, Personal, Sealed, SubjectId, TenantId};
 use moka::sync::Cache;
+use questions::{Place, Questions, Slots};
 use ring::DataKey;
 use sqlx::PgPool;
-use std::collections::{BTreeSet, HashMap};
+use std::collections::BTreeSet;
 use std::str::FromStr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
-use turns::Turns;
 use uuid::Uuid;
 
 /// Keys that a process keeps in memory.
@@ -90,14 +90,14 @@ struct Inner {
     tenants: Cache<(TenantId, i32), Arc<Cipher>>,
     /// The version of a tenant's key that wraps new subjects' keys.
     latest: Cache<TenantId, i32>,
-    subjects: Cache<(TenantId, SubjectId), Slot>,
+    subjects: Cache<Place, Slot>,
     /// The erasures that this process has heard of.
     seen: AtomicI64,
     /// Raised before cached keys are dropped: what was read before must not be cached after.
     drops: AtomicU64,
     /// The latest life of the appender's connection in which a key was asked for.
     life: AtomicU64,
-    turns: Turns,
+    questions: Questions,
 }
 
 /// The vault. Cheap to clone; all clones share one cache.
@@ -128,7 +128,7 @@ impl Vault {
         let secret = store::installation(&pool, &root).await?;
         let seen = store::head(&pool).await?;
         let blind = blind_indexer(&secret)?;
-        let turns = Turns::of(&pool);
+        let questions = Questions::of(&pool);
         let vault = Self(Arc::new(Inner {
             pool,
             root,
@@ -140,7 +140,7 @@ impl Vault {
             seen: AtomicI64::new(seen),
             drops: AtomicU64::new(0),
             life: AtomicU64::new(0),
-            turns,
+            questions,
         }));
         watch::start(&vault.0);
         Ok(vault)
@@ -181,18 +181,7 @@ impl Vault {
     /// [`VaultError::Erased`] where one of them was destroyed; else Postgres.
     pub async fn ring(&self, tenant_id: TenantId, subjects: &BTreeSet<SubjectId>) -> Result<Arc<KeyRing>, VaultError> {
         let wanted: Vec<_> = subjects.iter().map(|subject| (tenant_id, *subject)).collect();
-        let mut found = self.cached(&wanted);
-        if found.len() < wanted.len() {
-            // Of a thousand requests about a new subject one makes its key, and the others find it.
-            let _turn = self.0.turns.about(subjects).await?;
-            found = self.slots(&wanted).await?;
-            let missing: Vec<SubjectId> =
-                subjects.iter().copied().filter(|subject| !found.contains_key(&(tenant_id, *subject))).collect();
-            if !missing.is_empty() {
-                self.make(tenant_id, &missing).await?;
-                found = self.slots(&wanted).await?;
-            }
-        }
+        let mut found = self.0.slots(wanted, true).await?;
         let mut ring = KeyRing { tenant_id, keys: std::collections::BTreeMap::new() };
         for subject in subjects {
             match found.remove(&(tenant_id, *subject)) {
@@ -211,11 +200,11 @@ impl Vault {
     pub async fn open_all(&self, sealed: &[(TenantId, Sealed)]) -> Result<Vec<Option<Arc<str>>>, VaultError> {
         let wanted: BTreeSet<_> = sealed.iter().map(|(tenant_id, sealed)| (*tenant_id, sealed.subject())).collect();
         let wanted: Vec<_> = wanted.into_iter().collect();
-        match open_with(&self.slots(&wanted).await?, sealed).await {
+        match open_with(&self.0.slots(wanted.clone(), false).await?, sealed).await {
             Err(VaultError::Damaged(_)) => {
                 // A key in memory may be one that the database lost when another server took its place.
                 self.0.drop_these(&wanted);
-                open_with(&self.slots(&wanted).await?, sealed).await
+                open_with(&self.0.slots(wanted, false).await?, sealed).await
             }
             opened => opened,
         }
@@ -295,46 +284,9 @@ impl Vault {
     pub fn pool(&self) -> &PgPool {
         &self.0.pool
     }
-
-    /// What this process has in memory of these keys.
-    fn cached(&self, wanted: &[(TenantId, SubjectId)]) -> HashMap<(TenantId, SubjectId), Slot> {
-        wanted.iter().filter_map(|place| Some((*place, self.0.subjects.get(place)?))).collect()
-    }
-
-    /// What is known of these keys, from memory or else from the database; those that do not exist are left out.
-    async fn slots(
-        &self,
-        wanted: &[(TenantId, SubjectId)],
-    ) -> Result<HashMap<(TenantId, SubjectId), Slot>, VaultError> {
-        let inner = &self.0;
-        let mut found = self.cached(wanted);
-        if found.len() == wanted.len() {
-            return Ok(found);
-        }
-        let _turn = inner.turns.to_read().await?;
-        found = self.cached(wanted);
-        let missing: Vec<_> = wanted.iter().copied().filter(|place| !found.contains_key(place)).collect();
-        while !missing.is_empty() {
-            let before = inner.drops.load(Ordering::Acquire);
-            let read = inner.read(&missing).await?;
-            for (place, slot) in &read {
-                inner.subjects.insert(*place, slot.clone());
-            }
-            if inner.drops.load(Ordering::Acquire) == before {
-                found.extend(read);
-                break;
-            }
-            // A key may have been destroyed between being read and being cached: read again.
-            inner.invalidate(read.keys());
-        }
-        Ok(found)
-    }
 }
 
-async fn open_with(
-    slots: &HashMap<(TenantId, SubjectId), Slot>,
-    sealed: &[(TenantId, Sealed)],
-) -> Result<Vec<Option<Arc<str>>>, VaultError> {
+async fn open_with(slots: &Slots, sealed: &[(TenantId, Sealed)]) -> Result<Vec<Option<Arc<str>>>, VaultError> {
     let mut opened = Vec::with_capacity(sealed.len());
     for turn in sealed.chunks(TURN) {
         for (tenant_id, sealed) in turn {

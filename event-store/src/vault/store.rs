@@ -1,12 +1,14 @@
 //! Keys in Postgres, wrapped.
 
 use super::cipher::{Bound, Cipher, fresh};
+use super::questions::{Place, Slots};
 use super::ring::DataKey;
-use super::{Inner, RootKey, RootKeys, Slot, Vault, VaultError};
+use super::{Inner, RootKey, RootKeys, Slot, VaultError};
 use chrono::{DateTime, Utc};
 use kernel::{SubjectId, TenantId};
 use sqlx::{PgPool, Row, query, query_scalar};
-use std::collections::HashMap;
+use std::collections::btree_map::Entry;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use uuid::Uuid;
 
@@ -67,11 +69,8 @@ pub(super) fn unwrap_root(root: &RootKeys, id: &str, bound: Bound, wrapped: &[u8
 
 impl Inner {
     /// What the database has of these keys.
-    pub(super) async fn read(
-        &self,
-        wanted: &[(TenantId, SubjectId)],
-    ) -> Result<HashMap<(TenantId, SubjectId), Slot>, VaultError> {
-        let mut found = HashMap::with_capacity(wanted.len());
+    pub(super) async fn read(&self, wanted: &[Place]) -> Result<Slots, VaultError> {
+        let mut found = Slots::with_capacity(wanted.len());
         for chunk in wanted.chunks(CHUNK) {
             let (tenants, subjects): (Vec<Uuid>, Vec<Uuid>) = chunk.iter().map(|(t, s)| (t.0, s.0)).unzip();
             let rows = query(
@@ -160,35 +159,43 @@ impl Inner {
         .await?;
         Ok(())
     }
-}
 
-impl Vault {
     /// Makes keys; where another process was faster, or the subject was destroyed, that stays.
-    pub(super) async fn make(&self, tenant_id: TenantId, subjects: &[SubjectId]) -> Result<(), VaultError> {
+    pub(super) async fn make(&self, places: &BTreeSet<Place>) -> Result<(), VaultError> {
         loop {
-            let (by, tenant_key) = self.0.latest_tenant_key(tenant_id).await?;
-            let wrap = |subject: &SubjectId| {
-                tenant_key.seal(&Bound::SubjectKey(tenant_id, *subject, 1, by).bytes(), &fresh()?)
-            };
-            let wrapped = subjects.iter().map(wrap).collect::<Result<Vec<_>, _>>()?;
-            let ids: Vec<Uuid> = subjects.iter().map(|subject| subject.0).collect();
+            let mut latest: BTreeMap<TenantId, (i32, Arc<Cipher>)> = BTreeMap::new();
+            let (mut tenants, mut subjects, mut by, mut wrapped) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+            for (tenant_id, subject) in places {
+                let (version, tenant_key) = match latest.entry(*tenant_id) {
+                    Entry::Occupied(known) => known.into_mut(),
+                    Entry::Vacant(unknown) => unknown.insert(self.latest_tenant_key(*tenant_id).await?),
+                };
+                let bound = Bound::SubjectKey(*tenant_id, *subject, 1, *version).bytes();
+                wrapped.push(tenant_key.seal(&bound, &fresh()?)?);
+                tenants.push(tenant_id.0);
+                subjects.push(subject.0);
+                by.push(*version);
+            }
+            // In one order everywhere: two processes that make the same ones do not wait for each other.
             let made = query(
                 "insert into keys.subjects (tenant_id, subject_id, version, tenant_key_version, wrapped) \
-                 select $1, s, 1, $2, w from unnest($3::uuid[], $4::bytea[]) as u(s, w) order by s \
-                 on conflict do nothing",
+                 select t, s, 1, v, w from unnest($1::uuid[], $2::uuid[], $3::integer[], $4::bytea[]) as u(t, s, v, w) \
+                 order by t, s on conflict do nothing",
             )
-            .bind(tenant_id.0)
+            .bind(tenants)
+            .bind(subjects)
             .bind(by)
-            .bind(ids)
             .bind(wrapped)
-            .execute(&self.0.pool)
+            .execute(&self.pool)
             .await;
             match made {
                 Ok(_) => return Ok(()),
-                // The tenant's key was replaced meanwhile, or the database lost it.
+                // A tenant's key was replaced meanwhile, or the database lost it.
                 Err(sqlx::Error::Database(error)) if error.is_foreign_key_violation() => {
-                    self.0.latest.invalidate(&tenant_id);
-                    self.0.tenants.invalidate(&(tenant_id, by));
+                    for (tenant_id, (version, _)) in latest {
+                        self.latest.invalidate(&tenant_id);
+                        self.tenants.invalidate(&(tenant_id, version));
+                    }
                 }
                 Err(error) => return Err(error.into()),
             }

@@ -101,6 +101,68 @@ async fn a_hundred_processes_at_once_make_one_key() {
     assert_eq!(keys, 5);
 }
 
+/// A fair, or an import: none of them has a key, and every commit waits for a disk.
+#[tokio::test(flavor = "multi_thread")]
+async fn two_thousand_new_people_at_once_are_served_by_two_connections() {
+    let (_, pool) = vault().await;
+    // Slow as a disk is: 2,000 commits one after the other on each of two connections would take ten seconds.
+    sqlx::raw_sql(
+        "create function keys.as_on_a_disk() returns trigger language plpgsql as \
+         $$ begin perform pg_sleep(0.01); return null; end $$; \
+         create trigger slow after insert on keys.subjects for each statement execute function keys.as_on_a_disk()",
+    )
+    .execute(&pool)
+    .await
+    .unwrap();
+    let session = Role::Engine.assume((*pool.connect_options()).clone());
+    let two = PgPoolOptions::new().max_connections(2).acquire_timeout(Duration::from_secs(2));
+    let vault = Vault::open(two.connect_lazy_with(session), test_support::root_keys()).await.unwrap();
+    let sealing = (0..2_000_u128).map(|nth| {
+        let (vault, tenant_id) = (vault.clone(), TenantId(Uuid::from_u128(0xb00 + nth % 7)));
+        tokio::spawn(async move {
+            let subject = SubjectId(Uuid::from_u128(nth / 2));
+            Ok::<_, VaultError>((
+                tenant_id,
+                vault.ring(tenant_id, &BTreeSet::from([subject])).await?.seal(subject, "Ada"),
+            ))
+        })
+    });
+    let mut sealed = Vec::new();
+    for one in sealing.collect::<Vec<_>>() {
+        let (tenant_id, text) = one.await.unwrap().expect("nobody is refused");
+        sealed.push((tenant_id, text.unwrap()));
+    }
+    let opened = test_support::vault(&pool).await.open_all(&sealed).await.unwrap();
+    assert!(opened.iter().all(|text| text.as_deref() == Some("Ada")), "another process reads all of it");
+}
+
+/// Somebody whose key was altered keeps nobody else from his.
+#[tokio::test(flavor = "multi_thread")]
+async fn one_altered_key_is_the_affair_of_its_owner() {
+    let (vault, pool) = vault().await;
+    let places: Vec<_> = (0..40).map(|nth| SubjectId(Uuid::from_u128(nth))).collect();
+    for place in &places {
+        seal(&vault, HOUSE, *place, "Secret").await;
+    }
+    sqlx::query(
+        "update keys.subjects set wrapped = set_byte(wrapped, 20, 255 - get_byte(wrapped, 20)) where subject_id = $1",
+    )
+    .bind(places[7].0)
+    .execute(&pool)
+    .await
+    .unwrap();
+    let fresh = process(&pool, test_support::root_keys()).await.unwrap();
+    let asked = places.iter().map(|place| {
+        let (vault, place) = (fresh.clone(), *place);
+        tokio::spawn(async move { vault.ring(HOUSE, &BTreeSet::from([place])).await.map(|_| ()) })
+    });
+    for (nth, answer) in asked.collect::<Vec<_>>().into_iter().enumerate() {
+        let answer = answer.await.unwrap();
+        assert_eq!(matches!(answer, Err(VaultError::Altered)), nth == 7, "{nth}: {answer:?}");
+        assert_eq!(answer.is_ok(), nth != 7);
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_destroyed_key_comes_back_from_no_cache_and_no_process() {
     let (vault, pool) = vault().await;
