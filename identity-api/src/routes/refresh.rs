@@ -6,7 +6,7 @@ use crate::call::Call;
 use crate::door::Door;
 use crate::families::RefreshError;
 use crate::problems::{Refusal, refresh_token_invalid};
-use crate::secret_text::SecretText;
+use crate::secret_text::{self, SecretText};
 use crate::session::{Delivery, Given, Tokens, forget_refresh_token};
 use axum::body::Body;
 use axum::http::header::SET_COOKIE;
@@ -26,6 +26,7 @@ use uuid::Uuid;
 #[serde(deny_unknown_fields)]
 pub(crate) struct Refresh {
     /// The refresh token, where it is not in the cookie.
+    #[serde(default, deserialize_with = "secret_text::bounded")]
     refresh_token: Option<SecretText>,
 }
 
