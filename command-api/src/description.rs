@@ -44,9 +44,6 @@ pub(crate) fn of<C: Command>(path: &str, prefix: &str, creates: bool) -> Operati
 fn refusals(operation: Operation) -> Operation {
     operation
         .problem(StatusCode::BAD_REQUEST, "The body is not the JSON that is expected, or a header is not usable.")
-        .problem(StatusCode::REQUEST_TIMEOUT, "The body did not arrive in time.")
-        .problem(StatusCode::PAYLOAD_TOO_LARGE, "The body is too long.")
-        .problem(StatusCode::UNSUPPORTED_MEDIA_TYPE, "The body is not declared as application/json.")
         .problem(
             StatusCode::UNPROCESSABLE_ENTITY,
             "A field is wrong, the business refuses it, or the key was used for another request.",

@@ -117,11 +117,14 @@ impl Operation {
         self.with_body::<T>(Required::False)
     }
 
+    /// With what every body may be refused for before anybody looks into it.
     fn with_body<T: ToSchema>(mut self, required: Required) -> Self {
         let content = Content::new(Some(self.schema::<T>()));
         let body = RequestBodyBuilder::new().content("application/json", content).required(Some(required));
         self.builder = self.builder.request_body(Some(body.build()));
-        self
+        self.problem(StatusCode::REQUEST_TIMEOUT, "The body did not arrive in time.")
+            .problem(StatusCode::PAYLOAD_TOO_LARGE, "The body is too long.")
+            .problem(StatusCode::UNSUPPORTED_MEDIA_TYPE, "The body is not declared as application/json.")
     }
 
     /// A JSON answer.

@@ -183,8 +183,5 @@ pub(crate) fn takes<T: utoipa::ToSchema>(operation: Operation) -> Operation {
         .body::<T>()
         .problem(StatusCode::BAD_REQUEST, "The body is not the JSON that is expected.")
         .problem(StatusCode::FORBIDDEN, "A page of another site has sent the request.")
-        .problem(StatusCode::REQUEST_TIMEOUT, "The body did not arrive in time.")
-        .problem(StatusCode::PAYLOAD_TOO_LARGE, "The body is too long.")
-        .problem(StatusCode::UNSUPPORTED_MEDIA_TYPE, "The body is not declared as application/json.")
         .problem(StatusCode::UNPROCESSABLE_ENTITY, "A field is wrong.")
 }
