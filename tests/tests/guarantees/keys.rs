@@ -71,7 +71,7 @@ async fn two_different_requests_racing_for_a_key_have_one_winner() {
         let key = format!("contested-{number}");
         let racers = (0..8).map(|racer: usize| {
             let (actor, subject) = (&actors[racer % 2], ["Heads up", "Tails up"][racer / 2 % 2]);
-            actor.post_as("/v1/support/tickets", &key, ticket(subject))
+            actor.insist_as("/v1/support/tickets", &key, ticket(subject))
         });
         let answers: Vec<Answer> = join_all(racers).await;
         let (won, lost): (Vec<Answer>, Vec<Answer>) =
