@@ -69,27 +69,27 @@ fn folder() -> PathBuf {
     test_support::scratch("export")
 }
 
-/// Python with pyarrow, in an environment of its own under `target/`.
-fn python() -> PathBuf {
-    let venv = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../target/pyarrow");
-    let python = venv.join("bin/python");
-    if !venv.join("ready").exists() {
-        let run = |command: &mut Command| {
-            let output = command.output().expect("python3 can be run");
-            assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-        };
-        run(Command::new("python3").args(["-m", "venv", "--clear"]).arg(&venv));
-        run(Command::new(&python).args([
-            "-m",
-            "pip",
-            "install",
-            "--quiet",
-            "--disable-pip-version-check",
-            "pyarrow>=17",
-        ]));
-        fs::write(venv.join("ready"), "").expect("a file can be written");
+/// The folder with pyarrow; it is fetched once per checkout.
+fn pyarrow() -> PathBuf {
+    const REQUIREMENTS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/stories/requirements.txt");
+    let target = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../target");
+    let folder = target.join("pyarrow-26");
+    if !folder.join("pyarrow").exists() {
+        // Beside it and then renamed: another test program may be fetching, too.
+        let fresh = target.join(format!("pyarrow-{}", std::process::id()));
+        let pip = Command::new("python3")
+            .args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-warn-script-location"])
+            .args(["--no-deps", "--require-hashes", "--only-binary=:all:", "--requirement", REQUIREMENTS, "--target"])
+            .arg(&fresh)
+            .output()
+            .expect("python3 with pip is there: the tests read files with pyarrow");
+        assert!(pip.status.success(), "{}", String::from_utf8_lossy(&pip.stderr));
+        if fs::rename(&fresh, &folder).is_err() {
+            assert!(folder.join("pyarrow").exists(), "nobody has put pyarrow into {}", folder.display());
+            fs::remove_dir_all(&fresh).expect("a folder of ours can be removed");
+        }
     }
-    python
+    folder
 }
 
 /// What pyarrow says about the files of a manifest.
@@ -113,7 +113,12 @@ for part in manifest["files"]:
     one["first"] = one["first"] or json.loads(json.dumps(table.slice(0, 1).to_pylist()[0], default=str))
 print(json.dumps(answer))
 "#;
-    let output = Command::new(python()).args(["-c", SCRIPT]).arg(folder).output().expect("python can be run");
+    let output = Command::new("python3")
+        .env("PYTHONPATH", pyarrow())
+        .args(["-c", SCRIPT])
+        .arg(folder)
+        .output()
+        .expect("python can be run");
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     serde_json::from_slice(&output.stdout).expect("the script prints JSON")
 }
