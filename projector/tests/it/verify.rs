@@ -58,6 +58,11 @@ fn alteration(dice: &mut Dice, row: &str) -> (String, &'static str, Option<Strin
     }
 }
 
+/// 40 alterations; with `SILLAGE_TEST_FULL=1` the hundred of the promise.
+fn rounds() -> usize {
+    if std::env::var_os("SILLAGE_TEST_FULL").is_some() { 100 } else { 40 }
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_row_and_field_of_a_random_alteration_are_found() {
     let (pool, log) = folded().await;
@@ -66,7 +71,7 @@ async fn the_row_and_field_of_a_random_alteration_are_found() {
     let ids: Vec<Uuid> = query_scalar("select id from read.test_boxes_g1 order by id").fetch_all(&pool).await.unwrap();
     assert!(ids.len() > 20);
     let mut dice = Dice::new(2);
-    for round in 0..40 {
+    for round in 0..rounds() {
         assert_eq!(verify::<Boxes<1>>(&log, 10_000).await, None, "round {round}: what is well is well");
         let row = ids[usize::try_from(dice.roll(ids.len() as u64)).unwrap()].to_string();
         let (sql, field, expected) = alteration(&mut dice, &row);
