@@ -9,7 +9,7 @@ use clap::Subcommand;
 use event_store::{Head, Log, ReadError, jetstream};
 use kernel::{Epoch, Position};
 use projector::State;
-use serde::Serialize;
+use query_api::operations::LogStanding;
 use std::process::ExitCode;
 
 /// What can be done with the log itself.
@@ -55,9 +55,9 @@ pub(crate) async fn run(command: &LogCommand) -> Result<ExitCode, Failure> {
         LogCommand::Status { json, nats, on } => {
             let opened = open(on).await?;
             let url = nats.nats_url.as_ref().map(|url| url.expose().to_owned()).or_else(|| opened.nats_url());
-            let standing = Standing::of(&opened.log(), url.as_deref()).await;
+            let standing = standing(&opened.log(), url.as_deref()).await;
             opened.close().await;
-            Ok(standing.map_err(unreadable)?.tell(*json))
+            Ok(tell(&standing.map_err(unreadable)?, *json))
         }
     }
 }
@@ -85,67 +85,53 @@ async fn adopt(opened: &Opened, reason: &str, if_promoted: bool) -> Result<(), F
 }
 
 /// How the log and those who follow it stand to each other.
-#[derive(Serialize)]
-pub(crate) struct Standing {
-    log_id: String,
-    epoch: i32,
-    position: Position,
-    /// Whether this server may go on with the log.
-    adopted: bool,
-    /// Where the mirror of this epoch ends; `None`: there is none, or NATS was not asked.
-    mirror: Option<Position>,
-    /// What is not as it must be, by who stands so.
-    pub(crate) diverged: Vec<(String, String)>,
+pub(crate) async fn standing(log: &Log, nats_url: Option<&str>) -> Result<LogStanding, ReadError> {
+    let head = log.head().await?;
+    let adopted = log.is_adopted().await?;
+    let mut diverged = Vec::new();
+    if !adopted {
+        let why = "promoted or restored, and not adopted: nothing is appended or folded";
+        diverged.push(("server".to_owned(), why.to_owned()));
+    }
+    let mirror = match nats_url {
+        Some(url) => mirrored(url, &head).await,
+        None => None,
+    };
+    // Asked for again: a mirror that is beyond this has what the log has not.
+    let now = log.head().await?;
+    if let Some(mirror) = mirror.filter(|mirror| now.epoch == head.epoch && *mirror > now.position) {
+        diverged.push(("relay".to_owned(), format!("the mirror is at {mirror}, the log ends at {}", now.position)));
+    }
+    for one in projector::status(log.pool()).await? {
+        if one.state == State::Diverged {
+            diverged.push((one.name, one.error.unwrap_or_default()));
+        }
+    }
+    for name in effects::operate::diverged(log.pool()).await? {
+        diverged.push((name, "has acted on another history".to_owned()));
+    }
+    let Head { log_id, epoch, position, .. } = now;
+    Ok(LogStanding { log_id: log_id.0.to_string(), epoch: epoch.0, position, adopted, mirror, diverged })
 }
 
-impl Standing {
-    pub(crate) async fn of(log: &Log, nats_url: Option<&str>) -> Result<Self, ReadError> {
-        let head = log.head().await?;
-        let adopted = log.is_adopted().await?;
-        let mut diverged = Vec::new();
-        if !adopted {
-            let why = "promoted or restored, and not adopted: nothing is appended or folded";
-            diverged.push(("server".to_owned(), why.to_owned()));
-        }
-        let mirror = match nats_url {
-            Some(url) => mirrored(url, &head).await,
-            None => None,
-        };
-        // Asked for again: a mirror that is beyond this has what the log has not.
-        let now = log.head().await?;
-        if let Some(mirror) = mirror.filter(|mirror| now.epoch == head.epoch && *mirror > now.position) {
-            diverged.push(("relay".to_owned(), format!("the mirror is at {mirror}, the log ends at {}", now.position)));
-        }
-        for one in projector::status(log.pool()).await? {
-            if one.state == State::Diverged {
-                diverged.push((one.name, one.error.unwrap_or_default()));
-            }
-        }
-        for name in effects::operate::diverged(log.pool()).await? {
-            diverged.push((name, "has acted on another history".to_owned()));
-        }
-        let Head { log_id, epoch, position, .. } = now;
-        Ok(Self { log_id: log_id.0.to_string(), epoch: epoch.0, position, adopted, mirror, diverged })
+fn tell(standing: &LogStanding, json: bool) -> ExitCode {
+    if json {
+        print(&serde_json::to_string_pretty(standing).unwrap_or_default());
+    } else {
+        let mirror = standing.mirror.map_or_else(|| "-".to_owned(), |position| position.to_string());
+        let adopted = if standing.adopted { "yes" } else { "NO" }.to_owned();
+        let LogStanding { log_id, epoch, position, .. } = standing;
+        let row = [log_id.clone(), epoch.to_string(), position.to_string(), adopted, mirror];
+        print(&table(["LOG", "EPOCH", "POSITION", "ADOPTED", "MIRROR"], &[row]));
     }
-
-    fn tell(&self, json: bool) -> ExitCode {
-        if json {
-            print(&serde_json::to_string_pretty(self).unwrap_or_default());
-        } else {
-            let mirror = self.mirror.map_or_else(|| "-".to_owned(), |position| position.to_string());
-            let adopted = if self.adopted { "yes" } else { "NO" }.to_owned();
-            let row = [self.log_id.clone(), self.epoch.to_string(), self.position.to_string(), adopted, mirror];
-            print(&table(["LOG", "EPOCH", "POSITION", "ADOPTED", "MIRROR"], &[row]));
-        }
-        if self.diverged.is_empty() {
-            return ExitCode::SUCCESS;
-        }
-        if !json {
-            let rows: Vec<[String; 2]> = self.diverged.iter().map(|(who, why)| [who.clone(), why.clone()]).collect();
-            print(&table(["LOG_DIVERGED", "WHY"], &rows));
-        }
-        ExitCode::FAILURE
+    if standing.diverged.is_empty() {
+        return ExitCode::SUCCESS;
     }
+    if !json {
+        let rows: Vec<[String; 2]> = standing.diverged.iter().map(|(who, why)| [who.clone(), why.clone()]).collect();
+        print(&table(["LOG_DIVERGED", "WHY"], &rows));
+    }
+    ExitCode::FAILURE
 }
 
 /// Where the mirror of this epoch ends.

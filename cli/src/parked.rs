@@ -8,8 +8,9 @@ use crate::terminal::{print, print_json, table};
 use clap::{Args, Subcommand};
 use event_store::Log;
 use kernel::Position;
-use projector::Projection;
+use projector::acts::By;
 use projector::aside::{ParkedStream, parked_streams, waiting_events};
+use projector::parked::{Wanted, find, folded_by};
 use projector::parking::{ParkingError, Request, skip};
 use projector::resume::Resumed;
 use std::fmt::Write as _;
@@ -175,9 +176,8 @@ async fn show(log: &Log, on: &OnParked) -> Result<ExitCode, Failure> {
 
 async fn resume(log: &Log, on: &OnParked, dry_run: bool, reason: Option<String>) -> Result<ExitCode, Failure> {
     let parked = chosen(log, on).await?;
-    let model = folded_by_this_program(&parked)?;
-    let resumed =
-        model.resume(log, &request(on, &parked, dry_run, reason)).await.map_err(|error| undone(&parked, error))?;
+    let model = folded_by(projections(), &parked).map_err(refused)?;
+    let resumed = model.resume(log, &request(on, &parked, dry_run, reason)).await.map_err(refused)?;
     if on.json {
         print_json(&resumed);
     } else {
@@ -221,7 +221,7 @@ fn told(parked: &ParkedStream, resumed: &Resumed, dry_run: bool) -> String {
 async fn skip_one(log: &Log, on: &OnParked, position: Position, reason: &str) -> Result<ExitCode, Failure> {
     let parked = chosen(log, on).await?;
     let request = request(on, &parked, false, Some(reason.to_owned()));
-    let skipped = skip(log, &parked.name, &request, position).await.map_err(|error| undone(&parked, error))?;
+    let skipped = skip(log, &parked.name, &request, position).await.map_err(refused)?;
     if on.json {
         print_json(&skipped);
         return Ok(ExitCode::SUCCESS);
@@ -236,7 +236,7 @@ async fn skip_one(log: &Log, on: &OnParked, position: Position, reason: &str) ->
 
 fn request(on: &OnParked, parked: &ParkedStream, dry_run: bool, reason: Option<String>) -> Request {
     let (generation, stream) = (parked.generation, parked.stream.clone());
-    Request { generation, stream, dry_run, operator: on.operator.clone(), reason }
+    Request { generation, stream, dry_run, by: By::on_the_command_line(&on.operator, reason) }
 }
 
 async fn all(log: &Log) -> Result<Vec<ParkedStream>, Failure> {
@@ -247,42 +247,12 @@ async fn all(log: &Log) -> Result<Vec<ParkedStream>, Failure> {
 
 /// The one parked stream that is meant.
 async fn chosen(log: &Log, on: &OnParked) -> Result<ParkedStream, Failure> {
-    let meant = |one: &ParkedStream| {
-        one.name == on.name
-            && one.stream.stream_id == on.stream
-            && on.generation.is_none_or(|generation| one.generation == generation)
-            && on.tenant.is_none_or(|tenant| one.stream.tenant_id.0 == tenant)
-    };
-    let mut found: Vec<ParkedStream> = all(log).await?.into_iter().filter(meant).collect();
-    if found.len() > 1 && on.generation.is_none() && found.iter().any(|one| one.serving) {
-        found.retain(|one| one.serving);
-    }
-    match (found.pop(), found.is_empty()) {
-        (Some(one), true) => Ok(one),
-        (Some(_), false) => Err(Failure::usage(format!("{} has parked several streams with this id", on.name))
-            .remedy("Add --tenant or --generation; `sillage projections parked list --json` shows both.")),
-        (None, _) => Err(Failure::failed(format!("{} has not parked stream {}", on.name, on.stream))
-            .remedy("`sillage projections parked list` shows what is parked.")),
-    }
+    let wanted =
+        Wanted { name: on.name.clone(), stream_id: on.stream, generation: on.generation, tenant_id: on.tenant };
+    find(log.pool(), &wanted).await.map_err(refused)
 }
 
-/// Rows are folded by the code of their version only.
-fn folded_by_this_program(parked: &ParkedStream) -> Result<Box<dyn Projection>, Failure> {
-    let model = projections().into_iter().find(|model| model.name() == parked.name);
-    let model = model.ok_or_else(|| Failure::failed(format!("this program knows no read model {}", parked.name)))?;
-    if model.version() == parked.version {
-        return Ok(model);
-    }
-    let sentence = format!(
-        "generation {} of {} is folded by version {}, this program knows {}",
-        parked.generation,
-        parked.name,
-        parked.version,
-        model.version()
-    );
-    Err(Failure::failed(sentence).remedy("Run the program of that version, or deploy this one: it builds its own."))
-}
-
-fn undone(parked: &ParkedStream, error: ParkingError) -> Failure {
-    Failure::failed(format!("nothing was done about {}", parked.stream)).because(error)
+fn refused(error: ParkingError) -> Failure {
+    let remedy = error.remedy();
+    Failure::failed("nothing was done").because(error).remedy(remedy)
 }

@@ -4,7 +4,9 @@ mod tasks;
 
 use crate::directory::Directory;
 use crate::failure::Failure;
+use crate::log_command::standing;
 use crate::mail::MailSettings;
+use crate::models::projections;
 use crate::postgres::{Connections, Database};
 use crate::proving::{Proving, Told};
 use crate::root_key::{link_key, sign_in_keys};
@@ -31,6 +33,7 @@ use platform::auth::{KeySet, LiveTrust, Verifier};
 use platform::http::{Rates, Settings};
 use platform::openapi::Page;
 use platform::telemetry::Metrics;
+use query_api::operations::{LookAtLog, Operations};
 use sqlx::PgPool;
 use std::sync::Arc;
 use std::time::Duration;
@@ -227,20 +230,34 @@ impl Process {
         let verifier = self.verifier(trust, &Log::new(pool.clone())).await;
         let mut services = query_api::Services::new(verifier, pool).with_standing(self.standing());
         // Where the login owns the tables, operators may work on them from here; elsewhere Postgres would refuse it.
-        if self.shared.database.owns_read_models().await {
-            services = services.operated_by(self.pool("operate", Role::Owner, ENGINE_CONNECTIONS));
-        }
         // To follow the log is to read it as it comes, and to read keys, is for the engine. A door whose login
         // may not is a safer one, and does without.
         match self.shared.database.check_roles(&[Role::Engine]).await {
             Ok(()) => {
                 let vault = self.vault().await?;
+                // Where the login also owns the tables, operators may work on them from here; elsewhere Postgres would
+                // refuse it.
+                if self.shared.database.owns_read_models().await {
+                    services = services.operated_by(self.operations(vault.clone()));
+                }
                 services = self.following(services.with_vault(vault)).await?;
             }
             Err(reason) => tracing::info!(%reason, "events are shown on request and sealed, and are not followed live"),
         }
         let page = Page { title: "Queries", path: "/openapi.json", document: query_api::openapi() };
         self.api(listener, query_api::router(Arc::new(services)), &[page])
+    }
+
+    /// What operators work with over HTTP: the same as on the command line.
+    fn operations(&mut self, vault: Vault) -> Operations {
+        let owner = self.pool("operate", Role::Owner, ENGINE_CONNECTIONS);
+        let log = Log::new(self.pool("operate-log", Role::Engine, ENGINE_CONNECTIONS)).with_vault(vault);
+        let (looked_at, nats_url) = (log.clone(), self.shared.nats_url.clone());
+        let standing: LookAtLog = Arc::new(move || {
+            let (log, nats_url) = (looked_at.clone(), nats_url.clone());
+            Box::pin(async move { standing(&log, nats_url.as_deref()).await })
+        });
+        Operations::new(owner, log, projections, standing)
     }
 
     async fn following(&mut self, services: query_api::Services) -> Result<query_api::Services, Failure> {

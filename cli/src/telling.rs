@@ -1,7 +1,7 @@
 //! Tells in the log what operators did to projections: the engine notes it with the deed, and knows of no such event.
 
-use domain::operations::projection::{Deed, ProjectionAct, RecordProjectionAct};
-use domain::operations::{OperatorName, ReadModelName, Reason};
+use domain::operations::projection::{Deed, Event, Queue, RecordProjectionAct};
+use domain::operations::{CategoryName, OperatorName, ReadModelName, Reason};
 use event_store::{Decisions, InternalCommand};
 use kernel::{CommandId, ParseError, Position, TenantId};
 use projector::acts::{self, Act, Noted};
@@ -53,16 +53,6 @@ async fn tell(decisions: &Decisions, noted: &Noted) -> Result<Position, String> 
 }
 
 fn told(noted: &Noted) -> Result<RecordProjectionAct, ParseError> {
-    let act = match noted.act {
-        Act::RebuildRequested => ProjectionAct::RebuildRequested,
-        Act::Paused => ProjectionAct::Paused,
-        Act::Resumed => ProjectionAct::Resumed,
-        Act::Cancelled => ProjectionAct::Cancelled,
-        Act::Switched => ProjectionAct::Switched,
-        Act::RolledBack => ProjectionAct::RolledBack,
-        Act::Retired => ProjectionAct::Retired,
-        Act::Changed => ProjectionAct::Changed,
-    };
     let deed = Deed {
         read_model: ReadModelName::parse(&noted.name)?,
         generation: noted.generation,
@@ -70,7 +60,33 @@ fn told(noted: &Noted) -> Result<RecordProjectionAct, ParseError> {
         operator: noted.by.operator.as_deref().and_then(|name| OperatorName::parse(&cut(name, LONGEST_OPERATOR)).ok()),
         reason: noted.by.reason.as_deref().and_then(|reason| Reason::parse(&cut(reason, LONGEST_REASON)).ok()),
     };
-    Ok(RecordProjectionAct { act, deed, before: noted.before, occurred_at: noted.occurred_at })
+    let before = noted.before;
+    let event = match noted.act {
+        Act::RebuildRequested => Event::RebuildRequested { deed },
+        Act::Paused => Event::Paused { deed },
+        Act::Resumed => Event::Resumed { deed },
+        Act::Cancelled => Event::Cancelled { deed },
+        Act::Switched => Event::Switched { deed, before },
+        Act::RolledBack => Event::RolledBack { deed, before },
+        Act::Retired => Event::Retired { deed },
+        Act::Changed => Event::Changed { deed },
+        Act::StreamResumed => Event::StreamResumed { deed, queue: queue(noted)? },
+        Act::Skipped => Event::Skipped { deed, queue: queue(noted)? },
+    };
+    Ok(RecordProjectionAct { event, occurred_at: noted.occurred_at })
+}
+
+/// The parked stream that it was done to; the engine notes one with each of these acts.
+fn queue(noted: &Noted) -> Result<Queue, ParseError> {
+    let queue = noted.queue.as_ref().ok_or_else(|| ParseError::new("an act on a parked stream names the stream"))?;
+    Ok(Queue {
+        tenant_id: queue.stream.tenant_id,
+        category: CategoryName::parse(&queue.stream.category)?,
+        stream_id: queue.stream.stream_id,
+        position: queue.position,
+        folded: queue.folded,
+        next_position: queue.next_position,
+    })
 }
 
 fn cut(text: &str, longest: usize) -> String {

@@ -27,6 +27,7 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
     (8, "analysis", include_str!("../../migrations/0008_analysis.sql")),
     (9, "ownership_and_parking", include_str!("../../migrations/0009_ownership_and_parking.sql")),
     (10, "personal_data_keys", include_str!("../../migrations/0010_personal_data_keys.sql")),
+    (11, "acts_on_parked_streams", include_str!("../../migrations/0011_acts_on_parked_streams.sql")),
     (13, "adoption_and_parts", include_str!("../../migrations/0013_adoption_and_parts.sql")),
     (14, "archive", include_str!("../../migrations/0014_archive.sql")),
     (15, "search_and_views", include_str!("../../migrations/0015_search_and_views.sql")),

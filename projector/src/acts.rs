@@ -3,9 +3,11 @@
 //! An act is noted in the transaction that does it. Whoever can append to the log then tells it there, once, under the
 //! act's own id; the engine itself knows of no such event.
 
+use crate::aside::StreamName;
 use kernel::{Actor, ActorId, ActorKind, Position};
 use serde::{Deserialize, Serialize};
 use sqlx::postgres::PgRow;
+use sqlx::types::Json;
 use sqlx::{PgConnection, PgPool, Row, query};
 use uuid::Uuid;
 
@@ -29,10 +31,14 @@ pub enum Act {
     Retired,
     /// Its budget or its way of switching was changed.
     Changed,
+    /// Events that waited in a parked stream were folded, as far as they could be.
+    StreamResumed,
+    /// The first event that waited in a parked stream was taken out, for good.
+    Skipped,
 }
 
 impl Act {
-    const ALL: [Self; 8] = [
+    const ALL: [Self; 10] = [
         Self::RebuildRequested,
         Self::Paused,
         Self::Resumed,
@@ -41,6 +47,8 @@ impl Act {
         Self::RolledBack,
         Self::Retired,
         Self::Changed,
+        Self::StreamResumed,
+        Self::Skipped,
     ];
 
     /// The stored name.
@@ -54,12 +62,28 @@ impl Act {
             Self::RolledBack => "rolled_back",
             Self::Retired => "retired",
             Self::Changed => "changed",
+            Self::StreamResumed => "stream_resumed",
+            Self::Skipped => "skipped",
         }
     }
 
     fn parse(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|act| act.as_str() == name)
     }
+}
+
+/// The events of a parked stream about which something was done.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Queue {
+    /// The stream.
+    #[serde(flatten)]
+    pub stream: StreamName,
+    /// The first event that waited.
+    pub position: Position,
+    /// How many of them were folded.
+    pub folded: i64,
+    /// The first that waits still; none: the stream goes on.
+    pub next_position: Option<Position>,
 }
 
 /// Who did it, and why.
@@ -89,6 +113,16 @@ const fn system() -> Actor {
     Actor { kind: ActorKind::System, id: ActorId(Uuid::nil()), on_behalf_of: None }
 }
 
+impl std::fmt::Display for By {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match (&self.operator, self.actor.id.0.is_nil()) {
+            (Some(operator), _) => f.write_str(operator),
+            (None, true) => f.write_str("itself"),
+            (None, false) => write!(f, "{} {}", self.actor.kind.as_str(), self.actor.id),
+        }
+    }
+}
+
 /// An act as it was noted.
 #[derive(Clone, Debug)]
 pub struct Noted {
@@ -102,6 +136,8 @@ pub struct Noted {
     pub generation: i32,
     /// Which was shown before, where another is shown since.
     pub before: Option<i32>,
+    /// To which parked stream, where it was done to one.
+    pub queue: Option<Queue>,
     /// Who, and why.
     pub by: By,
     /// When.
@@ -119,9 +155,33 @@ pub(crate) async fn note(
     act: Act,
     by: &By,
 ) -> Result<(), sqlx::Error> {
+    insert(connection, name, generation, before, act, None, by).await
+}
+
+/// The same of an act on a parked stream.
+pub(crate) async fn note_on_stream(
+    connection: &mut PgConnection,
+    name: &str,
+    generation: i32,
+    act: Act,
+    queue: &Queue,
+    by: &By,
+) -> Result<(), sqlx::Error> {
+    insert(connection, name, generation, None, act, Some(queue), by).await
+}
+
+async fn insert(
+    connection: &mut PgConnection,
+    name: &str,
+    generation: i32,
+    before: Option<i32>,
+    act: Act,
+    queue: Option<&Queue>,
+    by: &By,
+) -> Result<(), sqlx::Error> {
     query(
-        "insert into projection.acts (id, name, act, generation, before, reason, actor_kind, actor_id, operator) \
-         values ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
+        "insert into projection.acts (id, name, act, generation, before, reason, actor_kind, actor_id, operator, queue) \
+         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
     )
     .bind(Uuid::now_v7())
     .bind(name)
@@ -132,6 +192,7 @@ pub(crate) async fn note(
     .bind(by.actor.kind.as_str())
     .bind(by.actor.id.0)
     .bind(by.operator.as_deref())
+    .bind(queue.map(Json))
     .execute(connection)
     .await
     .map(drop)
@@ -143,7 +204,8 @@ pub(crate) async fn note(
 /// Postgres does not answer.
 pub async fn not_recorded(pool: &PgPool, limit: i64) -> Result<Vec<Noted>, sqlx::Error> {
     let rows = query(
-        "select id, name, act, generation, before, reason, actor_kind, actor_id, occurred_at, operator, recorded_position \
+        "select id, name, act, generation, before, reason, actor_kind, actor_id, occurred_at, operator, recorded_position, \
+         queue \
          from projection.acts where recorded_position is null order by occurred_at, id limit $1",
     )
     .bind(limit)
@@ -158,7 +220,8 @@ pub async fn not_recorded(pool: &PgPool, limit: i64) -> Result<Vec<Noted>, sqlx:
 /// Postgres does not answer.
 pub async fn latest(pool: &PgPool, name: &str, limit: i64) -> Result<Vec<Noted>, sqlx::Error> {
     let rows = query(
-        "select id, name, act, generation, before, reason, actor_kind, actor_id, occurred_at, operator, recorded_position \
+        "select id, name, act, generation, before, reason, actor_kind, actor_id, occurred_at, operator, recorded_position, \
+         queue \
          from projection.acts where name = $1 order by occurred_at desc, id desc limit $2",
     )
     .bind(name)
@@ -184,6 +247,7 @@ fn noted(row: &PgRow) -> Result<Noted, sqlx::Error> {
         before: row.try_get(4)?,
         by: By { actor, operator: row.try_get(9)?, reason: row.try_get(5)? },
         occurred_at: row.try_get(8)?,
+        queue: row.try_get::<Option<Json<Queue>>, _>(11)?.map(|queue| queue.0),
         recorded_position: row.try_get::<Option<i64>, _>(10)?.map(Position),
     })
 }

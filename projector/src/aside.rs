@@ -8,7 +8,7 @@ use crate::poison::Poison;
 use crate::projection::Decoder;
 use chrono::{DateTime, Utc};
 use kernel::{EventData, Position, Recorded, TenantId};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use sqlx::{PgConnection, PgPool, Row, query, query_scalar};
 use std::collections::{HashMap, HashSet};
 use uuid::Uuid;
@@ -108,7 +108,8 @@ impl Aside {
 }
 
 /// One stream of the log.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[schema(as = ParkedStreamName)]
 pub struct StreamName {
     /// Whose.
     pub tenant_id: TenantId,
@@ -125,7 +126,7 @@ impl std::fmt::Display for StreamName {
 }
 
 /// A stream that a generation cannot go on with.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 pub struct ParkedStream {
     /// The read model.
     pub name: String,
@@ -151,7 +152,7 @@ pub struct ParkedStream {
 }
 
 /// An event that waits in a parked stream.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 pub struct WaitingEvent {
     /// Its place in the log.
     pub position: Position,

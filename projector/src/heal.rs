@@ -12,7 +12,8 @@ use sqlx::{PgConnection, Row, query, query_scalar};
 use std::collections::BTreeSet;
 
 /// How healing goes.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, utoipa::ToSchema)]
+#[schema(as = ProjectionHealing)]
 pub struct Healing {
     /// Generations of which a checkpoint still is in the log: they go on by themselves.
     pub fitting: Vec<String>,
@@ -38,9 +39,7 @@ impl Operator {
         .fetch_all(self.pool())
         .await?;
         for name in names {
-            let (model, noted) = (name.clone(), by.clone());
-            let one = self.act(&name, async move |connection, known| mend(connection, &model, known, &noted).await);
-            let one = one.await?;
+            let one = self.mended(&name, by.clone()).await?;
             healing.fitting.extend(one.fitting);
             healing.rebuilding.extend(one.rebuilding);
             healing.dropped.extend(one.dropped);
@@ -48,6 +47,21 @@ impl Operator {
         }
         crate::tables::drop_gone(self.pool()).await?;
         Ok(healing)
+    }
+
+    /// The same for one read model.
+    ///
+    /// # Errors
+    /// It is unknown, or Postgres does not answer.
+    pub async fn heal_one(&self, name: &str, by: By) -> Result<Healing, OperateError> {
+        let healing = self.mended(name, by).await?;
+        crate::tables::drop_gone(self.pool()).await?;
+        Ok(healing)
+    }
+
+    async fn mended(&self, name: &str, by: By) -> Result<Healing, OperateError> {
+        let model = name.to_owned();
+        self.act(name, async move |connection, known| mend(connection, &model, known, &by).await).await
     }
 }
 

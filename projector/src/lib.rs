@@ -23,6 +23,7 @@ mod metrics;
 pub mod naive;
 pub mod operate;
 mod pace;
+pub mod parked;
 pub mod parking;
 pub mod part;
 pub mod parts;

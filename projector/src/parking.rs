@@ -1,11 +1,13 @@
 //! What operators do about parked streams: each act is one transaction that also records it.
 
+use crate::acts::{self, Act, By, Queue};
 use crate::aside::StreamName;
 use crate::row::RowError;
 use event_store::{Log, ReadError};
 use kernel::Position;
 use serde::Serialize;
 use sqlx::{ConnectOptions, Connection, PgConnection, Row, query, query_scalar, raw_sql};
+use uuid::Uuid;
 
 /// A frozen operator must not hold up the owner for longer than this.
 const SESSION: &str =
@@ -20,15 +22,39 @@ pub struct Request {
     pub stream: StreamName,
     /// Try it, and take it back.
     pub dry_run: bool,
-    /// Who asks, for the record.
-    pub operator: String,
-    /// Why, for the record.
-    pub reason: Option<String>,
+    /// Who asks and why, for the record.
+    pub by: By,
 }
 
 /// Why nothing was done.
 #[derive(Debug, thiserror::Error)]
 pub enum ParkingError {
+    /// No stream of that id is parked.
+    #[error("{name} has not parked stream {stream_id}")]
+    Unknown {
+        /// The read model.
+        name: String,
+        /// The stream.
+        stream_id: Uuid,
+    },
+    /// It is not said enough which.
+    #[error("{name} has parked several streams with the id {stream_id}")]
+    Several {
+        /// The read model.
+        name: String,
+        /// The stream.
+        stream_id: Uuid,
+    },
+    /// The rows are folded by other code.
+    #[error("generation {generation} of {name} is folded by version {version}, which this program is not")]
+    OtherVersion {
+        /// The read model.
+        name: String,
+        /// The generation.
+        generation: i32,
+        /// The version of its code.
+        version: i32,
+    },
     /// There is nothing to do.
     #[error("stream {stream} is not parked in generation {generation} of {name}")]
     NotParked {
@@ -72,8 +98,42 @@ pub enum ParkingError {
     Database(#[from] sqlx::Error),
 }
 
+impl ParkingError {
+    /// What the operator can do about it.
+    pub const fn remedy(&self) -> &'static str {
+        match self {
+            Self::Unknown { .. } | Self::NotParked { .. } => "`sillage projections parked list` shows what is parked.",
+            Self::Several { .. } => {
+                "Name the tenant or the generation; `sillage projections parked list --json` shows both."
+            }
+            Self::OtherVersion { .. } => "Ask a program of that version, or deploy this one: it builds its own.",
+            Self::NotFirst { .. } => "Skip the first one, or none: one event at a time.",
+            Self::Elsewhere { .. } => "Mend the code, or deploy the program that folded it.",
+            Self::Refused(_) => "Mend the code: `dry-run` says what it would write.",
+            Self::Busy => "Try again; a projector that is paused or slower helps.",
+            Self::Row(_) => "Somebody has changed the table: rebuild the read model.",
+            Self::Read(_) | Self::Database(_) => "Try again when Postgres answers.",
+        }
+    }
+
+    /// A stable name for programs.
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::Unknown { .. } | Self::NotParked { .. } => "stream_not_parked",
+            Self::Several { .. } => "several_streams",
+            Self::OtherVersion { .. } => "other_version",
+            Self::NotFirst { .. } => "not_the_first_event",
+            Self::Elsewhere { .. } => "event_unreadable",
+            Self::Refused(_) | Self::Row(_) => "rows_refused",
+            Self::Busy => "read_model_busy",
+            Self::Read(_) | Self::Database(_) => "database",
+        }
+    }
+}
+
 /// What a skip left.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, utoipa::ToSchema)]
+#[schema(as = SkippedEvent)]
 pub struct Skipped {
     /// The event that is the first to wait now; none: the stream is no longer parked.
     pub next: Option<Position>,
@@ -136,26 +196,27 @@ pub(crate) async fn unpark(connection: &mut PgConnection, name: &str, request: &
     .map(drop)
 }
 
-/// Records an act.
+/// Records an act, with its outcome in words, and notes it for the log.
 pub(crate) async fn record(
     connection: &mut PgConnection,
-    act: &str,
+    act: Act,
     name: &str,
     request: &Request,
-    position: Position,
+    queue: &Queue,
     outcome: &str,
 ) -> Result<(), sqlx::Error> {
+    acts::note_on_stream(connection, name, request.generation, act, queue, &request.by).await?;
     query(
         "insert into projection.parking_acts (act, operator, reason, name, generation, stream, position, outcome) \
          values ($1, $2, $3, $4, $5, $6, $7, $8)",
     )
-    .bind(act)
-    .bind(&request.operator)
-    .bind(&request.reason)
+    .bind(act.as_str())
+    .bind(request.by.to_string())
+    .bind(&request.by.reason)
     .bind(name)
     .bind(request.generation)
     .bind(request.stream.to_string())
-    .bind(position.0)
+    .bind(queue.position.0)
     .bind(outcome)
     .execute(connection)
     .await
@@ -204,7 +265,8 @@ pub async fn skip(log: &Log, name: &str, request: &Request, position: Position) 
         end_ownership(&mut transaction, name, request.generation).await?;
     }
     let outcome = next.map_or_else(|| "unparked".to_owned(), |next| format!("{next} is the first to wait"));
-    record(&mut transaction, "skip", name, request, position, &outcome).await?;
+    let queue = Queue { stream: stream.clone(), position, folded: 0, next_position: next };
+    record(&mut transaction, Act::Skipped, name, request, &queue, &outcome).await?;
     if request.dry_run {
         transaction.rollback().await?;
     } else {

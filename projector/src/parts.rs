@@ -24,7 +24,8 @@ const HOLD: &str = "10 seconds";
 const LOOK: Duration = Duration::from_millis(100);
 
 /// A part as it is.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, utoipa::ToSchema)]
+#[schema(as = ProjectionPart)]
 pub struct PartStatus {
     /// The read model.
     pub name: String,

@@ -6,6 +6,7 @@
 //! holds the checkpoint, so that nothing is folded twice or not at all, and ends the ownership of whoever keeps the old rows
 //! in memory.
 
+use crate::acts::{Act, Queue as Told};
 use crate::aside::{self, Aside, StreamName};
 use crate::clear::{self, cause};
 use crate::ddl::Statements;
@@ -30,7 +31,8 @@ const SAMPLE: usize = 5;
 const ATTEMPTS: usize = 60;
 
 /// What resuming a stream did, or would do.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, utoipa::ToSchema)]
+#[schema(as = ResumedStream)]
 pub struct Resumed {
     /// Events that were folded.
     pub folded: usize,
@@ -49,7 +51,8 @@ pub struct Resumed {
 }
 
 /// An event that still cannot be folded.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, utoipa::ToSchema)]
+#[schema(as = StoppedAt)]
 pub struct Stopped {
     /// The event.
     pub position: Position,
@@ -58,7 +61,8 @@ pub struct Stopped {
 }
 
 /// What became of a row, as the read model's code prints it: personal data does not show.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, utoipa::ToSchema)]
+#[schema(as = ResumedRow)]
 pub struct Change {
     /// Whose row.
     pub tenant_id: TenantId,
@@ -243,7 +247,13 @@ impl Work<'_> {
         if resumed.folded > 0 || resumed.stopped.is_none() {
             end_ownership(connection, name, request.generation).await?;
         }
-        record(connection, "resume", name, request, from, &outcome).await
+        let told = Told {
+            stream: request.stream.clone(),
+            position: from,
+            folded: i64::try_from(resumed.folded).unwrap_or(i64::MAX),
+            next_position: resumed.stopped.as_ref().map(|stopped| stopped.position),
+        };
+        record(connection, Act::StreamResumed, name, request, &told, &outcome).await
     }
 
     /// Rows as the table has them.

@@ -12,7 +12,7 @@ use platform::Problem;
 use platform::auth::standing::{SharedStanding, Unranked};
 use platform::auth::{Identity, Verifier};
 use platform::request_log::RequestLog;
-use projector::{Operator, WaitError};
+use projector::WaitError;
 use sqlx::PgPool;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -76,11 +76,10 @@ impl Services {
         Self { standing, ..self }
     }
 
-    /// Also lets operators work on the read models; the pool's sessions work as [`event_store::Role::Owner`].
+    /// Also lets operators work on the read models.
     #[must_use]
-    pub fn operated_by(self, pool: PgPool) -> Self {
-        let operator = Operator::new(pool.clone());
-        Self { operations: Some(Operations { pool, operator }), ..self }
+    pub fn operated_by(self, operations: Operations) -> Self {
+        Self { operations: Some(operations), ..self }
     }
 
     pub(crate) const fn operations(&self) -> Option<&Operations> {

@@ -167,6 +167,12 @@ impl Asking {
         parameters.iter().find(|(known, _)| *known == name).map(|(_, value)| value).ok_or_else(Problem::not_found)
     }
 
+    /// The id in the path, behind the text.
+    pub(crate) fn second_id(&self) -> Result<Uuid, Problem> {
+        let parameters = self.path.as_ref().map_err(|_| Problem::not_found())?;
+        parameters.iter().nth(1).and_then(|(_, value)| value.parse().ok()).ok_or_else(Problem::not_found)
+    }
+
     /// The id in the path.
     pub(crate) fn id(&self) -> Result<Uuid, Problem> {
         id(&self.path)

@@ -96,10 +96,10 @@ pub(super) async fn one(which: &Which) -> Result<(), Failure> {
             .map(|one| {
                 [
                     one.occurred_at.format("%F %TZ").to_string(),
-                    one.act.as_str().to_owned(),
+                    done(one),
                     one.before
                         .map_or_else(|| one.generation.to_string(), |before| format!("{before} → {}", one.generation)),
-                    who(one),
+                    one.by.to_string(),
                     one.by.reason.clone().unwrap_or_else(|| "-".to_owned()),
                 ]
             })
@@ -121,18 +121,16 @@ async fn read(at: &At, name: &str) -> Result<(Vec<ProjectionStatus>, Vec<Noted>)
     Ok((generations, latest(&at.pool, name, ACTS).await.map_err(unreadable)?))
 }
 
-fn who(one: &Noted) -> String {
-    match (&one.by.operator, one.by.actor.id.0.is_nil()) {
-        (Some(operator), _) => operator.clone(),
-        (None, true) => "itself".to_owned(),
-        (None, false) => format!("{} {}", one.by.actor.kind.as_str(), one.by.actor.id),
-    }
+/// What was done, and to which parked stream where it was done to one.
+fn done(one: &Noted) -> String {
+    let act = one.act.as_str().to_owned();
+    one.queue.as_ref().map_or(act, |queue| format!("{} {} at {}", one.act.as_str(), queue.stream, queue.position))
 }
 
 fn act(one: &Noted) -> serde_json::Value {
     json!({
         "act": one.act, "generation": one.generation, "before": one.before, "occurred_at": one.occurred_at,
-        "who": who(one), "reason": one.by.reason, "position": one.recorded_position,
+        "queue": one.queue, "who": one.by.to_string(), "reason": one.by.reason, "position": one.recorded_position,
     })
 }
 

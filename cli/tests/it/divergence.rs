@@ -49,9 +49,10 @@ async fn standby(url: &str, cluster: &Path) -> PathBuf {
     copied
 }
 
-/// Every generation with its checkpoint.
+/// Every generation that is not gone, with its checkpoint.
 async fn checkpoints(connection: &mut PgConnection) -> Vec<(String, i32, i64)> {
-    let all = "select name, generation, position from projection.checkpoints order by 1, 2";
+    let all = "select name, generation, c.position from projection.checkpoints c join projection.projections \
+               using (name, generation) where state not in ('cancelled', 'retired') order by 1, 2";
     query_as(all).fetch_all(connection).await.unwrap()
 }
 
@@ -227,6 +228,23 @@ async fn all_is_well(up: &Up, given: &[&str], url: &str) {
     assert!(verified.status.success(), "{}", printed(&verified));
 }
 
+/// A process that has never seen the old primary.
+async fn a_new_process_knows_them(folder: &Path, given: &[&str], known: &Value) {
+    let up = Up::start_with(folder, given).await;
+    works(&up, known, "With a token of before, elsewhere").await;
+    works(&up, &signs_in(&up, CUSTOMER).await, "With a new token, elsewhere").await;
+    up.stops_on("TERM");
+}
+
+async fn the_mirror_has_it_all(up: &Up) {
+    until("the mirror has it all", Duration::from_secs(10), async || {
+        let (_, metrics) = up.admin("/metrics").await;
+        let said = metrics.as_str().unwrap_or_default().to_owned();
+        if said.contains("relay_gap 0") { Ok(()) } else { Err(said) }
+    })
+    .await;
+}
+
 #[tokio::test]
 async fn a_standby_without_the_tail_is_noticed_by_all_and_healed() {
     let folder = scratch("cli-standby");
@@ -253,12 +271,7 @@ async fn a_standby_without_the_tail_is_noticed_by_all_and_healed() {
     folded(&url).await;
     let mut connection = PgConnection::connect(&url).await.unwrap();
     let end = head(&mut connection).await;
-    until("the mirror has it all", Duration::from_secs(10), async || {
-        let (_, metrics) = up.admin("/metrics").await;
-        let said = metrics.as_str().unwrap_or_default().to_owned();
-        if said.contains("relay_gap 0") { Ok(()) } else { Err(said) }
-    })
-    .await;
+    the_mirror_has_it_all(&up).await;
 
     postgres.kill().await.unwrap();
     std::fs::rename(&cluster, cluster.with_extension("primary")).unwrap();
@@ -278,9 +291,7 @@ async fn a_standby_without_the_tail_is_noticed_by_all_and_healed() {
     .execute(&mut connection)
     .await
     .unwrap();
-
     adopted_and_healed(&folder, &given);
-
     // The state that this process had in memory knew of an assignment that is lost: it is decided anew.
     let (status, assigned) = up.command(&format!("/v1/support/tickets/{id}/assign"), assign).await;
     assert!(status == StatusCode::OK && position(&assigned) > ends + 1, "{assigned}");
@@ -300,11 +311,7 @@ async fn a_standby_without_the_tail_is_noticed_by_all_and_healed() {
 
     all_is_well(&up, &given, &url).await;
     up.stops_on("TERM");
-    // A process that has never seen the old primary.
-    let up = Up::start_with(&folder, &given).await;
-    works(&up, &known_session, "With a token of before, elsewhere").await;
-    works(&up, &signs_in(&up, CUSTOMER).await, "With a new token, elsewhere").await;
-    up.stops_on("TERM");
+    a_new_process_knows_them(&folder, &given, &known_session).await;
     servers.stop().await.unwrap();
     std::fs::remove_dir_all(folder).unwrap();
 }

@@ -77,6 +77,7 @@ const PLATFORM: Bundle = &[
     "identity.session:revoke",
     "operations.projection:read",
     "operations.projection:operate",
+    "operations.log:read",
 ];
 const MEMBERS: Bundle = &[
     "identity.member:read",

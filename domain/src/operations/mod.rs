@@ -12,3 +12,5 @@ pub type Reason = Text<1, 500>;
 pub type OperatorName = Text<1, 200>;
 /// A read model, as the engine knows it.
 pub type ReadModelName = Text<1, 100>;
+/// A category of streams, as the engine knows it.
+pub type CategoryName = Text<1, 100>;

@@ -6,6 +6,7 @@ use crate::fixtures::{
 };
 use event_store::Log;
 use kernel::{Event, Position};
+use projector::acts::{Act, By, Queue, not_recorded};
 use projector::aside::{ParkedStream, parked_streams, waiting_events};
 use projector::parking::{ParkingError, Request, skip};
 use projector::{Options, Projection, ProjectionStatus, State, projection};
@@ -45,8 +46,7 @@ fn request(parked: &ParkedStream, dry_run: bool) -> Request {
         generation: parked.generation,
         stream: parked.stream.clone(),
         dry_run,
-        operator: "somebody".to_owned(),
-        reason: Some("a test".to_owned()),
+        by: By::on_the_command_line("somebody", Some("a test".to_owned())),
     }
 }
 
@@ -181,7 +181,11 @@ async fn a_dry_run_says_what_would_happen_and_changes_nothing() {
     assert!(then.changes[0].before.as_deref().unwrap().contains("amount: 2"), "{then:?}");
     assert!(then.changes[0].after.as_deref().unwrap().contains("amount: 5"), "{then:?}");
     same().await;
-    let acts: i64 = query_scalar("select count(*) from projection.parking_acts").fetch_one(&pool).await.unwrap();
+    let acts: i64 =
+        query_scalar("select (select count(*) from projection.parking_acts) + (select count(*) from projection.acts)")
+            .fetch_one(&pool)
+            .await
+            .unwrap();
     assert_eq!(acts, 0, "a dry run is no act");
     running.stop().await;
 }
@@ -275,8 +279,22 @@ async fn a_skip_takes_out_one_event_and_is_recorded() {
     assert_eq!(
         acts,
         [
-            said("skip", bad, &format!("{} is the first to wait", bad.next())),
-            said("resume", bad.next(), "2 folded; unparked")
+            said("skipped", bad, &format!("{} is the first to wait", bad.next())),
+            said("stream_resumed", bad.next(), "2 folded; unparked")
+        ]
+    );
+    // And, without words that may quote an event, for the log.
+    let noted = not_recorded(&pool, 10).await.unwrap();
+    let queue = |at: Position, folded, next_position| {
+        Some(Queue { stream: one.stream.clone(), position: at, folded, next_position })
+    };
+    let told: Vec<_> = noted.into_iter().map(|act| (act.act, act.queue, act.by.to_string(), act.by.reason)).collect();
+    let by = || ("somebody".to_owned(), Some("a test".to_owned()));
+    assert_eq!(
+        told,
+        [
+            (Act::Skipped, queue(bad, 0, Some(bad.next())), by().0, by().1),
+            (Act::StreamResumed, queue(bad.next(), 2, None), by().0, by().1),
         ]
     );
     running.stop().await;

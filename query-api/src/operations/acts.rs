@@ -8,6 +8,7 @@ use axum::body::{Body, Bytes};
 use axum::http::{Response, StatusCode};
 use axum::response::IntoResponse;
 use kernel::{Position, Text};
+use platform::auth::Identity;
 use platform::{Problem, json};
 use projector::acts::By;
 use projector::operate::{Named, OperateError, Plan};
@@ -27,7 +28,7 @@ pub(super) const ROLLBACK: &str = "operations.roll_back_projection";
 pub(super) const RETIRE: &str = "operations.retire_projection";
 
 /// Why, for the record.
-type Reason = Text<1, 500>;
+pub(super) type Reason = Text<1, 500>;
 
 /// Asks for a new generation, built beside the one that readers see.
 #[derive(Deserialize, ToSchema)]
@@ -101,14 +102,15 @@ pub(super) struct RetiredProjections {
 }
 
 /// An authorized request: the operator at work, the read model, what is asked, and by whom.
-struct Asked<'a, B> {
-    operator: &'a Operator,
-    name: String,
-    body: B,
-    by: By,
+pub(super) struct Asked<'a, B> {
+    pub(super) operator: &'a Operator,
+    pub(super) name: String,
+    pub(super) body: B,
+    pub(super) by: By,
+    pub(super) identity: Arc<Identity>,
 }
 
-async fn asked<'a, B: for<'de> Deserialize<'de>>(
+pub(super) async fn asked<'a, B: for<'de> Deserialize<'de>>(
     services: &'a Services,
     asking: &Asking,
     body: &Bytes,
@@ -119,10 +121,10 @@ async fn asked<'a, B: for<'de> Deserialize<'de>>(
     let body: B = json::parse(&asking.headers, body)?;
     let reason = reason(&body).map(|reason| reason.as_str().to_owned());
     let by = By { actor: identity.actor, operator: None, reason };
-    Ok(Asked { operator: &operations(services)?.operator, name: asking.part("name")?.to_owned(), body, by })
+    Ok(Asked { operator: &operations(services)?.operator, name: asking.part("name")?.to_owned(), body, by, identity })
 }
 
-fn wrong<T>(pointer: &str, expected: &str) -> Result<T, Problem> {
+pub(super) fn wrong<T>(pointer: &str, expected: &str) -> Result<T, Problem> {
     let problem = Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "validation_failed", "The request is not valid");
     Err(problem.error(pointer, expected))
 }
@@ -150,17 +152,17 @@ pub(super) async fn rebuild(services: Arc<Services>, asking: Asking, body: Bytes
 }
 
 pub(super) async fn pause(services: Arc<Services>, asking: Asking, body: Bytes) -> Result<Response<Body>, Problem> {
-    let Asked { operator, name, body, by } = plain(&services, &asking, &body, PAUSE).await?;
+    let Asked { operator, name, body, by, .. } = plain(&services, &asking, &body, PAUSE).await?;
     told(operator.pause(&name, body.generation, by).await)
 }
 
 pub(super) async fn resume(services: Arc<Services>, asking: Asking, body: Bytes) -> Result<Response<Body>, Problem> {
-    let Asked { operator, name, body, by } = plain(&services, &asking, &body, RESUME).await?;
+    let Asked { operator, name, body, by, .. } = plain(&services, &asking, &body, RESUME).await?;
     told(operator.resume(&name, body.generation, by).await)
 }
 
 pub(super) async fn cancel(services: Arc<Services>, asking: Asking, body: Bytes) -> Result<Response<Body>, Problem> {
-    let Asked { operator, name, body, by } = plain(&services, &asking, &body, CANCEL).await?;
+    let Asked { operator, name, body, by, .. } = plain(&services, &asking, &body, CANCEL).await?;
     told(operator.cancel(&name, body.generation, by).await)
 }
 
@@ -172,7 +174,7 @@ pub(super) async fn change(services: Arc<Services>, asking: Asking, body: Bytes)
 }
 
 pub(super) async fn switch(services: Arc<Services>, asking: Asking, body: Bytes) -> Result<Response<Body>, Problem> {
-    let Asked { operator, name, body, by } = plain(&services, &asking, &body, SWITCH).await?;
+    let Asked { operator, name, body, by, .. } = plain(&services, &asking, &body, SWITCH).await?;
     shown(operator.switch(&name, body.generation, by).await)
 }
 
@@ -182,7 +184,7 @@ pub(super) async fn rollback(services: Arc<Services>, asking: Asking, body: Byte
 }
 
 pub(super) async fn retire(services: Arc<Services>, asking: Asking, body: Bytes) -> Result<Response<Body>, Problem> {
-    let Asked { operator, name, body, by } = plain(&services, &asking, &body, RETIRE).await?;
+    let Asked { operator, name, body, by, .. } = plain(&services, &asking, &body, RETIRE).await?;
     let items = operator.retire(&name, body.generation, by).await.map_err(|error| refused(&error))?;
     Ok(Json(RetiredProjections { items }).into_response())
 }
@@ -196,7 +198,7 @@ async fn plain<'a>(
     asked(services, asking, body, operation, |body: &ActOnProjection| body.reason.as_ref()).await
 }
 
-fn told(done: Result<Named, OperateError>) -> Result<Response<Body>, Problem> {
+pub(super) fn told(done: Result<Named, OperateError>) -> Result<Response<Body>, Problem> {
     Ok(Json(done.map_err(|error| refused(&error))?).into_response())
 }
 
@@ -209,7 +211,7 @@ fn shown(done: Result<(Named, Switched), OperateError>) -> Result<Response<Body>
     Ok(Json(Shown { name, generation, before, position }).into_response())
 }
 
-fn refused(error: &OperateError) -> Problem {
+pub(super) fn refused(error: &OperateError) -> Problem {
     match error {
         OperateError::Unknown(_)
         | OperateError::NoGeneration { .. }

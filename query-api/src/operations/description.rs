@@ -3,13 +3,20 @@
 use super::acts::{
     self, ActOnProjection, ChangeProjection, RebuildProjection, RetiredProjections, RollBackProjection, Shown,
 };
+use super::log::{self, Archives};
 use super::looks::{self, Projections};
-use super::{OPERATE, READ};
+use super::parked::{self, ParkedStreamShown, ParkedStreams, ResumeParkedStream, SkipParkedEvent};
+use super::parts::{self, HealProjection, MergeProjection, ProjectionParts, SplitProjection};
+use super::{LOG, LogStanding, OPERATE, READ};
 use axum::http::{Method, StatusCode};
 use kernel::Reach;
+use kernel::TenantId;
 use platform::openapi::Operation;
 use projector::compare::Differences;
+use projector::heal::Healing;
 use projector::operate::Named;
+use projector::parking::Skipped;
+use projector::resume::Resumed;
 use utoipa::ToSchema;
 
 fn operation(method: Method, path: &str, id: &str, docs: &str) -> Operation {
@@ -121,4 +128,89 @@ pub(super) fn retire(path: &str) -> Operation {
     act::<ActOnProjection>(path, acts::RETIRE, docs)
         .component::<Named>()
         .response::<RetiredProjections>(StatusCode::OK, "Their tables are dropped.")
+}
+
+/// `GET …/parts`
+pub(super) fn parts(path: &str) -> Operation {
+    named(look(path, parts::PARTS, "The parts of a read model that several processes fold; none where it is whole."))
+        .response::<ProjectionParts>(StatusCode::OK, "All of them.")
+}
+
+/// `POST …/split`
+pub(super) fn split(path: &str) -> Operation {
+    let docs = "Splits a read model by its rows' keys into parts that several processes fold, from where it is. Readers \
+        notice nothing.";
+    act::<SplitProjection>(path, parts::SPLIT, docs).response::<Named>(StatusCode::OK, "It is folded in parts.")
+}
+
+/// `POST …/merge`
+pub(super) fn merge(path: &str) -> Operation {
+    act::<MergeProjection>(path, parts::MERGE, "Makes the parts of a read model one again.")
+        .response::<Named>(StatusCode::OK, "It is one again.")
+}
+
+/// `POST …/heal`
+pub(super) fn heal(path: &str) -> Operation {
+    let docs = "Brings a read model back to a log that was adopted after a failover: generations that fit go on, one that \
+        does not is built again and then dropped.\n\n\
+        It does what can be done now: ask again until nothing is `waiting`. `sillage heal` does the same for all, and mends \
+        the mirror and those who act on events.";
+    act::<HealProjection>(path, parts::HEAL, docs).response::<Healing>(StatusCode::OK, "How it goes.")
+}
+
+fn of_stream(operation: Operation) -> Operation {
+    operation.path_parameter::<String>("stream_id", "The id of the parked stream.")
+}
+
+/// `GET …/parked-streams`
+pub(super) fn parked(path: &str) -> Operation {
+    let docs = "The streams that a read model cannot go on with: from where, why, and how many events wait.";
+    named(look(path, parked::LIST, docs)).response::<ParkedStreams>(StatusCode::OK, "All of them.")
+}
+
+/// `GET …/parked-streams/{stream_id}`
+pub(super) fn parked_one(path: &str) -> Operation {
+    of_stream(named(look(path, parked::ONE, "A parked stream, and the events that wait in it, in order.")))
+        .query_parameter::<i32>(
+            "generation",
+            false,
+            "Which; where several have parked it, the one that readers are shown.",
+        )
+        .query_parameter::<TenantId>("tenant_id", false, "Whose, where two tenants have a stream of that id.")
+        .response::<ParkedStreamShown>(StatusCode::OK, "Why, since when, and what waits.")
+        .problem(StatusCode::CONFLICT, "`several_streams`: name the tenant or the generation.")
+}
+
+/// `POST …/parked-streams/{stream_id}/resume`
+pub(super) fn resume_parked(path: &str) -> Operation {
+    let docs = "Folds the events that wait, in order, by the code of this server, and lets the stream go on. It stops at the \
+        first that still cannot be folded, and says why.\n\n\
+        With `dry_run` it is tried and taken back. Some rows before and after are shown with the scope \
+        `analyst.tenants:read`: they are rows of any tenant.";
+    of_stream(act::<ResumeParkedStream>(path, parked::RESUME, docs))
+        .response::<Resumed>(StatusCode::OK, "What was done, and where it stopped.")
+}
+
+/// `POST …/parked-streams/{stream_id}/skip`
+pub(super) fn skip_parked(path: &str) -> Operation {
+    let docs = "Takes the first event that waits out of this generation of the read model, for good: a table that differs \
+        from the log, on purpose. One event at a time, with a reason.";
+    of_stream(act::<SkipParkedEvent>(path, parked::SKIP, docs))
+        .response::<Skipped>(StatusCode::OK, "It is skipped; what waits first now.")
+}
+
+/// `GET /v1/operations/log`
+pub(super) fn log(path: &str) -> Operation {
+    let docs =
+        "Which log this is, whether this server may go on with it, and who follows another one (`LOG_DIVERGED`).";
+    operation(Method::GET, path, log::STATUS, docs)
+        .bearer(Some(LOG.as_str()))
+        .response::<LogStanding>(StatusCode::OK, "How it stands.")
+}
+
+/// `GET /v1/operations/archives`
+pub(super) fn archives(path: &str) -> Operation {
+    operation(Method::GET, path, log::ARCHIVES, "The stretches of the log that are in files.")
+        .bearer(Some(LOG.as_str()))
+        .response::<Archives>(StatusCode::OK, "Oldest first.")
 }

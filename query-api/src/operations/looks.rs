@@ -45,7 +45,7 @@ pub(super) async fn one(services: Arc<Services>, asking: Asking) -> Result<Respo
 }
 
 /// The generations of the read model that the path names.
-async fn of(services: &Services, asking: &Asking) -> Result<Vec<ProjectionStatus>, Problem> {
+pub(super) async fn of(services: &Services, asking: &Asking) -> Result<Vec<ProjectionStatus>, Problem> {
     let name = asking.part("name")?;
     let all = timed(&asking.log, projector::status(&operations(services)?.pool)).await?;
     let items: Vec<ProjectionStatus> = all.into_iter().filter(|one| one.name == name).collect();

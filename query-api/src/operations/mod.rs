@@ -6,15 +6,21 @@
 mod acts;
 mod description;
 mod list_projection_acts;
+mod log;
 mod looks;
+mod parked;
+mod parts;
+
+pub use log::{LogStanding, LookAtLog};
 
 use crate::reading::Services;
 use crate::routes::{Asking, QueryRoutes};
 use axum::http::StatusCode;
+use event_store::Log;
 use kernel::{Scope, TenantId};
 use platform::Problem;
 use platform::auth::Identity;
-use projector::Operator;
+use projector::{Operator, Projection};
 use sqlx::PgPool;
 use std::sync::Arc;
 
@@ -23,10 +29,24 @@ pub const READ: Scope = Scope::new("operations.projection:read");
 /// Rebuilds, switches, rolls back, retires.
 pub const OPERATE: Scope = Scope::new("operations.projection:operate");
 
-/// What operators work with; its sessions work as the owner of the tables.
-pub(crate) struct Operations {
+/// Looks at the log as a whole.
+pub const LOG: Scope = Scope::new("operations.log:read");
+
+/// What operators work with.
+pub struct Operations {
     pub(crate) pool: PgPool,
     pub(crate) operator: Operator,
+    pub(crate) log: Log,
+    pub(crate) models: fn() -> Vec<Box<dyn Projection>>,
+    pub(crate) standing: LookAtLog,
+}
+
+impl Operations {
+    /// `pool` works as the owner of the tables; `log`, with its vault, as the engine. `models` are those that this program
+    /// can fold.
+    pub fn new(pool: PgPool, log: Log, models: fn() -> Vec<Box<dyn Projection>>, standing: LookAtLog) -> Self {
+        Self { operator: Operator::new(pool.clone()), pool, log, models, standing }
+    }
 }
 
 pub(crate) fn routes() -> QueryRoutes {
@@ -42,6 +62,16 @@ pub(crate) fn routes() -> QueryRoutes {
         .raw_post("/projections/{name}/switch", acts::switch, description::switch)
         .raw_post("/projections/{name}/rollback", acts::rollback, description::rollback)
         .raw_post("/projections/{name}/retire", acts::retire, description::retire)
+        .raw("/projections/{name}/parts", parts::list, description::parts)
+        .raw_post("/projections/{name}/split", parts::split, description::split)
+        .raw_post("/projections/{name}/merge", parts::merge, description::merge)
+        .raw_post("/projections/{name}/heal", parts::heal, description::heal)
+        .raw("/projections/{name}/parked-streams", parked::list, description::parked)
+        .raw("/projections/{name}/parked-streams/{stream_id}", parked::one, description::parked_one)
+        .raw_post("/projections/{name}/parked-streams/{stream_id}/resume", parked::resume, description::resume_parked)
+        .raw_post("/projections/{name}/parked-streams/{stream_id}/skip", parked::skip_one, description::skip_parked)
+        .raw("/log", log::status, description::log)
+        .raw("/archives", log::archives, description::archives)
         .list::<list_projection_acts::ListProjectionActs>("/projection-acts")
 }
 

@@ -2,10 +2,13 @@
 
 use chrono::{DateTime, Utc};
 use domain::operations::projection::{Event, ProjectionAct};
-use domain::operations::{OperatorName, ReadModelName, Reason};
-use kernel::{ActorId, ActorKind, Column, ColumnKind, EventId, Index, Keys, ReadModel, Recorded, Table};
+use domain::operations::{CategoryName, OperatorName, ReadModelName, Reason};
+use kernel::{
+    ActorId, ActorKind, Column, ColumnKind, EventId, Index, Keys, Position, ReadModel, Recorded, Table, TenantId,
+};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
+use uuid::Uuid;
 
 /// `operations.projection_acts`: one row per act, in the platform's tenant.
 pub struct ProjectionActs;
@@ -33,6 +36,18 @@ pub struct ProjectionActRow {
     pub operator: Option<OperatorName>,
     /// Why.
     pub reason: Option<Reason>,
+    /// Whose stream it was about, where it was about a parked one.
+    pub stream_tenant_id: Option<TenantId>,
+    /// The category of that stream.
+    pub stream_category: Option<CategoryName>,
+    /// Which stream.
+    pub stream_id: Option<Uuid>,
+    /// The first event that waited in it; the one that was skipped.
+    pub stream_position: Option<Position>,
+    /// How many of its events were folded.
+    pub stream_folded: Option<i64>,
+    /// The first that waits still; none: the stream goes on.
+    pub stream_next_position: Option<Position>,
 }
 
 impl ReadModel for ProjectionActs {
@@ -41,7 +56,7 @@ impl ReadModel for ProjectionActs {
     type Row = ProjectionActRow;
 
     const NAME: &'static str = "operations.projection_acts";
-    const VERSION: i32 = 1;
+    const VERSION: i32 = 2;
     const TABLE: Table = Table {
         key: 1,
         columns: &[
@@ -55,6 +70,12 @@ impl ReadModel for ProjectionActs {
             Column::new("actor_id", ColumnKind::Uuid),
             Column::optional("operator", ColumnKind::Text),
             Column::optional("reason", ColumnKind::Text),
+            Column::optional("stream_tenant_id", ColumnKind::Uuid),
+            Column::optional("stream_category", ColumnKind::Text),
+            Column::optional("stream_id", ColumnKind::Uuid),
+            Column::optional("stream_position", ColumnKind::BigInt),
+            Column::optional("stream_folded", ColumnKind::BigInt),
+            Column::optional("stream_next_position", ColumnKind::BigInt),
         ],
         indexes: &[Index { columns: &["-occurred_at"] }, Index { columns: &["read_model", "-occurred_at"] }],
     };
@@ -64,7 +85,7 @@ impl ReadModel for ProjectionActs {
     }
 
     fn apply(_row: Option<ProjectionActRow>, key: &EventId, event: &Recorded<Event>) -> Option<ProjectionActRow> {
-        let deed = event.event.deed().clone();
+        let (deed, queue) = (event.event.deed().clone(), event.event.queue());
         Some(ProjectionActRow {
             event_id: *key,
             occurred_at: event.occurred_at,
@@ -76,6 +97,12 @@ impl ReadModel for ProjectionActs {
             actor_id: event.actor.id,
             operator: deed.operator,
             reason: deed.reason,
+            stream_tenant_id: queue.map(|queue| queue.tenant_id),
+            stream_category: queue.map(|queue| queue.category.clone()),
+            stream_id: queue.map(|queue| queue.stream_id),
+            stream_position: queue.map(|queue| queue.position),
+            stream_folded: queue.map(|queue| queue.folded),
+            stream_next_position: queue.and_then(|queue| queue.next_position),
         })
     }
 }
@@ -85,7 +112,6 @@ mod tests {
     use super::*;
     use kernel::Event as _;
     use kernel::specs::Story;
-    use uuid::Uuid;
 
     #[test]
     fn every_act_leaves_a_row_that_says_who_and_why() {
@@ -101,5 +127,9 @@ mod tests {
         assert!(rows.iter().all(|row| row.actor_id == ActorId(Uuid::from_u128(2)) && row.reason.is_some()));
         let switched = rows.iter().find(|row| row.act == ProjectionAct::Switched).unwrap();
         assert_eq!((switched.before, switched.generation), (Some(1), 2));
+        assert_eq!(switched.stream_id, None);
+        let skipped = rows.iter().find(|row| row.act == ProjectionAct::Skipped).unwrap();
+        let places = (skipped.stream_position, skipped.stream_next_position, skipped.stream_folded);
+        assert_eq!(places, (Some(Position(4711)), Some(Position(4715)), Some(0)));
     }
 }

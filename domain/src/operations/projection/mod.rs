@@ -9,8 +9,8 @@ mod rejection;
 pub use record_act::RecordProjectionAct;
 pub use rejection::Rejection;
 
-use super::{OperatorName, ReadModelName, Reason};
-use kernel::{Aggregate, Scope};
+use super::{CategoryName, OperatorName, ReadModelName, Reason};
+use kernel::{Aggregate, Position, Scope, TenantId};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use uuid::Uuid;
@@ -40,8 +40,28 @@ pub struct Deed {
     pub reason: Option<Reason>,
 }
 
+/// The events of a stream that a read model could not go on with, when something was done about them. What they say is not
+/// told: it may be personal.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Queue {
+    /// Whose stream.
+    pub tenant_id: TenantId,
+    /// Of which category.
+    pub category: CategoryName,
+    /// Which stream.
+    pub stream_id: Uuid,
+    /// The first event that waited.
+    pub position: Position,
+    /// How many of them were folded.
+    pub folded: i64,
+    /// The first that waits still; none: the stream goes on.
+    pub next_position: Option<Position>,
+}
+
 /// What may be done to a projection.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[schema(as = ProjectionEvent)]
 #[serde(rename_all = "snake_case")]
 pub enum Event {
     /// A new generation is to be built.
@@ -88,6 +108,20 @@ pub enum Event {
         /// Of what.
         deed: Deed,
     },
+    /// Events that waited in a parked stream were folded, as far as they could be.
+    StreamResumed {
+        /// Of what.
+        deed: Deed,
+        /// Which.
+        queue: Queue,
+    },
+    /// The first event that waited in a parked stream was taken out, for good.
+    Skipped {
+        /// Of what.
+        deed: Deed,
+        /// Which.
+        queue: Queue,
+    },
 }
 
 impl kernel::Event for Event {
@@ -100,6 +134,14 @@ impl kernel::Event for Event {
             operator: OperatorName::parse("ada").ok(),
             reason: Reason::parse("the counts of last week were wrong").ok(),
         };
+        let queue = |folded, next| Queue {
+            tenant_id: TenantId(Uuid::from_u128(0x0197_5111_a6e0_7000_8000_0000_0000_0001)),
+            category: CategoryName::parse("operations.projection").expect("an example is valid"),
+            stream_id: Uuid::from_u128(0x0197_5111_a6e0_7000_8000_0000_0000_0007),
+            position: Position(4711),
+            folded,
+            next_position: next,
+        };
         vec![
             Self::RebuildRequested { deed: deed() },
             Self::Paused { deed: deed() },
@@ -109,6 +151,8 @@ impl kernel::Event for Event {
             Self::Switched { deed: deed(), before: Some(1) },
             Self::RolledBack { deed: Deed { generation: 1, ..deed() }, before: Some(2) },
             Self::Retired { deed: deed() },
+            Self::StreamResumed { deed: deed(), queue: queue(3, None) },
+            Self::Skipped { deed: deed(), queue: queue(0, Some(Position(4715))) },
         ]
     }
 }
@@ -132,6 +176,10 @@ kernel::labelled! {
         RolledBack: "rolled_back", "Rolled back", "Retour arrière";
         /// It is no longer needed; its table is dropped.
         Retired: "retired", "Retired", "Retirée";
+        /// Events that waited in a parked stream were folded, as far as they could be.
+        StreamResumed: "stream_resumed", "Stream resumed", "Flux repris";
+        /// The first event that waited in a parked stream was taken out, for good.
+        Skipped: "skipped", "Event skipped", "Événement écarté";
     }
 }
 
@@ -147,6 +195,8 @@ impl Event {
             Self::Switched { .. } => ProjectionAct::Switched,
             Self::RolledBack { .. } => ProjectionAct::RolledBack,
             Self::Retired { .. } => ProjectionAct::Retired,
+            Self::StreamResumed { .. } => ProjectionAct::StreamResumed,
+            Self::Skipped { .. } => ProjectionAct::Skipped,
         }
     }
 
@@ -160,7 +210,9 @@ impl Event {
             | Self::Cancelled { deed }
             | Self::Switched { deed, .. }
             | Self::RolledBack { deed, .. }
-            | Self::Retired { deed } => deed,
+            | Self::Retired { deed }
+            | Self::StreamResumed { deed, .. }
+            | Self::Skipped { deed, .. } => deed,
         }
     }
 
@@ -173,6 +225,23 @@ impl Event {
             | Self::Resumed { .. }
             | Self::Changed { .. }
             | Self::Cancelled { .. }
+            | Self::Retired { .. }
+            | Self::StreamResumed { .. }
+            | Self::Skipped { .. } => None,
+        }
+    }
+
+    /// Which parked stream it was about, where it was about one.
+    pub const fn queue(&self) -> Option<&Queue> {
+        match self {
+            Self::StreamResumed { queue, .. } | Self::Skipped { queue, .. } => Some(queue),
+            Self::RebuildRequested { .. }
+            | Self::Paused { .. }
+            | Self::Resumed { .. }
+            | Self::Changed { .. }
+            | Self::Cancelled { .. }
+            | Self::Switched { .. }
+            | Self::RolledBack { .. }
             | Self::Retired { .. } => None,
         }
     }
@@ -195,7 +264,9 @@ impl Aggregate for Projection {
             | Event::Cancelled { .. }
             | Event::Switched { .. }
             | Event::RolledBack { .. }
-            | Event::Retired { .. } => self,
+            | Event::Retired { .. }
+            | Event::StreamResumed { .. }
+            | Event::Skipped { .. } => self,
         }
     }
 }

@@ -1,6 +1,6 @@
 //! Tell what was done to a projection.
 
-use super::{Deed, Event, Projection, ProjectionAct, RECORD, Rejection, stream_of};
+use super::{Event, Projection, RECORD, Rejection, stream_of};
 use chrono::{DateTime, Utc};
 use kernel::{Command, Context, Decided, Decision, Reach, Scope, TenantId, View};
 use serde::Deserialize;
@@ -12,12 +12,8 @@ use uuid::Uuid;
 #[derive(Clone, Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct RecordProjectionAct {
-    /// What was done.
-    pub act: ProjectionAct,
-    /// To what, by whom and why.
-    pub deed: Deed,
-    /// The generation that readers saw before, where they are shown another since.
-    pub before: Option<i32>,
+    /// What was done, to what, by whom and why.
+    pub event: Event,
     /// When.
     pub occurred_at: DateTime<Utc>,
 }
@@ -29,7 +25,7 @@ impl Command for RecordProjectionAct {
     const REACH: Reach = Reach::All;
 
     fn streams(&self, _target: Uuid, _cx: &Context) -> Uuid {
-        stream_of(self.deed.read_model.as_str())
+        stream_of(self.event.deed().read_model.as_str())
     }
 
     fn occurred_at(&self) -> Option<DateTime<Utc>> {
@@ -40,17 +36,7 @@ impl Command for RecordProjectionAct {
         if cx.tenant_id != TenantId::PLATFORM {
             return Err(Rejection::PlatformOnly);
         }
-        let (deed, before) = (self.deed.clone(), self.before);
-        Ok(Decided::from(match self.act {
-            ProjectionAct::RebuildRequested => Event::RebuildRequested { deed },
-            ProjectionAct::Paused => Event::Paused { deed },
-            ProjectionAct::Resumed => Event::Resumed { deed },
-            ProjectionAct::Changed => Event::Changed { deed },
-            ProjectionAct::Cancelled => Event::Cancelled { deed },
-            ProjectionAct::Switched => Event::Switched { deed, before },
-            ProjectionAct::RolledBack => Event::RolledBack { deed, before },
-            ProjectionAct::Retired => Event::Retired { deed },
-        }))
+        Ok(Decided::from(self.event.clone()))
     }
 }
 
@@ -61,8 +47,7 @@ mod tests {
     use kernel::{ActorId, Event as _};
 
     fn told(event: &Event) -> RecordProjectionAct {
-        let (act, deed, before) = (event.act(), event.deed().clone(), event.before());
-        RecordProjectionAct { act, deed, before, occurred_at: noon() }
+        RecordProjectionAct { event: event.clone(), occurred_at: noon() }
     }
 
     fn cx(tenant_id: TenantId) -> Context {
