@@ -5,7 +5,7 @@ use crate::failure::Failure;
 use crate::terminal::{print, print_json, table};
 use clap::{Args, Subcommand};
 use domain::identity::tenant::{Plan, Slug, TenantName};
-use domain::identity::{Locale, Reason, TimeZone};
+use domain::identity::{EmailAddress, Locale, Reason, TimeZone};
 use kernel::Labelled;
 use serde_json::{Value, json};
 
@@ -52,6 +52,9 @@ pub(crate) struct Create {
     /// In which zone its days begin.
     #[arg(long, value_name = "ZONE", default_value = "Europe/Paris", value_parser = parsed::<TimeZone>())]
     time_zone: TimeZone,
+    /// Who is to be its first administrator: the address is sent an invitation, in the tenant's language.
+    #[arg(long, value_name = "ADDRESS", value_parser = parsed::<EmailAddress>())]
+    admin: Option<EmailAddress>,
     /// One JSON document instead of a sentence.
     #[arg(long)]
     json: bool,
@@ -111,18 +114,21 @@ async fn create(wanted: &Create) -> Result<(), Failure> {
     let name = wanted.name.as_ref().map_or(wanted.slug.as_str(), |name| name.as_str());
     let body = json!({
         "slug": wanted.slug, "name": name, "plan": wanted.plan, "locale": wanted.locale, "time_zone": wanted.time_zone,
+        "administrator_email": wanted.admin,
     });
     let answer = session.command("/v1/identity/tenants", body).await?;
     if wanted.json {
         print_json(&answer);
         return Ok(());
     }
-    print(&format!(
-        "{name} is created: {} ({}).\nNobody belongs to it yet: `sillage user invite <address> --role tenant_admin --tenant {}`",
-        wanted.slug,
-        text(&answer, "id"),
-        wanted.slug
-    ));
+    let next = match &wanted.admin {
+        Some(email) => format!("{email} is invited to administer it; the link in the mail is good for seven days."),
+        None => format!(
+            "Nobody belongs to it yet: `sillage user invite <address> --role tenant_admin --tenant {}`",
+            wanted.slug
+        ),
+    };
+    print(&format!("{name} is created: {} ({}).\n{next}", wanted.slug, text(&answer, "id")));
     Ok(())
 }
 

@@ -1,6 +1,7 @@
 //! Follows the log for what takes tokens back: a member whose roles changed, a user whose account was closed, a tenant
 //! that was suspended, a key that was revoked. Whoever does these things does them through the write door, which knows
-//! nothing of tokens. And for what an account says of its user, of which tenants have copies.
+//! nothing of tokens. And for what an account says of its user, of which tenants have copies, and for whom a new tenant
+//! is to be administered by.
 //!
 //! Every process that has a sign-in door runs one. What each does is the same and harmless to do twice, so they need not
 //! agree on who is first; how far one of them got is remembered for all. After a failover it begins anew.
@@ -42,7 +43,7 @@ enum FollowError {
     #[error("ending a session: {0}")]
     Ending(String),
     #[error("telling tenants about a person: {0}")]
-    Copying(String),
+    Telling(String),
 }
 
 impl Door {
@@ -142,7 +143,8 @@ impl Door {
                 self.end_sessions_of(event).await
             }
             Event::ProfileChanged { .. } | Event::EmailChanged { .. } => {
-                copied(self.copy_to_all(UserId(event.stream_id), event).await)
+                let copied = self.copy_to_all(UserId(event.stream_id), event).await;
+                told(copied, "a tenant could not be told what a person is called now")
             }
             Event::Registered { .. }
             | Event::EmailVerificationRequested { .. }
@@ -188,6 +190,10 @@ impl Door {
                     .bind(event.stream_id.to_string())
                     .execute(&self.pool)
                     .await?;
+            }
+            Event::AdministratorNamed { invitation_id, to } => {
+                let invited = self.invite_administrator(invitation_id, &to, event).await;
+                return told(invited, "the first administrator of a tenant could not be invited");
             }
             Event::Created { .. } | Event::Changed { .. } => {}
         }
@@ -271,14 +277,14 @@ async fn epoch_of(tail: &Tail) -> Result<i32, FollowError> {
 
 /// What Postgres would not do is tried again. What cannot be done must not hold up the rest: tokens that are to be taken
 /// back are more urgent than a name.
-fn copied(copied: Result<(), Refusal>) -> Result<(), FollowError> {
-    let Err(refusal) = copied else { return Ok(()) };
+fn told(told: Result<(), Refusal>, failure: &'static str) -> Result<(), FollowError> {
+    let Err(refusal) = told else { return Ok(()) };
     let problem = Problem::from(refusal);
     let cause = problem.cause().unwrap_or_default().to_owned();
     if problem.status() == StatusCode::SERVICE_UNAVAILABLE {
-        return Err(FollowError::Copying(cause));
+        return Err(FollowError::Telling(cause));
     }
-    tracing::error!(cause, "a tenant could not be told what a person is called now");
+    tracing::error!(cause, "{failure}");
     Ok(())
 }
 

@@ -10,6 +10,7 @@ mod copies;
 mod door;
 pub mod factors;
 pub mod families;
+mod first_administrator;
 mod follow;
 pub mod keys;
 mod owner;

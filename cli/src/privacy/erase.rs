@@ -73,7 +73,7 @@ impl Eraser {
     }
 
     /// Which keys would be destroyed: the subject's own in every tenant, or in one; with them those of the invitations that
-    /// he accepted, or that wait for him at his address.
+    /// he accepted, or that wait for him at his address; the platform has one too where he was named with a new tenant.
     ///
     /// # Errors
     /// Postgres does not answer.
@@ -86,13 +86,14 @@ impl Eraser {
                  where category = 'identity.invitation' and type = 'accepted' and data ->> 'user_id' = $1::text \
                  union select tenant_id, stream_id from log.reservations where scope = $3 and key = $4) \
              select s.tenant_id, s.subject_id from keys.subjects s join standing_for w on w.subject_id = s.subject_id \
-             and (w.tenant_id is null or w.tenant_id = s.tenant_id) \
+             and (w.tenant_id is null or s.tenant_id in (w.tenant_id, $5)) \
              where s.destroyed_at is null and ($2::uuid is null or s.tenant_id = $2) order by 1, 2",
         )
         .bind(subject.0)
         .bind(tenant.map(|tenant| tenant.0))
         .bind(INVITATION_RESERVATION)
         .bind(invitation)
+        .bind(TenantId::PLATFORM.0)
         .fetch_all(&self.pool)
         .await?;
         let key = |(tenant, subject)| ErasedKey { kept_by: TenantId(tenant), subject_id: SubjectId(subject) };

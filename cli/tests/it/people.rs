@@ -70,6 +70,10 @@ fn a_company_is_made(folder: &Path) -> String {
     let id = serde_json::from_str::<Value>(&made).unwrap()["id"].as_str().unwrap().to_owned();
     let refused = fails(folder, &["tenant", "create", "encre-noire"], NOBODY);
     assert!(refused.contains("(name_taken)") && refused.contains("Choose another"), "{refused}");
+    let named = does(folder, &["tenant", "create", "seconde", "--admin", "Zoe@example.com"], NOBODY);
+    assert!(named.contains("zoe@example.com is invited"), "{named}");
+    let nobody = fails(folder, &["tenant", "create", "tierce", "--admin", "zoe"], NOBODY);
+    assert!(nobody.contains("--admin"), "{nobody}");
     let wrong = fails(folder, &["tenant", "create", "-x", "--plan", "gold"], NOBODY);
     assert!(wrong.contains("tenant create"), "{wrong}");
     until("the list shows the tenant", || {
@@ -157,6 +161,7 @@ async fn an_operator_makes_a_company_and_its_people_sign_in() {
     let up = Up::start_with(&folder, &["--no-demo", "--no-nats"]).await;
     let id = a_company_is_made(&folder);
     its_administrator_is_invited(&folder, &id);
+    link_to(&up, "zoe@example.com").await;
     let token = link_to(&up, "ada@example.com").await;
     let account = json!({ "password": PASSWORD, "given_name": "Ada", "family_name": "Byron" });
     let (status, joined) =

@@ -206,6 +206,8 @@ fn of_tenant(event: &tenant::Event) -> Tale {
         tenant::Event::Changed { .. } => plain(Act::TenantChanged),
         tenant::Event::Suspended { reason } => Tale { reason: Some(reason.clone()), ..plain(Act::TenantSuspended) },
         tenant::Event::Resumed {} => plain(Act::TenantResumed),
+        // Part of another act; the invitation that follows is told.
+        tenant::Event::AdministratorNamed { .. } => Tale::default(),
     }
 }
 

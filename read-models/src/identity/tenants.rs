@@ -98,6 +98,8 @@ impl ReadModel for Tenants {
                 suspension_reason: Some(reason.clone()),
                 ..row
             }),
+            // What follows is told by the invitation.
+            Event::AdministratorNamed { .. } => row,
             Event::Resumed {} => {
                 row.map(|row| TenantRow { suspended: false, suspended_at: None, suspension_reason: None, ..row })
             }

@@ -8,7 +8,7 @@ use std::path::Path;
 use tests::policy::{documents, routes};
 
 /// Commands that are no route of the write door, and who carries them out.
-const WITHOUT_ROUTE: [(&str, &str); 30] = [
+const WITHOUT_ROUTE: [(&str, &str); 31] = [
     ("identity.accept_invitation", "the sign-in door, when the link was followed"),
     ("identity.change_profile", "the sign-in door, for the account of the caller"),
     ("identity.close_erased_user", "the operator's tool, when somebody is erased"),
@@ -19,6 +19,7 @@ const WITHOUT_ROUTE: [(&str, &str); 30] = [
     ("identity.end_session", "the sign-in door, when somebody signs out"),
     ("identity.expire_invitation", "a timer"),
     ("identity.grant_membership", "the operator's tool: people are invited"),
+    ("identity.invite_administrator", "what follows the creation of a tenant"),
     ("identity.record_member_person", "what follows a change of the account"),
     ("identity.record_password_change", "the sign-in door, for the account of the caller"),
     ("identity.record_sign_in_throttled", "the sign-in door"),

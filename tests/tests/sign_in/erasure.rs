@@ -15,7 +15,7 @@ use uuid::Uuid;
 const CANARIES: [&str; 5] = ["canaryaddress", "Canarygiven", "Canaryfamily", "+33600000042", "canary of a ticket"];
 
 impl World {
-    fn eraser(&self) -> Eraser {
+    pub(crate) fn eraser(&self) -> Eraser {
         let options = AppenderOptions::default();
         let appender = Appender::start(&self.node.database_url, self.pool.clone(), &options).expect("a good URL");
         let (log, vault) = (Log::new(self.pool.clone()), self.node.node().vault().clone());

@@ -3,7 +3,8 @@
 use crate::world::{Device, PASSWORD, World};
 use chrono::{TimeDelta, Utc};
 use domain::identity::invitation::Event;
-use kernel::{Event as _, TenantId};
+use domain::privacy::subject::ErasedKey;
+use kernel::{Event as _, SubjectId, TenantId};
 use serde_json::{Value, json};
 use std::time::Duration;
 use tests::node::{Actor, TestNode, eventually, tenant};
@@ -104,6 +105,39 @@ async fn letters_lead_people_in_and_back_in_and_speak_their_language() {
     world.post(&from, "/v1/auth/reset-password", body).await.refused(409, "identity.link_used");
     world.login(&from, &french, PASSWORD).await.refused(401, "sign_in_failed");
     world.login(&from, &french, next).await.ok();
+    world.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_is_named_with_a_new_tenant_is_invited_to_administer_it() {
+    let world = with_letters().await;
+    let root = world.node.actor(TenantId::PLATFORM, 1, &["identity.tenant:manage"]);
+    let email = address("first");
+    let slug = format!("t{}", Uuid::now_v7().simple());
+    let body = json!({ "slug": slug, "name": "Encre Noire", "locale": "en", "administrator_email": email });
+    let mut wrong = body.clone();
+    wrong["administrator_email"] = json!("nobody");
+    root.post("/v1/identity/tenants", wrong).await.refused(422, "validation_failed");
+    let created = root.post("/v1/identity/tenants", body).await.ok();
+
+    let letter = letter(&world, &email, "join").await;
+    assert!(letter.plain.contains("Encre Noire") && letter.plain.contains("Administrator"), "{}", letter.plain);
+    let account = json!({ "password": PASSWORD, "given_name": "Joan", "family_name": "Clarke" });
+    let body = json!({ "token": letter.token, "account": account, "delivery": "body" });
+    let joined = world.post(&Device::somewhere(), "/v1/auth/accept-invitation", body).await.ok();
+    assert_eq!((&joined["tenant_id"], &joined["roles"]), (&created["id"], &json!(["tenant_admin"])));
+
+    let (invitations, invitation): (i64, Option<Uuid>) =
+        sqlx::query_as("select count(*), max(stream_id::text)::uuid from log.events where type = 'invited'")
+            .fetch_one(&world.pool)
+            .await
+            .unwrap();
+    assert_eq!(invitations, 1, "once, whoever follows the log");
+    // When he is erased, the platform forgets the address that it was told, too.
+    let user: Uuid = joined["user_id"].as_str().unwrap().parse().unwrap();
+    let keys = world.eraser().plan(SubjectId(user), None).await.unwrap();
+    let named = ErasedKey { kept_by: TenantId::PLATFORM, subject_id: SubjectId(invitation.unwrap()) };
+    assert!(keys.contains(&named), "{keys:?}");
     world.stop().await;
 }
 

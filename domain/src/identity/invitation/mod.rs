@@ -6,6 +6,7 @@
 mod accept;
 mod expire;
 mod invite;
+mod invite_administrator;
 mod rejection;
 mod resend;
 mod revoke;
@@ -15,6 +16,7 @@ mod specs;
 pub use accept::AcceptInvitation;
 pub use expire::ExpireInvitation;
 pub use invite::InviteMember;
+pub use invite_administrator::InviteAdministrator;
 pub use rejection::Rejection;
 pub use resend::ResendInvitation;
 pub use revoke::RevokeInvitation;

@@ -161,3 +161,14 @@ fn taken_back_and_expired_give_the_address_free() {
     accepted(&revoked, &Membership::default(), &command, &by).is_rejected(&Rejection::Revoked);
     given([]).when(&RevokeInvitation {}, &by).is_rejected(&Rejection::NotFound);
 }
+
+#[test]
+fn the_first_administrator_is_invited_once() {
+    let command =
+        InviteAdministrator { email: EmailAddress::parse("ada@example.com").unwrap().into(), locale: Locale::En };
+    let cx = context(ActorId(Uuid::nil()), Uuid::from_u128(7), &[InviteAdministrator::SCOPE.as_str()]);
+    let decided = given([]).when(&command, &cx).accepted();
+    let [Event::Invited { to, roles, .. }] = &decided.events[..] else { panic!("{decided:?}") };
+    assert_eq!((to.email.fresh().unwrap().as_str(), roles.as_slice()), ("ada@example.com", &[Role::TenantAdmin][..]));
+    given(decided.events).when(&command, &cx).is_rejected(&Rejection::AlreadyInvited);
+}

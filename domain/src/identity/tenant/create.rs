@@ -1,13 +1,16 @@
 //! Creating a tenant.
 
 use super::{Event, Plan, Rejection, Slug, Tenant, TenantName};
-use crate::identity::{Locale, MANAGE_TENANTS, SLUG_RESERVATION, TimeZone, on_the_platform};
-use kernel::{Command, Context, Decided, Decision, Reach, Scope, View};
+use crate::identity::{
+    EmailAddress, InvitationId, Locale, MANAGE_TENANTS, Recipient, SLUG_RESERVATION, TimeZone, on_the_platform,
+};
+use kernel::{Command, Context, Decided, Decision, Private, Reach, Scope, View};
 use serde::Deserialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-/// Creates a tenant. It has no members yet: invite its first administrator next.
+/// Creates a tenant. Whoever is named as its first administrator is invited into it, in its language; the link in the mail
+/// is good for seven days. Without one nobody belongs to it yet, and nobody in it can invite.
 ///
 /// For administrators of the platform, in the platform's tenant. Refused with `name_taken` where another tenant has
 /// the slug.
@@ -27,6 +30,8 @@ pub struct CreateTenant {
     /// In which zone its days begin; `Europe/Paris` unless told otherwise.
     #[serde(default)]
     pub time_zone: TimeZone,
+    /// To which address its first administrator is invited.
+    pub administrator_email: Option<Private<EmailAddress>>,
 }
 
 impl Command for CreateTenant {
@@ -53,6 +58,12 @@ impl Command for CreateTenant {
             locale: self.locale,
             time_zone: self.time_zone,
         };
-        Ok(Decided::from(created).reserving(SLUG_RESERVATION, self.slug.as_str()))
+        let named = self.administrator_email.as_ref().map(|email| {
+            let invitation_id = InvitationId(cx.derived_id("identity.first_administrator"));
+            let email = email.about(invitation_id);
+            Event::AdministratorNamed { invitation_id, to: Recipient { email, given_name: None, locale: self.locale } }
+        });
+        let events = std::iter::once(created).chain(named).collect();
+        Ok(Decided::new(events).reserving(SLUG_RESERVATION, self.slug.as_str()))
     }
 }

@@ -18,7 +18,7 @@ pub use resume::ResumeTenant;
 pub use slug::Slug;
 pub use suspend::SuspendTenant;
 
-use super::{Locale, Reason, TimeZone, on_the_platform};
+use super::{EmailAddress, InvitationId, Locale, Reason, Recipient, TimeZone, on_the_platform};
 use kernel::{Aggregate, Context, Personal, Text};
 use serde::{Deserialize, Serialize};
 
@@ -76,6 +76,13 @@ pub enum Event {
     },
     /// It may work again.
     Resumed {},
+    /// Somebody is to be its first administrator: he is invited.
+    AdministratorNamed {
+        /// By which invitation, in the new tenant. The address is about whoever gets it.
+        invitation_id: InvitationId,
+        /// To whom it goes.
+        to: Recipient,
+    },
 }
 
 impl kernel::Event for Event {
@@ -123,6 +130,7 @@ impl Aggregate for Tenant {
             }
             (profile, Event::Suspended { .. }) => profile.map(|profile| Profile { suspended: true, ..profile }),
             (profile, Event::Resumed {}) => profile.map(|profile| Profile { suspended: false, ..profile }),
+            (profile, Event::AdministratorNamed { .. }) => profile,
         };
         Self { profile }
     }
@@ -145,6 +153,7 @@ impl Tenant {
 
 fn examples() -> Vec<Event> {
     let name = |text: &str| TenantName::parse(text).expect("an example is valid");
+    let id = |n: u128| uuid::Uuid::from_u128(0x1d00_0000_0000_4000_8000_0000_0000_0000 + n);
     vec![
         Event::Created {
             slug: Slug::parse("encre-noire").expect("an example is valid"),
@@ -161,10 +170,18 @@ fn examples() -> Vec<Event> {
         },
         Event::Suspended {
             reason: Personal::new(
-                uuid::Uuid::from_u128(0x1d00_0000_0000_4000_8000_0000_0000_0002),
+                id(2),
                 Reason::parse("The invoice of March is not paid.").expect("an example is valid"),
             ),
         },
         Event::Resumed {},
+        Event::AdministratorNamed {
+            invitation_id: InvitationId(id(3)),
+            to: Recipient {
+                email: Personal::new(id(3), EmailAddress::parse("ada@example.com").expect("an example is valid")),
+                given_name: None,
+                locale: Locale::Fr,
+            },
+        },
     ]
 }

@@ -3,7 +3,7 @@
 use super::*;
 use crate::identity::MANAGE_TENANTS;
 use kernel::specs::{given, state_of};
-use kernel::{ActorId, Command, TenantId};
+use kernel::{ActorId, Command, SubjectId, TenantId};
 use proptest::prelude::*;
 use serde_json::json;
 use uuid::Uuid;
@@ -38,6 +38,18 @@ fn a_tenant_is_created_under_a_slug_of_its_own() {
     let decided = given([]).when(&create(), &cx()).accepted();
     assert_eq!(decided.events, [created()]);
     assert_eq!(decided.reserve[0].key, "encre-noire");
+}
+
+#[test]
+fn its_first_administrator_may_be_named_with_it() {
+    let ada = EmailAddress::parse("ada@example.com").unwrap();
+    let named = CreateTenant { administrator_email: Some(ada.clone().into()), ..create() };
+    let decided = given([]).when(&named, &cx()).accepted();
+    let [first, Event::AdministratorNamed { invitation_id, to }] = &decided.events[..] else { panic!("{decided:?}") };
+    assert_eq!((first, to.locale, to.email.fresh()), (&created(), Locale::Fr, Some(&ada)));
+    assert_eq!(to.email.subject(), Some(SubjectId(invitation_id.0)), "erased with the invitation");
+    let before = state_of::<Tenant>([created()]);
+    assert_eq!(state_of::<Tenant>(decided.events), before);
 }
 
 #[test]
