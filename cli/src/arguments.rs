@@ -382,7 +382,8 @@ pub(crate) enum KeysCommand {
         #[command(flatten)]
         folder: Folder,
     },
-    /// Wraps the keys of personal data anew. No event is touched, and everything goes on meanwhile.
+    /// Wraps the keys of personal data anew, or makes a new key that signs access tokens. No event is touched, and
+    /// everything goes on meanwhile.
     Rotate(Box<Rotate>),
 }
 
@@ -395,6 +396,14 @@ pub(crate) struct Rotate {
     /// Give this tenant a new key, and wrap the keys of its people by it.
     #[arg(long, value_name = "ID", group = "which")]
     pub(crate) tenant: Option<uuid::Uuid>,
+    /// Make a new key that signs access tokens. It is published two minutes before it signs, and tokens of the key before
+    /// are good until they end.
+    #[arg(long, group = "which")]
+    pub(crate) signing: bool,
+    /// The key before has leaked: the new one signs at once, and tokens of earlier ones are refused within seconds. Everybody
+    /// goes on with a refresh token, or signs in again.
+    #[arg(long, requires = "signing", conflicts_with_all = ["root", "tenant"])]
+    pub(crate) leaked: bool,
     #[command(flatten)]
     pub(crate) on: OnDatabase,
 }

@@ -33,7 +33,7 @@ pub enum KeyError {
     #[error(transparent)]
     Signer(#[from] SignerError),
     /// No key signs now.
-    #[error("no key signs now: run `sillage keys rotate`")]
+    #[error("no key signs now: run `sillage keys rotate --signing`")]
     None,
 }
 

@@ -8,9 +8,13 @@ use crate::arguments::{Erase, Rotate};
 use crate::failure::Failure;
 use crate::operator::{Opened, open};
 use crate::process::appender;
+use crate::root_key::sign_in_keys;
 use crate::terminal::print;
+use chrono::{TimeDelta, Utc};
 use domain::privacy::subject::ErasureReason;
 use event_store::{Decisions, Log, Role, States};
+use identity_api::families::Lifetimes;
+use identity_api::keys::{KeyStore, LEAD};
 use kernel::{Labelled, SubjectId, TenantId};
 use std::time::Duration;
 
@@ -54,6 +58,9 @@ async fn erase(wanted: &Erase, reason: ErasureReason, opened: &Opened) -> Result
 pub(crate) async fn rotate(wanted: &Rotate) -> Result<(), Failure> {
     let opened = open(&wanted.on).await?;
     let outcome = async {
+        if wanted.signing {
+            return rotate_signing(wanted, &opened).await;
+        }
         let vault = opened.vault(&wanted.on).await?;
         let rotated = match wanted.tenant {
             Some(tenant) => vault.rotate_tenant(TenantId(tenant)).await,
@@ -68,4 +75,29 @@ pub(crate) async fn rotate(wanted: &Rotate) -> Result<(), Failure> {
     .await;
     opened.close().await;
     outcome
+}
+
+/// A new key for access tokens. Every process of the sign-in door looks for keys once a second.
+async fn rotate_signing(wanted: &Rotate, opened: &Opened) -> Result<(), Failure> {
+    let failed = |error| {
+        Failure::failed("there is no new signing key")
+            .because(error)
+            .remedy("Run it again: a key too many harms nobody.")
+    };
+    let seal = sign_in_keys(&opened.vault(&wanted.on).await?)?.seal;
+    let pool = opened.database.pool("sillage-signing-keys", Role::Engine, 1, Duration::from_secs(5));
+    let keys = KeyStore::new(pool, seal);
+    if wanted.leaked {
+        let kid = keys.rotate(TimeDelta::zero(), TimeDelta::zero()).await.map_err(failed)?;
+        let ended = keys.revoke_old().await.map_err(failed)?;
+        print(&format!("{kid} signs from now on; tokens of {ended} earlier keys are refused within five seconds."));
+        return Ok(());
+    }
+    let kid = keys.rotate(LEAD, Lifetimes::default().access).await.map_err(failed)?;
+    let from = (Utc::now() + LEAD).format("%H:%M:%S");
+    print(&format!(
+        "{kid} is published now and signs from {from} UTC on. Tokens of the key before are good until they end, ten minutes \
+         later at most."
+    ));
+    Ok(())
 }

@@ -1,6 +1,8 @@
 //! Companies and people from the command line: as the operator of the folder, and as somebody who has signed in.
 
 use crate::child::{Up, printed, sillage};
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Value, json};
 use std::path::Path;
 use std::process::{Output, Stdio};
@@ -155,6 +157,52 @@ fn what_is_ended_ends(folder: &Path, as_ada: &[(&str, &str)]) {
     assert!(closed.contains("the address or the password is wrong"), "{closed}");
 }
 
+/// A new key signs soon, and those of before are believed meanwhile; one that leaked is not. Gives a token of the newest.
+async fn signing_keys_rotate(folder: &Path, up: &Up, token: &str) -> String {
+    let published = async || {
+        let url = format!("{}/.well-known/jwks.json", up.run.command_url);
+        reqwest::get(url).await.expect("an answer").json::<Value>().await.expect("a key set")
+    };
+    let kids = |jwks: &Value| {
+        let keys = jwks["keys"].as_array().expect("keys").iter();
+        keys.map(|key| key["kid"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    let until_published = async |wanted: &[&str]| {
+        let began = Instant::now();
+        while kids(&published().await) != wanted {
+            assert!(began.elapsed() < Duration::from_secs(20), "{wanted:?} are not published");
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+    };
+    let as_before = [("SILLAGE_TOKEN", token)];
+    let before = kids(&published().await);
+    let [first] = &before[..] else { panic!("one key at first") };
+    let said = does(folder, &["keys", "rotate", "--signing"], NOBODY);
+    let second = said.split(' ').next().unwrap().to_owned();
+    until_published(&[first, &second]).await;
+    does(folder, &["user", "list"], &as_before);
+    assert_eq!(kid_of(&does(folder, &["token"], &ADA)), *first, "the new key is not known everywhere yet");
+
+    let said = does(folder, &["keys", "rotate", "--signing", "--leaked"], NOBODY);
+    let third = said.split(' ').next().unwrap().to_owned();
+    assert!(said.contains("of 2 earlier keys"), "{said}");
+    until_published(&[&third]).await;
+    until("tokens of the leaked key are refused", || {
+        printed(&run(folder, &["user", "list"], &as_before)).contains("not good")
+    });
+    let token = does(folder, &["token"], &ADA);
+    assert_eq!(kid_of(&token), third);
+    let neither = fails(folder, &["keys", "rotate", "--root", "--leaked"], NOBODY);
+    assert!(neither.contains("--leaked"), "{neither}");
+    token
+}
+
+fn kid_of(token: &str) -> String {
+    let header = token.split('.').next().expect("a token has a header");
+    let header = URL_SAFE_NO_PAD.decode(header).expect("base64url");
+    serde_json::from_slice::<Value>(&header).expect("JSON")["kid"].as_str().expect("a key id").to_owned()
+}
+
 #[tokio::test]
 async fn an_operator_makes_a_company_and_its_people_sign_in() {
     let folder = scratch("cli-people");
@@ -171,7 +219,8 @@ async fn an_operator_makes_a_company_and_its_people_sign_in() {
     let token = ada_signs_in(&folder, &id);
     let as_ada = [("SILLAGE_TOKEN", token.as_str())];
     ada_works(&folder, &as_ada);
-    what_is_ended_ends(&folder, &as_ada);
+    let token = signing_keys_rotate(&folder, &up, &token).await;
+    what_is_ended_ends(&folder, &[("SILLAGE_TOKEN", token.as_str())]);
     up.stops_on("TERM");
     let nobody = fails(&folder, &["tenant", "list"], NOBODY);
     assert!(nobody.contains("sillage up"), "{nobody}");
