@@ -87,9 +87,19 @@ impl Up {
     }
 
     pub(crate) async fn start_with(folder: &Path, arguments: &[&str]) -> Self {
+        Self::start_as(sillage(folder), folder, arguments).await
+    }
+
+    /// The same, and it logs all that it could.
+    pub(crate) async fn talking(folder: &Path) -> Self {
+        let mut command = sillage(folder);
+        command.env("RUST_LOG", "debug");
+        Self::start_as(command, folder, &[]).await
+    }
+
+    async fn start_as(mut command: Command, folder: &Path, arguments: &[&str]) -> Self {
         let data = folder.join(".sillage");
         cli::RunFile::remove(&data);
-        let mut command = sillage(folder);
         for listener in ["--command-listen", "--query-listen", "--admin-listen"] {
             if !arguments.contains(&listener) {
                 command.args([listener, "127.0.0.1:0"]);

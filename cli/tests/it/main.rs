@@ -6,6 +6,7 @@ mod divergence;
 mod events;
 mod faults;
 mod people;
+mod personal;
 mod projections;
 mod recovery;
 mod refusals;
