@@ -5,7 +5,7 @@ use crate::events::EventsCommand;
 use crate::failure::EXIT_CODES;
 use crate::heal::Heal;
 use crate::log_command::LogCommand;
-use crate::projections::ProjectionsCommand;
+use crate::projections::{ChangedModels, ProjectionsCommand};
 use crate::proving::VerifyArgs;
 use crate::sign_in::SignIn;
 use crate::tenant_command::TenantCommand;
@@ -184,6 +184,8 @@ pub(crate) struct Up {
     pub(crate) limits: LimitArgs,
     #[command(flatten)]
     pub(crate) verify: VerifyArgs,
+    #[command(flatten)]
+    pub(crate) changed: ChangedModels,
 }
 
 impl Up {
@@ -260,6 +262,8 @@ pub(crate) struct ProjectorProcess {
     pub(crate) admin_listen: SocketAddr,
     #[command(flatten)]
     pub(crate) verify: VerifyArgs,
+    #[command(flatten)]
+    pub(crate) changed: ChangedModels,
     #[command(flatten)]
     pub(crate) common: Common,
 }

@@ -11,6 +11,7 @@ use identity_api::Door;
 use platform::admin::{Readiness, Report};
 use platform::http::Settings;
 use platform::telemetry::Metrics;
+use projector::SwitchMode;
 use std::net::SocketAddr;
 use std::time::Duration;
 use tokio::net::TcpListener;
@@ -59,6 +60,8 @@ pub struct NodeOptions {
     pub patience: Duration,
     /// Events per second that are verified in the background; 0 is none.
     pub verify_events_per_second: u32,
+    /// What happens when a read model whose version changed has been built anew.
+    pub switch: SwitchMode,
     /// How mails leave; none are sent without it.
     pub mail: Option<MailSettings>,
     /// Who hears what is going on.
@@ -79,6 +82,7 @@ impl NodeOptions {
             allow_unsafe_postgres: false,
             patience: Duration::from_mins(1),
             verify_events_per_second: 0,
+            switch: SwitchMode::Auto,
             mail: None,
             progress: Progress::new(true),
         }
@@ -132,7 +136,7 @@ impl Node {
             process.admin(listener, metrics, mailbox.as_ref().filter(|_| here));
         }
         process.command_api(listeners.commands, &trust).await?;
-        process.project().await?;
+        process.project(options.switch).await?;
         process.query_api(listeners.queries, &trust).await?;
         process.verify(options.verify_events_per_second).await?;
         if let Some(mail) = options.mail {

@@ -33,6 +33,7 @@ use platform::auth::{KeySet, LiveTrust, Verifier};
 use platform::http::{Rates, Settings};
 use platform::openapi::Page;
 use platform::telemetry::Metrics;
+use projector::SwitchMode;
 use query_api::operations::{LookAtLog, Operations};
 use sqlx::PgPool;
 use std::sync::Arc;
@@ -409,11 +410,11 @@ impl Process {
         });
     }
 
-    /// Folds all read models of this build.
+    /// Folds all read models of this build; `switch` says what becomes of those whose version changed with it.
     ///
     /// # Errors
     /// Postgres does not answer, or there is no vault.
-    pub async fn project(&mut self) -> Result<(), Failure> {
+    pub async fn project(&mut self, switch: SwitchMode) -> Result<(), Failure> {
         // It makes tables, so the login's own rights; what it folds it writes as the engine.
         let vault = self.vault().await?;
         let log = Log::new(self.pool("project", Role::Owner, self.shared.connections.write)).with_vault(vault.clone());
@@ -432,7 +433,7 @@ impl Process {
         let tail = self.tail(log).await?;
         let check = self.readiness.check("projector", Needed::Required);
         check.ok();
-        self.workers.spawn(tasks::project(tail, check, self.failed.clone(), self.working.clone()));
+        self.workers.spawn(tasks::project(tail, switch, check, self.failed.clone(), self.working.clone()));
         Ok(())
     }
 

@@ -47,9 +47,10 @@ pub(crate) async fn projector(arguments: &ProjectorProcess) -> Result<(), Failur
     let begun = Begun::begin(&arguments.common, Vec::new(), arguments.admin_listen, &[Role::Engine]).await?;
     let begun = begun.with_root_key(&arguments.common)?;
     let verify = arguments.verify.verify_events_per_second;
+    let switch = arguments.changed.switch.into();
     begun
         .run(true, "the projector", async |process| {
-            process.project().await?;
+            process.project(switch).await?;
             process.verify(verify).await?;
             Ok(())
         })

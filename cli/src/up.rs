@@ -133,6 +133,7 @@ async fn with_servers(
         allow_unsafe_postgres: up.start.allow_unsafe_postgres,
         patience: up.start.patience(),
         verify_events_per_second: up.verify.verify_events_per_second,
+        switch: up.changed.switch.into(),
         mail: Some(mail),
         progress: progress.clone(),
     };

@@ -4,6 +4,7 @@ use crate::control::ControlError;
 use crate::ddl::{self, DeclarationError};
 use crate::operate::insert_checkpoint;
 use crate::projection::Projection;
+use crate::roster::SwitchMode;
 use crate::tables;
 use sqlx::postgres::PgConnectOptions;
 use sqlx::{ConnectOptions, PgConnection, Row, query, raw_sql};
@@ -14,6 +15,8 @@ struct Declared {
     name: &'static str,
     version: i32,
     table: kernel::Table,
+    /// What happens when a new version of it has caught up.
+    switch: SwitchMode,
 }
 
 /// Sees to it that there is a generation of each read model's newest version in this build. A read model that is new is
@@ -22,14 +25,18 @@ struct Declared {
 ///
 /// A version whose only generations were cancelled stays without one: an operator did not want it. Safe to run by several
 /// processes at once.
-pub(crate) async fn declare(options: &PgConnectOptions, models: &[Box<dyn Projection>]) -> Result<(), ControlError> {
+pub(crate) async fn declare(
+    options: &PgConnectOptions,
+    models: &[Box<dyn Projection>],
+    switch: SwitchMode,
+) -> Result<(), ControlError> {
     for (index, model) in models.iter().enumerate() {
         let (name, version) = (model.name(), model.version());
         if models[..index].iter().any(|known| known.name() == name && known.version() == version) {
             let problem = format!("version {version} is listed twice");
             return Err(DeclarationError { name: name.to_owned(), problem }.into());
         }
-        let declared = Declared { name, version, table: model.table() };
+        let declared = Declared { name, version, table: model.table(), switch };
         ddl::check(declared.name, &declared.table)?;
         if models.iter().any(|other| other.name() == name && other.version() > version) {
             continue;
@@ -91,14 +98,16 @@ async fn create(
         tables::run(connection, ddl::replace_view(model.name, number)).await?;
     }
     query(
-        "insert into projection.projections (name, generation, version, table_name, state, serving) \
-         values ($1, $2, $3, $4, 'building', $5)",
+        "insert into projection.projections (name, generation, version, table_name, state, serving, switch) \
+         values ($1, $2, $3, $4, 'building', $5, $6)",
     )
     .bind(model.name)
     .bind(number)
     .bind(model.version)
     .bind(ddl::table_name(model.name, number))
     .bind(serving)
+    // What is shown from the beginning waits for nobody.
+    .bind(if serving { SwitchMode::Auto } else { model.switch }.as_str())
     .execute(&mut *connection)
     .await?;
     insert_checkpoint(connection, model.name, number).await?;
@@ -121,7 +130,7 @@ mod tests {
     /// Declares a version, and says that its newest generation is live at a position.
     async fn generation(pool: &PgPool, version: i32, position: i64) -> i32 {
         let mut connection = pool.acquire().await.unwrap();
-        let model = Declared { name: NAME, version, table: TABLE };
+        let model = Declared { name: NAME, version, table: TABLE, switch: SwitchMode::Auto };
         declare_one(&mut connection, &model).await.unwrap();
         let number: i32 =
             query_scalar("select generation from projection.projections where version = $1 order by generation desc")

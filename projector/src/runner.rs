@@ -8,6 +8,7 @@ use crate::pace::Live;
 use crate::poison::chain;
 use crate::progress::Progress;
 use crate::projection::Projection;
+use crate::roster::SwitchMode;
 use crate::tenure::{End, Tenure};
 use event_store::{Log, Role, Tail};
 use kernel::Position;
@@ -43,6 +44,8 @@ pub struct Options {
     pub builds: usize,
     /// The most that builds take of the time while commands come in, in percent.
     pub percent_under_load: u32,
+    /// What happens when a version that this start declares has caught up: a build that an operator asks for says so itself.
+    pub switch: SwitchMode,
 }
 
 impl Default for Options {
@@ -57,6 +60,7 @@ impl Default for Options {
             memory: 384 << 20,
             builds: 2,
             percent_under_load: 25,
+            switch: SwitchMode::Auto,
         }
     }
 }
@@ -209,7 +213,7 @@ impl Projector {
 /// Declares the read models, waiting for Postgres if it is away; `false` if told to stop meanwhile.
 async fn prepare(shared: &Shared, shutdown: &CancellationToken) -> Result<bool, RunError> {
     loop {
-        match declare(&shared.connect, &shared.models).await {
+        match declare(&shared.connect, &shared.models, shared.options.switch).await {
             Ok(()) => return Ok(true),
             Err(error) if error.passes() => {
                 tracing::warn!(error = chain(&error), "the projector waits for Postgres");

@@ -7,7 +7,7 @@ use event_store::Tail;
 use event_store::relay::RelayState;
 use kernel::Epoch;
 use platform::admin::Check;
-use projector::{Projector, RunError};
+use projector::{Options, Projector, RunError, SwitchMode};
 use std::time::Duration;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
@@ -19,13 +19,14 @@ const PROJECTOR_PAUSE: Duration = Duration::from_secs(1);
 /// diverged is waited for until somebody adopts it; what would be wrong is not.
 pub(super) async fn project(
     tail: Tail,
+    switch: SwitchMode,
     check: Check,
     failed: watch::Sender<Option<String>>,
     working: CancellationToken,
 ) {
     loop {
         let epoch = epoch_of(&tail).await;
-        let projector = Projector::new(tail.clone(), projections(), projector::Options::default());
+        let projector = Projector::new(tail.clone(), projections(), Options { switch, ..Options::default() });
         let Err(error) = projector.run(working.clone()).await else { return };
         let (passes, diverged) = (matches!(error, RunError::Declare(_)), error.is_divergence());
         let reason = Failure::failed("the projector has ended").because(error).to_string();

@@ -180,6 +180,16 @@ impl From<Mode> for SwitchMode {
     }
 }
 
+/// How a process treats read models that have changed.
+#[derive(Args, Clone, Copy, Debug)]
+#[command(next_help_heading = "Read models")]
+pub(crate) struct ChangedModels {
+    /// When a read model whose version changed with this program has been built anew: auto switches readers, ask waits for
+    /// `sillage projections switch`, never only builds it.
+    #[arg(long, env = "SILLAGE_SWITCH", value_enum, default_value = "auto")]
+    pub(crate) switch: Mode,
+}
+
 /// `20000/s`, `50%`, `20000/s,50%`, `none`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct BudgetArg(pub(crate) Budget);

@@ -8,7 +8,7 @@ mod parts;
 mod rebuild;
 mod show;
 
-pub(crate) use arguments::ProjectionsCommand;
+pub(crate) use arguments::{ChangedModels, ProjectionsCommand};
 
 use crate::arguments::OnDatabase;
 use crate::failure::Failure;

@@ -48,6 +48,8 @@ fn wrong_settings_are_found_before_anything_starts() {
     let checked = run(&folder, &[&["config", "check"], &wrong[..]].concat());
     let said = printed(&checked);
     assert!(checked.status.code() == Some(1) && said.contains("NATS_URL must start with"), "{said}");
+    let asking = printed(&run(&folder, &["config", "check", "--switch", "ask"]));
+    assert!(asking.lines().any(|line| line.split_whitespace().eq(["SILLAGE_SWITCH", "ask", "flag"])), "{asking}");
     let secret = sillage(&folder).args(["config", "check"]).env("DATABASE_URL", "postgres://u:hunter2@h/d").output();
     let secret = secret.expect("the binary runs");
     let said = printed(&secret);

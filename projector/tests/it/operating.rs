@@ -72,6 +72,36 @@ async fn started(events: usize) -> (PgPool, Log, Running, Operator) {
     (pool, log, running, operator)
 }
 
+/// A deploy says how its changed versions are shown; a read model that is new is shown in any case.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_changed_version_waits_where_the_process_says_so() {
+    let (_, pool) = test_support::database().await;
+    let log = Log::new(pool.clone());
+    let last = record_some(&pool, &mut Dice::new(1), 300, 100).await;
+    let waiting = || Options { switch: SwitchMode::Ask, ..Options::default() };
+    let first = Running::start(&log, boxes(), waiting()).await;
+    wait(&pool, NAME, last).await;
+    assert_eq!(serving(&pool).await, 1);
+    first.stop().await;
+    let both: Vec<Box<dyn Projection>> = vec![projection::<Boxes<2>>(), projection::<Boxes<1>>()];
+    let newer = Running::start(&log, both, waiting()).await;
+    live(&log, 2).await;
+    // It follows what happens, and so does the one that readers see.
+    let last = record_some(&pool, &mut Dice::new(2), 100, 100).await;
+    wait(&pool, NAME, last).await;
+    until("the new one has folded it", async || status(&log, 2).await.is_some_and(|two| two.position >= last)).await;
+    assert_eq!((serving(&pool).await, status(&log, 2).await.unwrap().switch), (1, SwitchMode::Ask));
+    newer.stop().await;
+    // Another start with another setting does not decide anew.
+    let again = Running::start(&log, vec![projection::<Boxes<2>>()], Options::default()).await;
+    live(&log, 2).await;
+    let operator = Operator::new(pool.clone());
+    let (shown, _) = operator.switch(NAME, None, by()).await.unwrap();
+    assert_eq!((shown.generation, serving(&pool).await), (2, 2));
+    assert!(assert_equal_to_log::<Boxes<2>>(&log, 2).await > 20);
+    again.stop().await;
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_rebuild_heals_what_was_changed_by_hand_and_can_be_undone_and_retired() {
     let (pool, log, running, operator) = started(2_000).await;
