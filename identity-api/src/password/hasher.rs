@@ -1,10 +1,12 @@
-//! Argon2id on a bounded pool: as many at a time as there are cores, a few more waiting, the rest turned away.
+//! Argon2id on a bounded pool: as many at a time as there are cores, a few more waiting, the rest turned away. Its threads
+//! give way to everything else, so that a flood of sign-ins costs commands nothing but idle time.
 
+use super::threads::Threads;
 use argon2::password_hash::phc::PasswordHash;
 use argon2::{Algorithm, Argon2, Params, PasswordHasher as _, PasswordVerifier as _, Version};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, oneshot};
 
 /// How passwords are hashed. What is stored carries its own parameters, so these can rise at any time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -58,6 +60,7 @@ pub struct Hasher(Arc<Pool>);
 struct Pool {
     options: HashingOptions,
     argon2: Argon2<'static>,
+    threads: Threads,
     turns: Semaphore,
     waiting: AtomicUsize,
     /// Checked where there is nothing to check, so that it takes as long.
@@ -68,13 +71,14 @@ impl Hasher {
     /// A pool with these options.
     ///
     /// # Errors
-    /// The parameters are impossible.
+    /// The parameters are impossible, or there are no threads to be had.
     pub fn new(options: HashingOptions) -> Result<Self, HashingError> {
         let params = Params::new(options.memory_kib, options.passes, options.lanes, None).map_err(broken)?;
         let argon2 = Argon2::new(Algorithm::Argon2id, Version::V0x13, params);
         let dummy = argon2.hash_password(b"nobody's password").map_err(broken)?.to_string();
         let turns = Semaphore::new(options.at_a_time);
-        Ok(Self(Arc::new(Pool { options, argon2, turns, waiting: AtomicUsize::new(0), dummy })))
+        let threads = Threads::start(options.at_a_time).map_err(broken)?;
+        Ok(Self(Arc::new(Pool { options, argon2, threads, turns, waiting: AtomicUsize::new(0), dummy })))
     }
 
     /// The PHC string of a password, with a fresh salt.
@@ -115,11 +119,14 @@ impl Hasher {
         let working = Arc::clone(&self.0);
         // The turn is given back when the hash is done, also when nobody waits for it any more.
         turn.forget();
-        let done = tokio::task::spawn_blocking(move || {
-            let _turn = Turn(&working.turns);
-            work(&working)
+        let (answer, answered) = oneshot::channel();
+        pool.threads.run(move || {
+            let turn = Turn(&working.turns);
+            let done = work(&working);
+            drop(turn);
+            answer.send(done).ok();
         });
-        done.await.map_err(broken)?
+        answered.await.map_err(broken)?
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod hasher;
 mod policy;
+mod threads;
 
 pub use hasher::{Hasher, HashingError, HashingOptions, Verdict};
 pub use policy::{MAX_BYTES, MIN_CHARS, Weakness, check};
