@@ -115,6 +115,20 @@ begin
     execute format('create unique index on log.%I (tenant_id, stream_id, version, category)', part);
     perform log.wall(format('log.%I', part)::regclass, '', '');
     execute format('alter table log.%I add constraint in_range check (position > %s and position <= %s)', part, of_first - 1, of_last);
+    -- A commit is seen a moment before every session knows of the new partition. Who reads the log in that moment must wait, or
+    -- would take what he finds for the whole. Like a stretch that goes, it only tries for moments.
+    perform set_config('lock_timeout', '250ms', true);
+    for attempt in 1..100 loop
+        begin
+            lock table log.events in access exclusive mode;
+            exit;
+        exception when lock_not_available then
+            if attempt = 100 then
+                raise;
+            end if;
+            perform pg_sleep(0.75);
+        end;
+    end loop;
     execute format('alter table log.events attach partition log.%I for values from (%s) to (%s)', part, of_first, of_last + 1);
     execute format('alter table log.%I drop constraint in_range', part);
     update log.archives set detached_at = null where first_position = of_first;
