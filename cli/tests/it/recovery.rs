@@ -98,6 +98,8 @@ impl Place {
             .command(&self.programs.join("postgres"))
             .args(["-D", data, "-c", "listen_addresses=127.0.0.1", "-c", "unix_socket_directories=", "-c"])
             .args([&format!("port={port}"), "-c", "shared_buffers=32MB"])
+            // What follows must allow as many as the primary.
+            .args(["-c", "max_connections=300"])
             .stdout(Stdio::null())
             .stderr(log)
             .spawn()
