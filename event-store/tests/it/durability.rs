@@ -1,10 +1,13 @@
-//! What was acknowledged survives the death of Postgres, although the head is free again before the disk has answered.
+//! What was acknowledged survives the death of Postgres and a full disk, although the head is free again before the disk has
+//! answered.
 
 use crate::fixtures::{append, change};
 use event_store::append::AppenderOptions;
-use event_store::{Append, Appender, Idempotency, Log};
+use event_store::{Append, AppendError, Appender, Idempotency, Log, schema};
 use kernel::Position;
+use sqlx::{PgPool, query_scalar};
 use std::collections::HashMap;
+use std::process::Command;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -43,8 +46,8 @@ async fn write(appender: Appender, stop: Arc<AtomicBool>) -> Vec<(Uuid, Position
 async fn killing_postgres_loses_nothing_that_was_acknowledged() {
     let mut servers = test_support::start(true).await;
     let (url, pool) = test_support::empty_database(&servers.database_url).await;
-    event_store::schema::migrate(&pool, 100_000).await.unwrap();
-    event_store::schema::check_server(&pool, false).await.unwrap();
+    schema::migrate(&pool, 100_000).await.unwrap();
+    schema::check_server(&pool, false).await.unwrap();
     let appender = Appender::start(&url, pool.clone(), &AppenderOptions::default()).unwrap();
     let stop = Arc::new(AtomicBool::new(false));
     let mut writers = JoinSet::new();
@@ -83,5 +86,63 @@ async fn killing_postgres_loses_nothing_that_was_acknowledged() {
         );
     }
     drop(appender);
+    servers.stop().await.unwrap();
+}
+
+/// Files beyond this are refused, as on a full disk; a segment of the write-ahead log has 16 MiB.
+const FULL: &str = "--fsize=20971520:unlimited";
+const ROOM: &str = "--fsize=unlimited:unlimited";
+
+/// Sets a limit for a whole Postgres. `false`: this machine has no such limits.
+async fn limit(pool: &PgPool, limit: &str) -> bool {
+    let folder: String = query_scalar("show data_directory").fetch_one(pool).await.unwrap();
+    let lock = std::fs::read_to_string(format!("{folder}/postmaster.pid")).unwrap();
+    let mut processes: Vec<i32> =
+        query_scalar("select pid from pg_stat_activity where pid is not null").fetch_all(pool).await.unwrap();
+    processes.push(lock.lines().next().unwrap().parse().unwrap());
+    // A process that has ended meanwhile needs no limit.
+    processes
+        .iter()
+        .filter_map(|pid| Command::new("prlimit").args(["--pid", &pid.to_string(), limit]).output().ok())
+        .any(|output| output.status.success())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_full_disk_acknowledges_nothing_and_goes_on_when_there_is_room() {
+    let servers = test_support::start(true).await;
+    let (url, pool) = test_support::empty_database(&servers.database_url).await;
+    schema::migrate(&pool, schema::PARTITION_SIZE).await.unwrap();
+    let appender = Appender::start(&url, pool.clone(), &AppenderOptions::default()).unwrap();
+    let log = Log::new(pool.clone());
+    if !limit(&pool, FULL).await {
+        eprintln!("there is no prlimit here: nothing was tried");
+        return;
+    }
+    let (mut stored, mut refused) = (0, None);
+    for _ in 0..60 {
+        let request = append(vec![change(Uuid::now_v7(), 0, &[1; 4_000])]);
+        match appender.append(request.clone()).await {
+            Ok(_) => stored += 4_000,
+            Err(error) => {
+                refused = Some((request, error));
+                break;
+            }
+        }
+    }
+    let (request, error) = refused.expect("the disk is full");
+    assert!(stored > 0 && matches!(error, AppendError::Unavailable(_)), "{stored}: {error:?}");
+    assert_eq!(log.head().await.unwrap().position, Position(stored), "nothing of it is there");
+    assert_eq!(log.read(Position::ZERO, 10).await.unwrap().len(), 10, "readers go on");
+
+    limit(&pool, ROOM).await;
+    let mut answer = appender.append(request.clone()).await;
+    for _ in 0..100 {
+        if answer.is_ok() {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        answer = appender.append(request.clone()).await;
+    }
+    assert_eq!(answer.unwrap().position, Position(stored + 4_000), "once, right behind the others");
     servers.stop().await.unwrap();
 }
