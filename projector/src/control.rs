@@ -7,7 +7,12 @@ use event_store::ReadError;
 use kernel::{Epoch, EventData, EventId, LogId, Position, Recorded};
 use sqlx::postgres::PgRow;
 use sqlx::{PgConnection, PgPool, Row, query, query_scalar};
+use std::time::Duration;
 use uuid::Uuid;
+
+/// Between two tries to record that the log is another one, and how many there are: a minute.
+const RECORDING_PAUSE: Duration = Duration::from_millis(500);
+const RECORDING_TRIES: usize = 120;
 
 /// A place in a log that can be proved: the event that stands there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -338,17 +343,35 @@ pub(crate) async fn mark_stopped(
     .map(drop)
 }
 
-/// Nothing may be folded into any generation, whoever folds it: `error` says why.
-pub(crate) async fn mark_all_diverged(pool: &PgPool, error: &str) -> Result<(), sqlx::Error> {
+/// Nothing may be folded into any generation, whoever folds it: `error` says why. `anyway`: also where the log is adopted.
+async fn mark_all(pool: &PgPool, error: &str, anyway: bool) -> Result<(), sqlx::Error> {
     query(
         "update projection.projections p set state = 'diverged', error = $1, error_position = c.position \
          from projection.checkpoints c where c.name = p.name and c.generation = p.generation \
-         and p.state not in ('cancelled', 'retired', 'diverged')",
+         and p.state not in ('cancelled', 'retired', 'diverged') and ($2 or not log.is_adopted())",
     )
     .bind(error)
+    .bind(anyway)
     .execute(pool)
     .await
     .map(drop)
+}
+
+/// Records for all generations that the log is not the one that was folded. A standby that is being promoted takes no
+/// writes yet: then it is recorded as soon as it does, unless somebody has adopted its log before.
+pub(crate) async fn mark_all_diverged(pool: &PgPool, error: &str) {
+    let Err(refused) = mark_all(pool, error, true).await else { return };
+    tracing::error!(error = %refused, "the divergence cannot be recorded yet");
+    let (pool, error) = (pool.clone(), error.to_owned());
+    tokio::spawn(async move {
+        for _ in 0..RECORDING_TRIES {
+            tokio::time::sleep(RECORDING_PAUSE).await;
+            if mark_all(&pool, &error, false).await.is_ok() {
+                return;
+            }
+        }
+        tracing::error!("the divergence could not be recorded");
+    });
 }
 
 /// Whether the log has begun another life since a place was reached.
