@@ -11,7 +11,6 @@ use crate::servers::{Bench, Database};
 use crate::sides::child::{Serving, Side};
 use crate::sides::sillage;
 use crate::{Failure, Plan, history};
-use kernel::Position;
 use serde_json::json;
 use sqlx::{Connection, PgConnection};
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
@@ -151,8 +150,7 @@ pub(crate) async fn run(bench: &mut Bench, choice: Choice, plan: Plan, with_nats
         actors.push(CommandingActor::new(client, actor));
     }
     let interval = Duration::from_secs(1) / RATE;
-    let names: Vec<_> = cli::projections().iter().map(|model| model.name()).collect();
-    history::folded(&database.pool, &names, Position::ZERO, PATIENCE).await?;
+    history::live(&database.pool, cli::projections().len(), PATIENCE).await?;
     // Read models are folded for the first time, states get into the cache.
     open_loop::run(&mut actors, interval, plan.warm_up.max(Duration::from_secs(2)), |_| {}).await?;
     if !with_nats && let Some(nats) = &mut bench.servers.nats {

@@ -72,3 +72,16 @@ pub(crate) async fn folded(
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
 }
+
+/// Waits until so many read models are made, and follow the log.
+pub(crate) async fn live(pool: &PgPool, count: usize, patience: Duration) -> Result<(), Failure> {
+    let (deadline, count) = (Instant::now() + patience, i64::try_from(count)?);
+    let live = "select count(*) from projection.projections where serving and state = 'live'";
+    while sqlx::query_scalar::<_, i64>(live).fetch_one(pool).await? < count {
+        if Instant::now() > deadline {
+            return Err("the read models were not made in time".into());
+        }
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    Ok(())
+}
