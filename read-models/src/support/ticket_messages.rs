@@ -54,27 +54,7 @@ impl ReadModel for TicketMessages {
     };
 
     fn keys(event: &Recorded<Event>) -> Keys<(TicketId, i32)> {
-        match &event.event {
-            Event::CustomerReplied { seq, .. } | Event::AgentReplied { seq, .. } => {
-                Keys::One((TicketId(event.stream_id), *seq))
-            }
-            Event::Opened { .. }
-            | Event::InternalNoteAdded { .. }
-            | Event::Assigned { .. }
-            | Event::Unassigned { .. }
-            | Event::StatusChanged { .. }
-            | Event::PriorityChanged { .. }
-            | Event::CategoryChanged { .. }
-            | Event::SubjectChanged { .. }
-            | Event::Tagged { .. }
-            | Event::Untagged { .. }
-            | Event::ReadUpTo { .. }
-            | Event::CsatSubmitted { .. }
-            | Event::MergedInto { .. }
-            | Event::Unmerged { .. }
-            | Event::Absorbed { .. }
-            | Event::Released { .. } => Keys::None,
-        }
+        reply(&event.event).map_or(Keys::None, |reply| Keys::One((TicketId(event.stream_id), reply.seq)))
     }
 
     fn apply(
@@ -82,40 +62,61 @@ impl ReadModel for TicketMessages {
         key: &(TicketId, i32),
         event: &Recorded<Event>,
     ) -> Option<TicketMessageRow> {
-        let (message_id, message_type, customer_id, content) = match &event.event {
-            Event::CustomerReplied { message_id, customer_id, content, .. } => {
-                (message_id, TicketMessageType::User, customer_id, content)
-            }
-            Event::AgentReplied { message_id, customer_id, content, .. } => {
-                (message_id, TicketMessageType::Agent, customer_id, content)
-            }
-            Event::Opened { .. }
-            | Event::InternalNoteAdded { .. }
-            | Event::Assigned { .. }
-            | Event::Unassigned { .. }
-            | Event::StatusChanged { .. }
-            | Event::PriorityChanged { .. }
-            | Event::CategoryChanged { .. }
-            | Event::SubjectChanged { .. }
-            | Event::Tagged { .. }
-            | Event::Untagged { .. }
-            | Event::ReadUpTo { .. }
-            | Event::CsatSubmitted { .. }
-            | Event::MergedInto { .. }
-            | Event::Unmerged { .. }
-            | Event::Absorbed { .. }
-            | Event::Released { .. } => return row,
-        };
+        let Some(reply) = reply(&event.event) else { return row };
         Some(TicketMessageRow {
             ticket_id: key.0,
             seq: key.1,
-            message_id: *message_id,
-            message_type,
+            message_id: reply.message_id,
+            message_type: reply.message_type,
             author_id: event.actor.id,
-            customer_id: *customer_id,
-            content: content.clone(),
+            customer_id: reply.customer_id,
+            content: reply.content.clone(),
             created_at: event.occurred_at,
         })
+    }
+}
+
+/// What an event tells of a public reply.
+struct Reply<'a> {
+    seq: i32,
+    message_id: TicketMessageId,
+    message_type: TicketMessageType,
+    customer_id: ActorId,
+    content: &'a Personal<Content>,
+}
+
+fn reply(event: &Event) -> Option<Reply<'_>> {
+    match event {
+        Event::CustomerReplied { seq, message_id, customer_id, content, .. } => Some(Reply {
+            seq: *seq,
+            message_id: *message_id,
+            message_type: TicketMessageType::User,
+            customer_id: *customer_id,
+            content,
+        }),
+        Event::AgentReplied { seq, message_id, customer_id, content, .. } => Some(Reply {
+            seq: *seq,
+            message_id: *message_id,
+            message_type: TicketMessageType::Agent,
+            customer_id: *customer_id,
+            content,
+        }),
+        Event::Opened { .. }
+        | Event::InternalNoteAdded { .. }
+        | Event::Assigned { .. }
+        | Event::Unassigned { .. }
+        | Event::StatusChanged { .. }
+        | Event::PriorityChanged { .. }
+        | Event::CategoryChanged { .. }
+        | Event::SubjectChanged { .. }
+        | Event::Tagged { .. }
+        | Event::Untagged { .. }
+        | Event::ReadUpTo { .. }
+        | Event::CsatSubmitted { .. }
+        | Event::MergedInto { .. }
+        | Event::Unmerged { .. }
+        | Event::Absorbed { .. }
+        | Event::Released { .. } => None,
     }
 }
 

@@ -47,26 +47,7 @@ impl ReadModel for TicketNotes {
     };
 
     fn keys(event: &Recorded<Event>) -> Keys<(TicketId, TicketNoteId)> {
-        match &event.event {
-            Event::InternalNoteAdded { note_id, .. } => Keys::One((TicketId(event.stream_id), *note_id)),
-            Event::Opened { .. }
-            | Event::CustomerReplied { .. }
-            | Event::AgentReplied { .. }
-            | Event::Assigned { .. }
-            | Event::Unassigned { .. }
-            | Event::StatusChanged { .. }
-            | Event::PriorityChanged { .. }
-            | Event::CategoryChanged { .. }
-            | Event::SubjectChanged { .. }
-            | Event::Tagged { .. }
-            | Event::Untagged { .. }
-            | Event::ReadUpTo { .. }
-            | Event::CsatSubmitted { .. }
-            | Event::MergedInto { .. }
-            | Event::Unmerged { .. }
-            | Event::Absorbed { .. }
-            | Event::Released { .. } => Keys::None,
-        }
+        note(&event.event).map_or(Keys::None, |(note_id, _)| Keys::One((TicketId(event.stream_id), note_id)))
     }
 
     fn apply(
@@ -74,33 +55,39 @@ impl ReadModel for TicketNotes {
         key: &(TicketId, TicketNoteId),
         event: &Recorded<Event>,
     ) -> Option<TicketNoteRow> {
-        match &event.event {
-            Event::InternalNoteAdded { content, .. } => Some(TicketNoteRow {
-                ticket_id: key.0,
-                note_id: key.1,
-                author_id: event.actor.id,
-                content: content.clone(),
-                created_at: event.occurred_at,
-                version: event.version,
-            }),
-            Event::Opened { .. }
-            | Event::CustomerReplied { .. }
-            | Event::AgentReplied { .. }
-            | Event::Assigned { .. }
-            | Event::Unassigned { .. }
-            | Event::StatusChanged { .. }
-            | Event::PriorityChanged { .. }
-            | Event::CategoryChanged { .. }
-            | Event::SubjectChanged { .. }
-            | Event::Tagged { .. }
-            | Event::Untagged { .. }
-            | Event::ReadUpTo { .. }
-            | Event::CsatSubmitted { .. }
-            | Event::MergedInto { .. }
-            | Event::Unmerged { .. }
-            | Event::Absorbed { .. }
-            | Event::Released { .. } => row,
-        }
+        let Some((_, content)) = note(&event.event) else { return row };
+        Some(TicketNoteRow {
+            ticket_id: key.0,
+            note_id: key.1,
+            author_id: event.actor.id,
+            content: content.clone(),
+            created_at: event.occurred_at,
+            version: event.version,
+        })
+    }
+}
+
+/// The note that an event tells of.
+fn note(event: &Event) -> Option<(TicketNoteId, &Personal<Content>)> {
+    match event {
+        Event::InternalNoteAdded { note_id, content, .. } => Some((*note_id, content)),
+        Event::Opened { .. }
+        | Event::CustomerReplied { .. }
+        | Event::AgentReplied { .. }
+        | Event::Assigned { .. }
+        | Event::Unassigned { .. }
+        | Event::StatusChanged { .. }
+        | Event::PriorityChanged { .. }
+        | Event::CategoryChanged { .. }
+        | Event::SubjectChanged { .. }
+        | Event::Tagged { .. }
+        | Event::Untagged { .. }
+        | Event::ReadUpTo { .. }
+        | Event::CsatSubmitted { .. }
+        | Event::MergedInto { .. }
+        | Event::Unmerged { .. }
+        | Event::Absorbed { .. }
+        | Event::Released { .. } => None,
     }
 }
 
