@@ -2,6 +2,7 @@
 
 use super::{Inner, VaultError, store};
 use kernel::{SubjectId, TenantId};
+use sqlx::postgres::PgRow;
 use sqlx::{Row, query};
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Weak};
@@ -55,10 +56,8 @@ impl Inner {
                 .fetch_all(&self.pool)
                 .await
                 .inspect_err(|_| self.drop_all())?;
-            self.drops.fetch_add(1, Ordering::AcqRel);
-            for row in &rows {
-                self.subjects.invalidate(&(TenantId(row.try_get(0)?), SubjectId(row.try_get(1)?)));
-            }
+            let place = |row: &PgRow| Ok((TenantId(row.try_get(0)?), SubjectId(row.try_get(1)?)));
+            self.drop_these(&rows.iter().map(place).collect::<Result<Vec<_>, sqlx::Error>>()?);
             self.seen.fetch_max(head, Ordering::AcqRel);
         }
         Ok(head)
@@ -74,13 +73,16 @@ impl Inner {
         for place in places {
             self.subjects.invalidate(place);
         }
-        self.latest.invalidate_all();
-        self.tenants.invalidate_all();
+        self.forget_tenants();
     }
 
     pub(super) fn drop_all(&self) {
         self.drops.fetch_add(1, Ordering::AcqRel);
         self.subjects.invalidate_all();
+        self.forget_tenants();
+    }
+
+    fn forget_tenants(&self) {
         self.latest.invalidate_all();
         self.tenants.invalidate_all();
     }
