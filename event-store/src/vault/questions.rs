@@ -135,25 +135,22 @@ impl Inner {
     }
 
     async fn found(&self, lot: &[Question]) -> Result<Slots, VaultError> {
-        let wanted: BTreeSet<Place> = lot.iter().flat_map(|question| question.wanted.iter().copied()).collect();
+        let (to_make, to_read): (Vec<_>, Vec<_>) = lot.iter().partition(|question| question.make);
+        let wanted = |of: Vec<&Question>| of.into_iter().flat_map(|question| question.wanted.clone()).collect();
+        let (to_make, to_read): (BTreeSet<Place>, BTreeSet<Place>) = (wanted(to_make), wanted(to_read));
         // Some may have been answered with the lot before.
-        let mut found = self.cached(&wanted);
-        self.look(&wanted, &mut found).await?;
-        let to_make = lot.iter().filter(|question| question.make).flat_map(|question| question.wanted.iter().copied());
-        let to_make: BTreeSet<Place> = to_make.filter(|place| !found.contains_key(place)).collect();
-        if !to_make.is_empty() {
-            self.make(&to_make).await?;
-            self.look(&to_make, &mut found).await?;
-        }
+        let mut found = self.cached(to_make.union(&to_read));
+        self.look(&to_make, &mut found, true).await?;
+        self.look(&to_read, &mut found, false).await?;
         Ok(found)
     }
 
-    /// Reads what is not found yet, and remembers it.
-    async fn look(&self, wanted: &BTreeSet<Place>, found: &mut Slots) -> Result<(), VaultError> {
+    /// Has what is not found yet from the database, and remembers it.
+    async fn look(&self, wanted: &BTreeSet<Place>, found: &mut Slots, make: bool) -> Result<(), VaultError> {
         let missing: Vec<Place> = wanted.iter().copied().filter(|place| !found.contains_key(place)).collect();
         while !missing.is_empty() {
             let before = self.drops.load(Ordering::Acquire);
-            let read = self.read(&missing).await?;
+            let read = if make { self.read_or_make(&missing).await? } else { self.read(&missing).await? };
             for (place, slot) in &read {
                 self.subjects.insert(*place, slot.clone());
             }

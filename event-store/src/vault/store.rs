@@ -6,9 +6,10 @@ use super::ring::DataKey;
 use super::{Inner, RootKey, RootKeys, Slot, VaultError};
 use chrono::{DateTime, Utc};
 use kernel::{SubjectId, TenantId};
+use sqlx::postgres::PgRow;
 use sqlx::{PgPool, Row, query, query_scalar};
+use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
-use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use uuid::Uuid;
 
@@ -84,22 +85,21 @@ impl Inner {
             .fetch_all(&self.pool)
             .await?;
             for row in &rows {
-                let (tenant_id, subject) = (TenantId(row.try_get(0)?), SubjectId(row.try_get(1)?));
-                let version: i32 = row.try_get(2)?;
-                let slot = match (row.try_get::<Option<&[u8]>, _>(3)?, row.try_get::<Option<i32>, _>(4)?) {
-                    (Some(wrapped), Some(by)) => {
-                        let tenant_key = self.tenant_key(tenant_id, by, row.try_get(5)?, row.try_get(6)?)?;
-                        let bound = Bound::SubjectKey(tenant_id, subject, version, by).bytes();
-                        let key = tenant_key.open(&bound, wrapped).ok_or(VaultError::Altered)?;
-                        let version = u32::try_from(version).map_err(|_| VaultError::Altered)?;
-                        Slot::Live(Arc::new(DataKey { version, cipher: Cipher::new(&key)? }))
-                    }
-                    _ => Slot::Destroyed,
-                };
-                found.insert((tenant_id, subject), slot);
+                found.insert((TenantId(row.try_get(0)?), SubjectId(row.try_get(1)?)), self.slot(row)?);
             }
         }
         Ok(found)
+    }
+
+    /// From a row as [`Self::read`] selects it.
+    fn slot(&self, row: &PgRow) -> Result<Slot, VaultError> {
+        let (tenant_id, subject, version) = (TenantId(row.try_get(0)?), SubjectId(row.try_get(1)?), row.try_get(2)?);
+        let (Some(wrapped), Some(by)) = (row.try_get::<Option<&[u8]>, _>(3)?, row.try_get::<Option<i32>, _>(4)?) else {
+            return Ok(Slot::Destroyed);
+        };
+        let tenant_key = self.tenant_key(tenant_id, by, row.try_get(5)?, row.try_get(6)?)?;
+        let bound = Bound::SubjectKey(tenant_id, subject, version, by).bytes();
+        live(version, &tenant_key.open(&bound, wrapped).ok_or(VaultError::Altered)?)
     }
 
     /// A tenant's key, from memory or unwrapped.
@@ -160,45 +160,97 @@ impl Inner {
         Ok(())
     }
 
-    /// Makes keys; where another process was faster, or the subject was destroyed, that stays.
-    pub(super) async fn make(&self, places: &BTreeSet<Place>) -> Result<(), VaultError> {
-        loop {
-            let mut latest: BTreeMap<TenantId, (i32, Arc<Cipher>)> = BTreeMap::new();
-            let (mut tenants, mut subjects, mut by, mut wrapped) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
-            for (tenant_id, subject) in places {
-                let (version, tenant_key) = match latest.entry(*tenant_id) {
-                    Entry::Occupied(known) => known.into_mut(),
-                    Entry::Vacant(unknown) => unknown.insert(self.latest_tenant_key(*tenant_id).await?),
-                };
-                let bound = Bound::SubjectKey(*tenant_id, *subject, 1, *version).bytes();
-                wrapped.push(tenant_key.seal(&bound, &fresh()?)?);
-                tenants.push(tenant_id.0);
-                subjects.push(subject.0);
-                by.push(*version);
-            }
-            // In one order everywhere: two processes that make the same ones do not wait for each other.
-            let made = query(
-                "insert into keys.subjects (tenant_id, subject_id, version, tenant_key_version, wrapped) \
-                 select t, s, 1, v, w from unnest($1::uuid[], $2::uuid[], $3::integer[], $4::bytea[]) as u(t, s, v, w) \
-                 order by t, s on conflict do nothing",
-            )
-            .bind(tenants)
-            .bind(subjects)
-            .bind(by)
-            .bind(wrapped)
-            .execute(&self.pool)
-            .await;
-            match made {
-                Ok(_) => return Ok(()),
-                // A tenant's key was replaced meanwhile, or the database lost it.
-                Err(sqlx::Error::Database(error)) if error.is_foreign_key_violation() => {
-                    for (tenant_id, (version, _)) in latest {
-                        self.latest.invalidate(&tenant_id);
-                        self.tenants.invalidate(&(tenant_id, version));
+    /// What the database has of these keys, and new ones where it has none. Where another process was faster, or the
+    /// subject was destroyed, that stays.
+    pub(super) async fn read_or_make(&self, wanted: &[Place]) -> Result<Slots, VaultError> {
+        let mut found = Slots::with_capacity(wanted.len());
+        for chunk in wanted.chunks(CHUNK) {
+            let mut fresh = self.fresh_keys(chunk).await?;
+            let asked = loop {
+                match fresh.ask(&self.pool).await {
+                    // A tenant's key was replaced meanwhile, or the database lost it.
+                    Err(sqlx::Error::Database(error)) if error.is_foreign_key_violation() => {
+                        self.forget_tenants();
+                        fresh = self.fresh_keys(chunk).await?;
                     }
+                    asked => break asked?,
                 }
-                Err(error) => return Err(error.into()),
+            };
+            for row in &asked {
+                let place = (TenantId(row.try_get(0)?), SubjectId(row.try_get(1)?));
+                let slot = match row.try_get::<Option<i64>, _>(7)? {
+                    Some(nth) => {
+                        let nth = usize::try_from(nth - 1).map_err(|_| VaultError::Altered)?;
+                        live(1, fresh.keys.get(nth).ok_or(VaultError::Altered)?)?
+                    }
+                    None => self.slot(row)?,
+                };
+                found.insert(place, slot);
             }
         }
+        let at_the_same_time: Vec<Place> = wanted.iter().copied().filter(|place| !found.contains_key(place)).collect();
+        if !at_the_same_time.is_empty() {
+            found.extend(self.read(&at_the_same_time).await?);
+        }
+        Ok(found)
     }
+
+    /// A new key for each, wrapped.
+    async fn fresh_keys(&self, places: &[Place]) -> Result<FreshKeys, VaultError> {
+        let mut latest: BTreeMap<TenantId, (i32, Arc<Cipher>)> = BTreeMap::new();
+        let mut made = FreshKeys::default();
+        for (tenant_id, subject) in places {
+            let (version, tenant_key) = match latest.entry(*tenant_id) {
+                Entry::Occupied(known) => known.into_mut(),
+                Entry::Vacant(unknown) => unknown.insert(self.latest_tenant_key(*tenant_id).await?),
+            };
+            let key = fresh()?;
+            let bound = Bound::SubjectKey(*tenant_id, *subject, 1, *version).bytes();
+            made.wrapped.push(tenant_key.seal(&bound, &key)?);
+            made.tenants.push(tenant_id.0);
+            made.subjects.push(subject.0);
+            made.by.push(*version);
+            made.keys.push(key);
+        }
+        Ok(made)
+    }
+}
+
+/// Keys that no subject has yet, and the columns that they would be stored as.
+#[derive(Default)]
+struct FreshKeys {
+    keys: Vec<[u8; 32]>,
+    tenants: Vec<Uuid>,
+    subjects: Vec<Uuid>,
+    by: Vec<i32>,
+    wrapped: Vec<Vec<u8>>,
+}
+
+impl FreshKeys {
+    /// Stores those that are missing. The last column is the place of a key that was stored, from 1; it is null for one
+    /// that was there before. What others store at the same moment is in no row.
+    async fn ask(&self, pool: &PgPool) -> Result<Vec<PgRow>, sqlx::Error> {
+        // In one order everywhere: two processes that make the same ones do not wait for each other.
+        let asked = "with wanted as materialized \
+                     (select * from unnest($1::uuid[], $2::uuid[], $3::integer[], $4::bytea[]) \
+                      with ordinality as u(tenant, subject, by, wrapped, nth)), \
+                     known as materialized \
+                     (select w.nth, s.tenant_id, s.subject_id, s.version, s.wrapped, s.tenant_key_version from wanted w \
+                      join keys.subjects s on s.tenant_id = w.tenant and s.subject_id = w.subject), \
+                     made as (insert into keys.subjects (tenant_id, subject_id, version, tenant_key_version, wrapped) \
+                      select w.tenant, w.subject, 1, w.by, w.wrapped from wanted w \
+                      where w.nth not in (select k.nth from known k) order by w.tenant, w.subject \
+                      on conflict do nothing returning tenant_id, subject_id) \
+                     select k.tenant_id, k.subject_id, k.version, k.wrapped, k.tenant_key_version, t.root_id, t.wrapped, \
+                      null::bigint from known k \
+                      left join keys.tenants t on t.tenant_id = k.tenant_id and t.version = k.tenant_key_version \
+                     union all select m.tenant_id, m.subject_id, null, null, null, null, null, w.nth from made m \
+                      join wanted w on w.tenant = m.tenant_id and w.subject = m.subject_id";
+        query(asked).bind(&self.tenants).bind(&self.subjects).bind(&self.by).bind(&self.wrapped).fetch_all(pool).await
+    }
+}
+
+fn live(version: i32, key: &[u8]) -> Result<Slot, VaultError> {
+    let version = u32::try_from(version).map_err(|_| VaultError::Altered)?;
+    Ok(Slot::Live(Arc::new(DataKey { version, cipher: Cipher::new(key)? })))
 }

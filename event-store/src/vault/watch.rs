@@ -82,7 +82,7 @@ impl Inner {
         self.forget_tenants();
     }
 
-    fn forget_tenants(&self) {
+    pub(super) fn forget_tenants(&self) {
         self.latest.invalidate_all();
         self.tenants.invalidate_all();
     }
