@@ -51,35 +51,28 @@ pub(crate) async fn folded(
     position: Position,
     patience: Duration,
 ) -> Result<(), Failure> {
-    let deadline = Instant::now() + patience;
-    let names: Vec<&str> = names.to_vec();
-    let count = i64::try_from(names.len())?;
-    loop {
-        let there: i64 = sqlx::query_scalar(
-            "select count(*) from projection.checkpoints join projection.projections using (name, generation) \
-             where serving and name = any($1) and position >= $2",
-        )
-        .bind(&names)
-        .bind(position.0)
-        .fetch_one(pool)
-        .await?;
-        if there == count {
-            return Ok(());
-        }
-        if Instant::now() > deadline {
-            return Err("the read models were not folded in time".into());
-        }
-        tokio::time::sleep(Duration::from_millis(5)).await;
-    }
+    let folded = "select count(*) from projection.checkpoints join projection.projections using (name, generation) \
+                  where serving and name = any($1) and position >= $2";
+    let count = async || sqlx::query_scalar(folded).bind(names).bind(position.0).fetch_one(pool).await;
+    until(names.len(), patience, count).await
 }
 
 /// Waits until so many read models are made, and follow the log.
 pub(crate) async fn live(pool: &PgPool, count: usize, patience: Duration) -> Result<(), Failure> {
-    let (deadline, count) = (Instant::now() + patience, i64::try_from(count)?);
     let live = "select count(*) from projection.projections where serving and state = 'live'";
-    while sqlx::query_scalar::<_, i64>(live).fetch_one(pool).await? < count {
+    until(count, patience, async || sqlx::query_scalar(live).fetch_one(pool).await).await
+}
+
+/// Looks until there are so many.
+async fn until(
+    wanted: usize,
+    patience: Duration,
+    count: impl AsyncFn() -> Result<i64, sqlx::Error>,
+) -> Result<(), Failure> {
+    let (deadline, wanted) = (Instant::now() + patience, i64::try_from(wanted)?);
+    while count().await? < wanted {
         if Instant::now() > deadline {
-            return Err("the read models were not made in time".into());
+            return Err("the read models were not there in time".into());
         }
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
