@@ -4,6 +4,7 @@
 //! act's own id; the engine itself knows of no such event.
 
 use crate::aside::StreamName;
+use crate::hearing;
 use kernel::{Actor, ActorId, ActorKind, Position};
 use serde::{Deserialize, Serialize};
 use sqlx::postgres::PgRow;
@@ -193,9 +194,9 @@ async fn insert(
     .bind(by.actor.id.0)
     .bind(by.operator.as_deref())
     .bind(queue.map(Json))
-    .execute(connection)
-    .await
-    .map(drop)
+    .execute(&mut *connection)
+    .await?;
+    hearing::announce(connection).await
 }
 
 /// Acts that the log does not tell yet, oldest first.

@@ -4,9 +4,10 @@
 use crate::poison::{Poison, PoisonCause};
 use crate::projection::{Decoded, Touching, panicked};
 use crate::row::{Arrays, RowError};
+use foldhash::fast::RandomState;
 use kernel::{Keys, Position, ReadModel, Recorded, TenantId};
 use std::collections::HashMap;
-use std::hash::{BuildHasher, RandomState};
+use std::hash::BuildHasher;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 /// Parts of the rows, so that none is large when it has to grow.
@@ -36,7 +37,7 @@ pub trait Bulk: Send {
     fn drain(&mut self, count: usize) -> Result<&mut Arrays, Poison>;
 }
 
-type Part<M> = HashMap<(TenantId, <M as ReadModel>::Key), Slot<<M as ReadModel>::Row>>;
+type Part<M> = HashMap<(TenantId, <M as ReadModel>::Key), Slot<<M as ReadModel>::Row>, RandomState>;
 
 struct Slot<R> {
     row: Option<R>,
@@ -60,7 +61,7 @@ impl<M: ReadModel> Default for Rows<M> {
     fn default() -> Self {
         let parts = (0..PARTS).map(|_| Part::<M>::default()).collect();
         let arrays = Arrays::of_rows(&M::TABLE);
-        Self { parts, hasher: RandomState::new(), count: 0, row_bytes: 0, since: usize::MAX, arrays }
+        Self { parts, hasher: RandomState::default(), count: 0, row_bytes: 0, since: usize::MAX, arrays }
     }
 }
 

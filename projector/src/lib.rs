@@ -15,6 +15,7 @@ pub mod control;
 pub mod ddl;
 mod declare;
 pub mod heal;
+mod hearing;
 mod hot_rows;
 mod keeper;
 mod lane;

@@ -2,6 +2,7 @@
 
 use crate::control::ControlError;
 use crate::declare::declare;
+use crate::hearing::Hearing;
 use crate::keeper::{Keeper, Me};
 use crate::metrics;
 use crate::pace::Live;
@@ -182,9 +183,10 @@ impl Projector {
         if !prepare(&shared, &shutdown).await? {
             return Ok(());
         }
+        let hearing = Hearing::start(shared.fold.clone());
         loop {
             let mut keeper = Keeper::start(shared.fold.clone(), shared.me.clone());
-            let mut tenure = Tenure::new(Arc::clone(&shared), keeper.asks());
+            let mut tenure = Tenure::new(Arc::clone(&shared), keeper.asks(), hearing.bell());
             let end = tenure.run(&mut keeper, &shutdown).await;
             tenure.close().await;
             keeper.release().await;

@@ -1,6 +1,7 @@
 //! One stretch of ownership: from getting the first lock to losing them, or being told to stop.
 //!
-//! Once a second the roster is read: generations are asked for or let go, and what operators want is passed on.
+//! Once a second, and when an operator has done something, the roster is read: generations are asked for or let go, and
+//! what operators want is passed on.
 //!
 //! Projections that stand at the same place form the *group*: they fold every batch together, in one transaction. Those
 //! that are behind catch up in *lanes* and then join. Any doubt (a checkpoint that does not move, Postgres gone) ends the
@@ -80,6 +81,8 @@ pub(crate) struct Tenure {
     given_back: HashSet<usize>,
     asks: Asks,
     writer: Writer,
+    /// Rings when an operator has done something.
+    acts: Arc<Notify>,
     /// Rings when a comparison is done.
     compared: Arc<Notify>,
     /// When the last event of the group's place was recorded.
@@ -87,7 +90,7 @@ pub(crate) struct Tenure {
 }
 
 impl Tenure {
-    pub(crate) fn new(shared: Arc<Shared>, asks: Asks) -> Self {
+    pub(crate) fn new(shared: Arc<Shared>, asks: Asks, acts: Arc<Notify>) -> Self {
         Self {
             writer: Writer::new(shared.fold.clone(), shared.log().vault().cloned()),
             shared,
@@ -101,6 +104,7 @@ impl Tenure {
             stop_lane: HashMap::new(),
             given_back: HashSet::new(),
             asks,
+            acts,
             compared: Arc::default(),
             last_recorded: None,
         }
@@ -110,7 +114,8 @@ impl Tenure {
     pub(crate) async fn run(&mut self, keeper: &mut Keeper, shutdown: &CancellationToken) -> End {
         let mut tick = tokio::time::interval(TICK);
         tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-        let (tail, compared) = (self.shared.tail.clone(), Arc::clone(&self.compared));
+        let tail = self.shared.tail.clone();
+        let (acts, compared) = (Arc::clone(&self.acts), Arc::clone(&self.compared));
         loop {
             let (at, most) = self.next_batch();
             let step = tokio::select! {
@@ -127,6 +132,7 @@ impl Tenure {
                 },
                 Some(ended) = self.lanes.join_next() => self.lane_ended(ended).await,
                 _ = tick.tick() => self.tick().await,
+                () = acts.notified() => self.tick().await,
                 () = compared.notified() => {
                     self.try_switches().await;
                     Ok(())
@@ -423,7 +429,7 @@ impl Tenure {
         }
     }
 
-    /// Once a second: what is wanted, is the log still the one that was folded, how far is everybody, is anything to be
+    /// What is wanted, is the log still the one that was folded, how far is everybody, is anything to be
     /// switched?
     async fn tick(&mut self) -> Result<(), End> {
         self.read_roster().await?;
