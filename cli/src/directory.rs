@@ -1,12 +1,12 @@
 //! Who is suspended and who leads whom, looked up in the read models and remembered for a few seconds.
 
 use kernel::{ActorId, Team, TenantId};
-use moka::sync::Cache;
 use platform::auth::standing::{Answering, Standing, Unknown};
+use quick_cache::sync::Cache;
 use sqlx::{PgPool, query_scalar};
 use std::collections::HashSet;
 use std::sync::{Arc, RwLock};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
@@ -15,7 +15,7 @@ const LOOK: Duration = Duration::from_secs(2);
 /// How long a team is remembered.
 const TEAM_AGE: Duration = Duration::from_secs(4);
 /// How many teams are remembered.
-const TEAMS: u64 = 10_000;
+const TEAMS: usize = 10_000;
 
 /// Those below somebody, however far; `union` ends even where people lead each other in a circle.
 const TEAM: &str = "\
@@ -30,14 +30,14 @@ const TEAM: &str = "\
 pub(crate) struct Directory {
     pool: PgPool,
     suspended: RwLock<Arc<HashSet<TenantId>>>,
-    teams: Cache<(TenantId, ActorId), Team>,
+    /// Each with when it was looked up.
+    teams: Cache<(TenantId, ActorId), (Instant, Team)>,
 }
 
 impl Directory {
     /// One that asks `pool`. It knows of nobody suspended until it has [looked](Self::keep_looking).
     pub(crate) fn new(pool: PgPool) -> Arc<Self> {
-        let teams = Cache::builder().max_capacity(TEAMS).time_to_live(TEAM_AGE).build();
-        Arc::new(Self { pool, suspended: RwLock::default(), teams })
+        Arc::new(Self { pool, suspended: RwLock::default(), teams: Cache::new(TEAMS) })
     }
 
     /// Looks who is suspended until told to stop. What cannot be looked up stays as it was known last.
@@ -64,9 +64,12 @@ impl Directory {
     }
 
     async fn look_up_team(&self, tenant_id: TenantId, actor_id: ActorId) -> Result<Team, Unknown> {
-        if let Some(team) = self.teams.get(&(tenant_id, actor_id)) {
+        if let Some((looked_up, team)) = self.teams.get(&(tenant_id, actor_id))
+            && looked_up.elapsed() < TEAM_AGE
+        {
             return Ok(team);
         }
+        let now = Instant::now();
         let found: Result<Vec<Uuid>, _> =
             query_scalar(TEAM).bind(tenant_id.0).bind(actor_id.0).fetch_all(&self.pool).await;
         let team: Team = match found {
@@ -74,7 +77,7 @@ impl Directory {
             Err(error) if is_undefined_table(&error) => Team::none(),
             Err(error) => return Err(Unknown(Box::new(error))),
         };
-        self.teams.insert((tenant_id, actor_id), team.clone());
+        self.teams.insert((tenant_id, actor_id), (now, team.clone()));
         Ok(team)
     }
 }

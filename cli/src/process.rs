@@ -44,13 +44,13 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 /// States of aggregates that a process keeps in memory.
-const STATES: u64 = 100_000;
+const STATES: usize = 100_000;
 /// For keys and revocations every second, and for API keys that are not known.
 const TRUST_CONNECTIONS: u32 = 4;
 /// How often the log and the sign-in door are tried again at the start while Postgres does not answer in time.
 const OPENING_TRIES: u32 = 10;
 /// API keys that a process keeps in memory.
-const API_KEYS: u64 = 10_000;
+const API_KEYS: usize = 10_000;
 /// For the relay, and for partitions that are made ahead of need.
 const ENGINE_CONNECTIONS: u32 = 2;
 /// For those who follow the log over HTTP.
@@ -58,12 +58,12 @@ const FOLLOW_CONNECTIONS: u32 = 4;
 /// For looking up who is suspended and who leads whom.
 const DIRECTORY_CONNECTIONS: u32 = 2;
 /// Mails that a process keeps in memory: each is read twice or three times.
-const EFFECT_STATES: u64 = 5_000;
+const EFFECT_STATES: usize = 5_000;
 /// For keys: nearly all of them are in memory.
 const VAULT_CONNECTIONS: u32 = 2;
 const NO_ROOT_KEY: &str = "Set SILLAGE_ROOT_KEY_FILE to the key of this installation.";
 /// Read models of which the last act is kept in memory.
-const ACT_STATES: u64 = 100;
+const ACT_STATES: usize = 100;
 /// How long the projector and the relay may take to finish what is in hand.
 const WORKERS_STOP: Duration = Duration::from_secs(5);
 

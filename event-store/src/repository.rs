@@ -3,7 +3,7 @@
 use crate::log::{Log, ReadError};
 use crate::snapshots;
 use kernel::{Aggregate, DecodeError, Loaded, Source, TenantId, Version};
-use moka::sync::Cache;
+use quick_cache::sync::Cache;
 use std::any::Any;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -46,15 +46,15 @@ struct Cached {
 #[derive(Clone)]
 pub struct States {
     log: Log,
-    cache: Cache<Key, Cached>,
+    cache: Arc<Cache<Key, Cached>>,
     /// The life that the appender was last seen in; what was folded in an earlier one is not used any more.
     life: Arc<AtomicU64>,
 }
 
 impl States {
     /// Keeps at most `capacity` states.
-    pub fn new(log: Log, capacity: u64) -> Self {
-        Self { log, cache: Cache::new(capacity), life: Arc::new(AtomicU64::new(0)) }
+    pub fn new(log: Log, capacity: usize) -> Self {
+        Self { log, cache: Arc::new(Cache::new(capacity)), life: Arc::new(AtomicU64::new(0)) }
     }
 
     /// The states of one tenant. `fresh` is an id that was made just now: no stream can have it yet.
@@ -70,7 +70,7 @@ impl States {
 
     /// Forgets a stream's state, after a conflict.
     pub fn forget(&self, tenant_id: TenantId, category: &'static str, id: Uuid) {
-        self.cache.invalidate(&(tenant_id, id, category));
+        self.cache.remove(&(tenant_id, id, category));
     }
 }
 
@@ -105,12 +105,12 @@ impl Source for Repository<'_> {
 
     fn remember<A: Aggregate>(&self, loaded: Loaded<A>) {
         let key = (self.tenant_id, loaded.id, A::CATEGORY);
-        // Two commands may finish in any order: what is newer stays.
         let cached = Cached { version: loaded.version, state: loaded.state, life: self.life };
-        self.states.cache.entry(key).and_upsert_with(|old| match old {
-            Some(old) if (old.value().life, old.value().version) > (cached.life, cached.version) => old.into_value(),
-            _ => cached,
-        });
+        // Two commands may finish in any order: what is newer stays. Should they meet right here, the next one loads again.
+        let is_newer = |old: Cached| (old.life, old.version) > (cached.life, cached.version);
+        if !self.states.cache.peek(&key).is_some_and(is_newer) {
+            self.states.cache.insert(key, cached);
+        }
     }
 }
 

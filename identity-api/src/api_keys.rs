@@ -5,39 +5,42 @@ use chrono::{DateTime, TimeDelta, Utc};
 use domain::identity::api_key::ApiKey;
 use event_store::States;
 use kernel::{Actor, ActorId, ActorKind, Aggregate as _, Source as _, TenantId};
-use moka::sync::Cache;
 use platform::auth::{AuthError, Identity, OpaqueTokens, Proving};
+use quick_cache::sync::Cache;
 use sqlx::{PgPool, Row};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use uuid::Uuid;
 
 /// How long an answer is kept. What is revoked meanwhile is refused by the verifier, which looks each time.
 const KEPT: Duration = Duration::from_secs(5);
 /// Keys that are kept.
-const CACHED_KEYS: u64 = 10_000;
+const CACHED_KEYS: usize = 10_000;
 
 /// Looks API keys up.
 pub struct ApiKeys {
     pool: PgPool,
     states: States,
-    known: Cache<Vec<u8>, Arc<Identity>>,
+    /// Each with when it was looked up.
+    known: Cache<Vec<u8>, (Instant, Arc<Identity>)>,
 }
 
 impl ApiKeys {
     /// Finds keys through `pool`, which may work on behalf of tenants, and what they permit through `states`.
     pub fn new(pool: PgPool, states: States) -> Self {
-        Self { pool, states, known: Cache::builder().max_capacity(CACHED_KEYS).time_to_live(KEPT).build() }
+        Self { pool, states, known: Cache::new(CACHED_KEYS) }
     }
 
     async fn look_up(&self, token: &str) -> Result<Arc<Identity>, AuthError> {
         let hash = hash(token);
-        let identity = if let Some(identity) = self.known.get(&hash) {
-            identity
-        } else {
-            let identity = Arc::new(self.find(&hash).await?);
-            self.known.insert(hash, Arc::clone(&identity));
-            identity
+        let now = Instant::now();
+        let identity = match self.known.get(&hash) {
+            Some((looked_up, identity)) if now.duration_since(looked_up) < KEPT => identity,
+            Some(_) | None => {
+                let identity = Arc::new(self.find(&hash).await?);
+                self.known.insert(hash, (now, Arc::clone(&identity)));
+                identity
+            }
         };
         if identity.expires_at <= Utc::now() { Err(AuthError::Expired) } else { Ok(identity) }
     }

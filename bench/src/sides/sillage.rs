@@ -17,7 +17,7 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 /// States of aggregates that are kept in memory, as in `sillage up`.
-const STATES: u64 = 100_000;
+const STATES: usize = 100_000;
 /// What wraps the keys of its personal data.
 pub(crate) const ROOT_KEY: &str = "dGhpcyByb290IGtleSBpcyBmb3IgYmVuY2htYXJrcyE=";
 

@@ -22,8 +22,8 @@ use aws_lc_rs::hmac;
 use chrono::{DateTime, Utc};
 use cipher::Cipher;
 use kernel::{BlindIndexer, Personal, Sealed, SubjectId, TenantId};
-use moka::sync::Cache;
 use questions::{Place, Questions, Slots};
+use quick_cache::sync::Cache;
 use ring::DataKey;
 use sqlx::PgPool;
 use std::collections::BTreeSet;
@@ -33,8 +33,8 @@ use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use uuid::Uuid;
 
 /// Keys that a process keeps in memory.
-const SUBJECTS: u64 = 50_000;
-const TENANTS: u64 = 10_000;
+const SUBJECTS: usize = 50_000;
+const TENANTS: usize = 10_000;
 /// Texts that are opened before others get their turn.
 const TURN: usize = 2_000;
 

@@ -80,10 +80,10 @@ impl Vault {
     /// Postgres does not answer, or a key was altered.
     pub async fn rotate_tenant(&self, tenant_id: TenantId) -> Result<Rotated, VaultError> {
         let inner = &self.0;
-        inner.latest.invalidate(&tenant_id);
+        inner.latest.remove(&tenant_id);
         let (before, _) = inner.latest_tenant_key(tenant_id).await?;
         inner.add_tenant_key(tenant_id, before + 1).await?;
-        inner.latest.invalidate(&tenant_id);
+        inner.latest.remove(&tenant_id);
         let (by, tenant_key) = inner.latest_tenant_key(tenant_id).await?;
         let mut rotated = Rotated::default();
         loop {

@@ -71,19 +71,19 @@ impl Inner {
     /// Drops these without a word to whoever reads just now, and the tenants' keys, which are few.
     pub(super) fn invalidate<'a>(&self, places: impl IntoIterator<Item = &'a (TenantId, SubjectId)>) {
         for place in places {
-            self.subjects.invalidate(place);
+            self.subjects.remove(place);
         }
         self.forget_tenants();
     }
 
     pub(super) fn drop_all(&self) {
         self.drops.fetch_add(1, Ordering::AcqRel);
-        self.subjects.invalidate_all();
+        self.subjects.clear();
         self.forget_tenants();
     }
 
     pub(super) fn forget_tenants(&self) {
-        self.latest.invalidate_all();
-        self.tenants.invalidate_all();
+        self.latest.clear();
+        self.tenants.clear();
     }
 }

@@ -8,12 +8,12 @@ use axum::http::{HeaderMap, StatusCode};
 use chrono::{DateTime, Utc};
 use jsonwebtoken::{Algorithm, Header, Validation};
 use kernel::Actor;
-use moka::sync::Cache;
+use quick_cache::sync::Cache;
 use std::sync::Arc;
 use uuid::Uuid;
 
 /// How many verified tokens are kept. Beyond that the least used one is verified again.
-const CACHED_TOKENS: u64 = 10_000;
+const CACHED_TOKENS: usize = 10_000;
 
 /// Why a token was not accepted. For the log; the caller always reads the same.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
