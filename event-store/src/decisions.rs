@@ -148,6 +148,8 @@ impl Decisions {
     ) -> Result<Answer, RefusedOf<C>> {
         let ids = command.streams(context.target, context);
         let mut conflict = AppendError::Overloaded;
+        // A yes is checked by the append. A no is not: it is said of what the log holds now, not of what was remembered.
+        let mut looked = false;
         for _ in 0..MAX_DECISIONS {
             let life = self.appender.life();
             self.states.enter(life);
@@ -155,12 +157,19 @@ impl Decisions {
             let source = self.states.of(context.tenant_id, origin.fresh);
             let loaded = C::Streams::load(&source, ids).await.map_err(Refused::Load)?;
             let (_, version) = C::Streams::primary(&loaded);
-            if !origin.expected.is_none_or(|expected| expected.met_by(version)) {
-                return self.first_answer(context, origin, Refused::Version(version)).await;
-            }
-            let decided = match command.decide(C::Streams::view(&loaded), context) {
+            let decided = if origin.expected.is_none_or(|expected| expected.met_by(version)) {
+                command.decide(C::Streams::view(&loaded), context).map_err(Refused::Rejected)
+            } else {
+                Err(Refused::Version(version))
+            };
+            let decided = match decided {
                 Ok(decided) => decided,
-                Err(rejection) => return self.first_answer(context, origin, Refused::Rejected(rejection)).await,
+                Err(refusal) if looked => return self.first_answer(context, origin, refusal).await,
+                Err(_) => {
+                    looked = true;
+                    self.forget(context.tenant_id, C::Streams::streams(&loaded));
+                    continue;
+                }
             };
             let (changes, decided) = match self.sealed::<C>(context, &loaded, decided).await {
                 Ok(sealed) => sealed,
@@ -169,7 +178,7 @@ impl Decisions {
                 }
                 Err(error) => return Err(Refused::Vault(error)),
             };
-            let streams: Vec<_> = changes.iter().map(|change| (change.category, change.stream_id)).collect();
+            let streams = C::Streams::streams(&loaded);
             let (append, events) = append(command, context, origin, changes, decided);
             match self.appender.append_in(life, append).await {
                 Ok(answer) => {
@@ -179,15 +188,19 @@ impl Decisions {
                     return Ok(answer);
                 }
                 Err(error @ AppendError::Conflict { .. }) => {
-                    for (category, stream_id) in streams {
-                        self.states.forget(context.tenant_id, category, stream_id);
-                    }
+                    self.forget(context.tenant_id, streams);
                     conflict = error;
                 }
                 Err(error) => return Err(Refused::Append(error)),
             }
         }
         Err(Refused::Append(conflict))
+    }
+
+    fn forget(&self, tenant_id: TenantId, streams: Vec<(&'static str, Uuid)>) {
+        for (category, stream_id) in streams {
+            self.states.forget(tenant_id, category, stream_id);
+        }
     }
 
     /// Carries out what no request asked for.

@@ -6,6 +6,7 @@ use crate::position::Version;
 use crate::rejection::Rejection;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use std::marker::PhantomData;
 use std::sync::Arc;
 use uuid::Uuid;
 
@@ -64,7 +65,8 @@ pub struct Change {
 
 /// One or several aggregates that a command decides over, stored in one append.
 ///
-/// Implemented for every [`Aggregate`] and for pairs and triples of them. The first is the *primary* one:
+/// Implemented for every [`Aggregate`], for pairs and triples of them, and for one with another that is only read
+/// ([`Known`]). The first is the *primary* one:
 /// the command's route names it and its version is answered.
 pub trait Streams: 'static {
     /// Which streams: an id, or one per aggregate.
@@ -90,6 +92,9 @@ pub trait Streams: 'static {
 
     /// The primary stream's id and version.
     fn primary(loaded: &Self::Loaded) -> (Uuid, Version);
+
+    /// What was read: category and id of each stream.
+    fn streams(loaded: &Self::Loaded) -> Vec<(&'static str, Uuid)>;
 
     /// The new events as bytes, one change per stream; a stream without new events still has its version checked.
     fn changes(loaded: &Self::Loaded, events: &Self::Events) -> Vec<Change>;
@@ -151,6 +156,10 @@ impl<A: Aggregate> Streams for A {
         (loaded.id, loaded.version)
     }
 
+    fn streams(loaded: &Loaded<A>) -> Vec<(&'static str, Uuid)> {
+        vec![(A::CATEGORY, loaded.id)]
+    }
+
     fn changes(loaded: &Loaded<A>, events: &Vec<A::Event>) -> Vec<Change> {
         vec![change(loaded, events)]
     }
@@ -189,6 +198,10 @@ macro_rules! streams_of_several {
                 (loaded.0.id, loaded.0.version)
             }
 
+            fn streams(loaded: &Self::Loaded) -> Vec<(&'static str, Uuid)> {
+                vec![$(($aggregate::CATEGORY, loaded.$index.id)),+]
+            }
+
             fn changes(loaded: &Self::Loaded, events: &Self::Events) -> Vec<Change> {
                 vec![$(change(&loaded.$index, &events.$index)),+]
             }
@@ -208,4 +221,53 @@ macro_rules! streams_of_several {
 streams_of_several! {
     (A 0, B 1) primary A;
     (A 0, B 1, C 2) primary A;
+}
+
+/// A stream that a command reads and never writes: a rule, a list of who may. Its version is checked with the append, so that
+/// what was decided on was so at that place of the log; but those who only read it do not wait for each other.
+pub struct Known<A>(PhantomData<fn() -> A>);
+
+impl<A: Aggregate, B: Aggregate> Streams for (A, Known<B>) {
+    type Ids = (Uuid, Uuid);
+    type Loaded = (Loaded<A>, Loaded<B>);
+    type View<'a> = (&'a A, &'a B);
+    type Events = Vec<A::Event>;
+    type Rejection = A::Rejection;
+
+    async fn load<S: Source>(source: &S, ids: Self::Ids) -> Result<Self::Loaded, S::Error> {
+        let (written, known) = (source.load::<A>(ids.0).await?, source.load::<B>(ids.1).await?);
+        if known.version == Version::ZERO {
+            // That there is none is asked over and over; the check of its version is what notices that there is one now.
+            source.remember(known.clone());
+        }
+        Ok((written, known))
+    }
+
+    fn view(loaded: &Self::Loaded) -> Self::View<'_> {
+        (&*loaded.0.state, &*loaded.1.state)
+    }
+
+    fn contended(ids: Self::Ids, fresh: Option<Uuid>) -> Option<Uuid> {
+        A::contended(ids.0, fresh)
+    }
+
+    fn primary(loaded: &Self::Loaded) -> (Uuid, Version) {
+        A::primary(&loaded.0)
+    }
+
+    fn streams(loaded: &Self::Loaded) -> Vec<(&'static str, Uuid)> {
+        vec![(A::CATEGORY, loaded.0.id), (B::CATEGORY, loaded.1.id)]
+    }
+
+    fn changes(loaded: &Self::Loaded, events: &Self::Events) -> Vec<Change> {
+        vec![change(&loaded.0, events), change(&loaded.1, &[])]
+    }
+
+    fn stored(changes: &[Change]) -> Result<Self::Events, DecodeError> {
+        A::stored(changes)
+    }
+
+    fn remember<S: Source>(source: &S, loaded: Self::Loaded, events: &Self::Events) {
+        A::remember(source, loaded.0, events);
+    }
 }

@@ -27,7 +27,7 @@ pub mod text;
 pub mod trace;
 
 pub use actor::{Actor, ActorKind};
-pub use aggregate::{Aggregate, Change, Loaded, Source, Streams};
+pub use aggregate::{Aggregate, Change, Known, Loaded, Source, Streams};
 pub use blind::{BlindIndex, BlindIndexer};
 pub use catalogue::{Category, EventType, Field, FieldKind, Writing, Written};
 pub use codec::{DecodeError, Encoded, EventData, Upcaster};

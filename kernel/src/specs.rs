@@ -4,7 +4,7 @@
 //! the codec and back, so a payload that cannot be stored never gets far.
 
 use crate::actor::Actor;
-use crate::aggregate::{Aggregate, Streams};
+use crate::aggregate::{Aggregate, Known, Streams};
 use crate::blind::BlindIndexer;
 use crate::codec::{self, EventData};
 use crate::command::{Command, Context, Decided, Decision, Events};
@@ -91,16 +91,50 @@ pub fn given<A: Aggregate>(events: impl IntoIterator<Item = A::Event>) -> Given<
     Given { state: state_of(events) }
 }
 
+/// The streams of a command that writes one aggregate.
+pub trait Over<A: Aggregate>: Streams<Events = Vec<A::Event>> {
+    /// What else it reads.
+    type Known: Default;
+
+    /// The states for `decide`.
+    fn view_of<'a>(state: &'a A, known: &'a Self::Known) -> Self::View<'a>;
+}
+
+impl<A: Aggregate> Over<A> for A {
+    type Known = ();
+
+    fn view_of<'a>(state: &'a A, (): &'a ()) -> &'a A {
+        state
+    }
+}
+
+impl<A: Aggregate, B: Aggregate> Over<A> for (A, Known<B>) {
+    type Known = B;
+
+    fn view_of<'a>(state: &'a A, known: &'a B) -> (&'a A, &'a B) {
+        (state, known)
+    }
+}
+
 /// A spec that knows what has happened.
 pub struct Given<A> {
     state: A,
 }
 
 impl<A: Aggregate> Given<A> {
-    /// What is asked for, and by whom.
-    pub fn when<C: Command<Streams = A>>(self, command: &C, cx: &Context) -> Then<C> {
-        let decision = command.decide(&self.state, cx);
+    /// What is asked for, and by whom. A stream that the command only reads does not exist.
+    pub fn when<C: Command<Streams: Over<A>>>(self, command: &C, cx: &Context) -> Then<C> {
+        let nothing = <C::Streams as Over<A>>::Known::default();
+        let decision = command.decide(<C::Streams as Over<A>>::view_of(&self.state, &nothing), cx);
         Then { decision }
+    }
+
+    /// The same, the stream that the command only reads being so.
+    pub fn when_knowing<B, C>(self, known: &B, command: &C, cx: &Context) -> Then<C>
+    where
+        C: Command<Streams: Over<A, Known = B>>,
+    {
+        Then { decision: command.decide(<C::Streams as Over<A>>::view_of(&self.state, known), cx) }
     }
 }
 
@@ -136,11 +170,11 @@ impl<C: Command> Then<C> {
     }
 }
 
-impl<A: Aggregate, C: Command<Streams = A>> Then<C> {
+impl<E: Event, C: Command<Streams: Streams<Events = Vec<E>>>> Then<C> {
     /// It was accepted with exactly these events.
-    pub fn answers(self, expected: impl IntoIterator<Item = A::Event>) {
-        let expected: Vec<A::Event> = expected.into_iter().collect();
-        let events: Vec<A::Event> = self.accepted().events.iter().map(through_the_codec).collect();
+    pub fn answers(self, expected: impl IntoIterator<Item = E>) {
+        let expected: Vec<E> = expected.into_iter().collect();
+        let events: Vec<E> = self.accepted().events.iter().map(through_the_codec).collect();
         assert_eq!(events, expected);
     }
 
