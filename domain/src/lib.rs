@@ -12,3 +12,4 @@ pub mod operations;
 pub mod privacy;
 pub mod processes;
 pub mod support;
+pub mod time_zone;

@@ -21,13 +21,12 @@ mod role_set;
 pub mod roles;
 pub mod session;
 pub mod tenant;
-mod time_zone;
 pub mod user;
 
+pub use crate::time_zone::TimeZone;
 pub use contact::{ClientAddress, EmailAddress, PersonName, PhoneNumber, Recipient, UserAgent};
 pub use role_set::RoleSet;
 pub use roles::Role;
-pub use time_zone::TimeZone;
 
 use kernel::{ActorId, Context, Scope, TenantId, Text};
 

@@ -1,4 +1,4 @@
-//! A time zone by its IANA name.
+//! A time zone by its IANA name. Of no context: a company is in one, and so is a calendar of business hours.
 
 use chrono_tz::Tz;
 use kernel::ParseError;
