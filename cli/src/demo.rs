@@ -84,15 +84,10 @@ pub async fn load(node: &Node, key: &LocalKey, place: &Place<'_>) -> Result<Opti
     let day = chrono::Utc::now().date_naive();
     let mut now = remembered.unwrap_or(Remembered { log_id: head.log_id, day, ids: None, people: None });
     let remember = |now: &Remembered| write_privately(&path, &serde_json::to_vec_pretty(now).unwrap_or_default());
-    let ids = if let Some(ids) = &now.ids {
-        ids.clone()
-    } else {
+    if now.ids.is_none() {
         remember(&now)?;
-        let ids = tell(node, key, now.day).await?;
-        now.ids = Some(ids.clone());
-        remember(&now)?;
-        ids
-    };
+    }
+    // The people come first: only members of a tenant are responsible for anything in it.
     let password = password(now.people.as_ref(), place)?;
     if now.people.as_ref().is_none_or(|known| known.edition != users::EDITION || known.password != password) {
         let door = node.door().ok_or_else(|| Failure::failed("there is no sign-in door"))?;
@@ -100,6 +95,14 @@ pub async fn load(node: &Node, key: &LocalKey, place: &Place<'_>) -> Result<Opti
         now.people = Some(Settled { edition: users::EDITION, password: password.clone() });
         remember(&now)?;
     }
+    let ids = if let Some(ids) = &now.ids {
+        ids.clone()
+    } else {
+        let ids = tell(node, key, now.day).await?;
+        now.ids = Some(ids.clone());
+        remember(&now)?;
+        ids
+    };
     Ok(Some(Demo { ids, password }))
 }
 

@@ -17,7 +17,7 @@ use axum::response::Redirect;
 use axum::routing::get;
 use domain::processes::MailAboutAccounts;
 use effects::email::{EmailEffect, Links, Mailbox, Transport};
-use effects::{InvitationDeadline, Runner, Worker};
+use effects::{Departure, InvitationDeadline, Runner, Worker};
 use event_store::analysis::Indexer;
 use event_store::jetstream::MirrorOptions;
 use event_store::{
@@ -490,19 +490,24 @@ impl Process {
             effects::reactor::<MailAboutAccounts>(decisions.clone()),
             effects::outbox::<EmailEffect<T>>(),
             effects::outbox::<InvitationDeadline>(),
+            effects::outbox::<Departure>(),
         ];
         let runner = Runner::new(tail, pool.clone(), followers);
         let effect = EmailEffect::new(transport, mail.sender.clone(), links, states, vault);
         let worker = Worker::new(effect, decisions.clone(), pool.clone(), runner.bell(), effects::Options::default());
         // Nobody waits for a deadline: it is looked for once a second.
         let deadline = InvitationDeadline::new(decisions.clone());
-        let deadlines = Worker::new(deadline, decisions, pool, Arc::default(), effects::Options::default());
+        let options = effects::Options::default;
+        let deadlines = Worker::new(deadline, decisions.clone(), pool.clone(), Arc::default(), options());
+        let departure = Departure::new(decisions.clone(), pool.clone());
+        let departures = Worker::new(departure, decisions, pool, runner.bell(), options());
         let check = self.readiness.check("effects", Needed::Optional);
         check.ok();
         self.workers.spawn(tasks::tell_stopped(runner.stopped(), check.clone()));
         self.workers.spawn(tasks::follow(runner, check, self.working.clone()));
         self.workers.spawn(worker.run(self.working.clone()));
         self.workers.spawn(deadlines.run(self.working.clone()));
+        self.workers.spawn(departures.run(self.working.clone()));
         Ok(())
     }
 

@@ -1,12 +1,13 @@
 //! The HTTP face of the support desk.
 
 use crate::routes::CommandRoutes;
+use domain::processes::support::AssignTicket;
 use domain::support::article::{
     ArchiveArticle, ChangeArticleSlug, DraftArticle, FeatureArticle, PublishArticle, RateArticle, RestoreArticle,
     ReviseArticle, UnfeatureArticle, UnpublishArticle,
 };
 use domain::support::ticket::{
-    AddInternalNote, AssignTicket, ChangeTicketCategory, ChangeTicketPriority, ChangeTicketStatus, ChangeTicketSubject,
+    AddInternalNote, ChangeTicketCategory, ChangeTicketPriority, ChangeTicketStatus, ChangeTicketSubject,
     MarkTicketRead, MergeTicket, OpenTicket, ReplyToTicket, SubmitTicketCsat, TagTicket, UnassignTicket, UnmergeTicket,
     UntagTicket,
 };

@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 use event_store::{Decisions, InternalCommand};
-use kernel::{CommandId, CorrelationId, EventId, EventSet, Recorded, TenantId, TraceParent, ids};
+use kernel::{CommandId, CorrelationId, EventId, EventSet, Position, Recorded, TenantId, TraceParent, ids};
 use std::time::Duration;
 use uuid::Uuid;
 
@@ -41,6 +41,9 @@ pub enum Order {
     Begin,
     /// A new effect that is not to be done before this moment: a deadline.
     NotBefore(DateTime<Utc>),
+    /// A timer that is due at this moment at the latest: one that runs is brought forward, one that is over is set anew.
+    /// One that is due before stays: whoever performs it looks at what is so then, and says [`Attempt::NotYet`].
+    Due(DateTime<Utc>),
     /// The same once more, after it had failed for good: an operator asked for it.
     Again,
 }
@@ -56,6 +59,8 @@ pub struct Job {
     pub event_id: EventId,
     /// The story that it belongs to.
     pub correlation_id: CorrelationId,
+    /// Where in the log that event is.
+    pub position: Position,
     /// The trace that it is part of.
     pub trace: Option<TraceParent>,
     /// How often operators have asked for it again.

@@ -7,6 +7,7 @@
 mod backoff;
 pub mod control;
 mod deadline;
+mod departure;
 pub mod effect;
 pub mod email;
 mod follower;
@@ -19,6 +20,7 @@ mod runner;
 mod worker;
 
 pub use deadline::InvitationDeadline;
+pub use departure::Departure;
 pub use effect::{Attempt, Effect, Job, Order, Settled};
 pub use follower::{Follower, Halt};
 pub use outbox::outbox;

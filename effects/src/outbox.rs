@@ -6,9 +6,10 @@ use chrono::{DateTime, Utc};
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use kernel::reactor::Start;
-use kernel::{CorrelationId, EventId, EventSet, TenantId};
+use kernel::{CorrelationId, EventId, EventSet, Position, TenantId};
 use sqlx::postgres::PgRow;
 use sqlx::{PgConnection, PgPool, Row, query};
+use std::collections::HashMap;
 use std::marker::PhantomData;
 use std::time::Duration;
 use uuid::Uuid;
@@ -23,8 +24,19 @@ pub(crate) struct Ordered {
     pub(crate) correlation_id: CorrelationId,
     pub(crate) position: i64,
     pub(crate) trace: Option<String>,
-    pub(crate) again: bool,
+    pub(crate) how: How,
     pub(crate) not_before: Option<DateTime<Utc>>,
+}
+
+/// What is done about a job that is there already.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum How {
+    /// Nothing: it was begun before.
+    Begin,
+    /// It is brought forward, or set anew.
+    Wake,
+    /// It is tried again where it had failed.
+    Again,
 }
 
 /// The outbox of an effect: follows the log and makes its jobs.
@@ -50,11 +62,12 @@ impl<E: Effect> Follower for Outbox<E> {
     fn act(&self, events: Vec<crate::follower::Event>) -> BoxFuture<'_, Result<Led, Halt>> {
         let Decoded { events, stop } = decode::<E::Event>(&events);
         let orders = events.iter().filter_map(|event| {
-            let (again, not_before) = match E::order(event) {
+            let (how, not_before) = match E::order(event) {
                 Order::Nothing => return None,
-                Order::Begin => (false, None),
-                Order::NotBefore(moment) => (false, Some(moment)),
-                Order::Again => (true, None),
+                Order::Begin => (How::Begin, None),
+                Order::NotBefore(moment) => (How::Begin, Some(moment)),
+                Order::Due(moment) => (How::Wake, Some(moment)),
+                Order::Again => (How::Again, None),
             };
             Some(Ordered {
                 tenant_id: event.tenant_id,
@@ -64,7 +77,7 @@ impl<E: Effect> Follower for Outbox<E> {
                 correlation_id: event.correlation_id,
                 position: event.position.0,
                 trace: event.trace.map(|trace| trace.to_string()),
-                again,
+                how,
                 not_before,
             })
         });
@@ -73,29 +86,27 @@ impl<E: Effect> Follower for Outbox<E> {
     }
 }
 
-/// Makes jobs, and wakes those that are asked for again.
+/// Makes jobs, sets timers, and wakes those that are asked for again.
 pub(crate) async fn put(connection: &mut PgConnection, orders: &[Ordered]) -> Result<(), sqlx::Error> {
-    let column = |again: bool| orders.iter().filter(move |order| order.again == again);
-    let begun = || column(false);
-    if begun().next().is_some() {
-        query(
-            "insert into effects.jobs (tenant_id, id, kind, due_at, event_id, correlation_id, position, trace) \
-             select t, i, k, coalesce(d, clock_timestamp()), e, c, p, r \
-             from unnest($1::uuid[], $2::uuid[], $3::text[], $4::uuid[], $5::uuid[], $6::bigint[], $7::text[], \
-             $8::timestamptz[]) as o(t, i, k, e, c, p, r, d) on conflict (tenant_id, kind, id) do nothing",
-        )
-        .bind(begun().map(|order| order.tenant_id.0).collect::<Vec<_>>())
-        .bind(begun().map(|order| order.id).collect::<Vec<_>>())
-        .bind(begun().map(|order| order.kind).collect::<Vec<_>>())
-        .bind(begun().map(|order| order.event_id.0).collect::<Vec<_>>())
-        .bind(begun().map(|order| order.correlation_id.0).collect::<Vec<_>>())
-        .bind(begun().map(|order| order.position).collect::<Vec<_>>())
-        .bind(begun().map(|order| order.trace.as_deref()).collect::<Vec<_>>())
-        .bind(begun().map(|order| order.not_before).collect::<Vec<_>>())
-        .execute(&mut *connection)
-        .await?;
+    let of = |how: How| orders.iter().filter(move |order| order.how == how);
+    let begun: Vec<&Ordered> = of(How::Begin).collect();
+    if !begun.is_empty() {
+        insert(connection, "on conflict (tenant_id, kind, id) do nothing", &begun).await?;
     }
-    for order in column(true) {
+    let timers = of(How::Wake).fold(HashMap::new(), |mut timers: HashMap<_, Ordered>, order| {
+        let timer = timers.entry((order.tenant_id, order.kind, order.id)).or_insert_with(|| order.clone());
+        *timer = Ordered { not_before: timer.not_before.min(order.not_before), ..order.clone() };
+        timers
+    });
+    if !timers.is_empty() {
+        // Whoever holds it holds it no longer: what he is about to say was found before this event.
+        let set = "on conflict (tenant_id, kind, id) do update set state = 'waiting', outcome = null, reason = null, \
+             due_at = least(case when jobs.claimed_by is null then jobs.due_at end, excluded.due_at), claimed_by = null, \
+             claim = jobs.claim + 1, attempts = 0, event_id = excluded.event_id, position = excluded.position, \
+             correlation_id = excluded.correlation_id, trace = excluded.trace, changed_at = clock_timestamp()";
+        insert(connection, set, &timers.values().collect::<Vec<_>>()).await?;
+    }
+    for order in of(How::Again) {
         // It may not have been marked as dead yet: that it failed is recorded as an event first.
         query(
             "update effects.jobs set state = 'waiting', outcome = null, reason = null, due_at = clock_timestamp(), \
@@ -111,6 +122,27 @@ pub(crate) async fn put(connection: &mut PgConnection, orders: &[Ordered]) -> Re
         .await?;
     }
     Ok(())
+}
+
+async fn insert(connection: &mut PgConnection, conflict: &'static str, jobs: &[&Ordered]) -> Result<(), sqlx::Error> {
+    let sql = format!(
+        "insert into effects.jobs (tenant_id, id, kind, due_at, event_id, correlation_id, position, trace) \
+         select t, i, k, coalesce(d, clock_timestamp()), e, c, p, r \
+         from unnest($1::uuid[], $2::uuid[], $3::text[], $4::uuid[], $5::uuid[], $6::bigint[], $7::text[], \
+         $8::timestamptz[]) as o(t, i, k, e, c, p, r, d) {conflict}"
+    );
+    query(sqlx::AssertSqlSafe(sql))
+        .bind(jobs.iter().map(|order| order.tenant_id.0).collect::<Vec<_>>())
+        .bind(jobs.iter().map(|order| order.id).collect::<Vec<_>>())
+        .bind(jobs.iter().map(|order| order.kind).collect::<Vec<_>>())
+        .bind(jobs.iter().map(|order| order.event_id.0).collect::<Vec<_>>())
+        .bind(jobs.iter().map(|order| order.correlation_id.0).collect::<Vec<_>>())
+        .bind(jobs.iter().map(|order| order.position).collect::<Vec<_>>())
+        .bind(jobs.iter().map(|order| order.trace.as_deref()).collect::<Vec<_>>())
+        .bind(jobs.iter().map(|order| order.not_before).collect::<Vec<_>>())
+        .execute(connection)
+        .await
+        .map(drop)
 }
 
 /// A job that this process holds, until the end of its lease or until it says what became of it.
@@ -140,7 +172,7 @@ pub(crate) async fn claim(
            due_at = clock_timestamp() + make_interval(secs => $4), changed_at = clock_timestamp() \
          from due where job.tenant_id = due.tenant_id and job.kind = due.kind and job.id = due.id \
          returning job.tenant_id, job.id, job.event_id, job.correlation_id, job.trace, job.round, job.attempts, \
-           job.created_at, job.claim, job.outcome, job.reason, job.receipt",
+           job.created_at, job.claim, job.outcome, job.reason, job.receipt, job.position",
     )
     .bind(kind)
     .bind(i64::try_from(most).unwrap_or(i64::MAX))
@@ -164,6 +196,7 @@ fn claimed(kind: &'static str, row: &PgRow) -> Result<Claimed, sqlx::Error> {
         id: row.try_get(1)?,
         event_id: EventId(row.try_get(2)?),
         correlation_id: CorrelationId(row.try_get(3)?),
+        position: Position(row.try_get(12)?),
         trace: row.try_get::<Option<&str>, _>(4)?.and_then(|text| text.parse().ok()),
         round: row.try_get(5)?,
         attempts: row.try_get(6)?,

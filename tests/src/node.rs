@@ -3,8 +3,10 @@
 use cli::keys::LocalKey;
 use cli::tokens::{Audience, Grant, issue};
 use cli::{Listeners, MailSettings, Node, NodeOptions, Trust};
+use domain::identity::membership::{self, Person, membership_id};
+use domain::identity::{EmailAddress, PersonName, Role, RoleSet, UserId};
 use event_store::append::AppenderOptions;
-use event_store::{Append, AppendError, Appender, Idempotency, Role};
+use event_store::{Append, AppendError, Appender, Idempotency, Role as DatabaseRole};
 use kernel::{ActorId, Change, CommandId, CorrelationId, Event, TenantId, Version, personal};
 use platform::auth::Signer;
 use platform::http::Rates;
@@ -93,9 +95,14 @@ impl TestNode {
         &self.node
     }
 
+    /// The id of an actor by his number.
+    pub const fn id(number: u128) -> ActorId {
+        ActorId(Uuid::from_u128(0xac70_0000_0000_4000_8000_0000_0000_0000 + number))
+    }
+
     /// Somebody with these scopes in this tenant.
     pub fn actor(&self, tenant: TenantId, id: u128, scopes: &[&str]) -> Actor {
-        let id = ActorId(Uuid::from_u128(0xac70_0000_0000_4000_8000_0000_0000_0000 + id));
+        let id = Self::id(id);
         let grant = Grant {
             tenant_id: tenant,
             actor_id: id,
@@ -118,10 +125,31 @@ impl TestNode {
 
     /// The end of the log.
     pub async fn head(&self) -> i64 {
-        let pool = event_store::schema::connect(&self.database_url, "test-head", Role::Engine, 1)
+        let pool = event_store::schema::connect(&self.database_url, "test-head", DatabaseRole::Engine, 1)
             .await
             .expect("Postgres answers");
         event_store::Log::new(pool).head().await.expect("the log answers").position.0
+    }
+
+    /// Makes the actor a member of his tenant, and answers the position that shows it.
+    ///
+    /// # Errors
+    /// He is one.
+    pub async fn join(&self, actor: &Actor, role: Role, supervisor: Option<&Actor>) -> Result<i64, AppendError> {
+        let user_id = UserId(actor.id.0);
+        let person = Person {
+            given_name: PersonName::parse("Ada").expect("a name").into(),
+            family_name: PersonName::parse("Byron").expect("a name").into(),
+            email: EmailAddress::parse("ada@example.com").expect("an address").into(),
+        };
+        let granted = membership::Event::Granted {
+            user_id,
+            person: person.about(user_id),
+            roles: RoleSet::new([role]).expect("a role"),
+            supervisor_id: supervisor.map(|actor| UserId(actor.id.0)),
+            invitation_id: None,
+        };
+        self.try_record(actor, membership_id(actor.tenant, user_id).0, &[granted]).await
     }
 
     /// Records what has happened to a stream that does not exist yet, past all commands: for what no route makes.
@@ -136,7 +164,8 @@ impl TestNode {
     /// It exists.
     pub async fn try_record<E: Event>(&self, actor: &Actor, stream_id: Uuid, events: &[E]) -> Result<i64, AppendError> {
         let url = &self.database_url;
-        let pool = event_store::schema::connect(url, "test-record", Role::Engine, 1).await.expect("Postgres answers");
+        let pool =
+            event_store::schema::connect(url, "test-record", DatabaseRole::Engine, 1).await.expect("Postgres answers");
         let appender = Appender::start(url, pool, &AppenderOptions::default()).expect("a good URL");
         let encode = || events.iter().map(Event::encode).collect();
         let (_, subjects) = personal::collecting::<Vec<_>>(encode);

@@ -13,8 +13,7 @@ use domain::field_sales::{BuildingId, door};
 use domain::messaging::conversation::{Conversation, MarkReadUpTo, MessageContent, MessageId, MessageKind};
 use domain::messaging::conversation::{OpenConversation, SendMessage};
 use domain::support::ticket::{
-    AddInternalNote, AssignTicket, ChangeTicketStatus, Content, OpenTicket, ReplyToTicket, Subject, Tags, Ticket,
-    TicketStatus, WORK,
+    AddInternalNote, ChangeTicketStatus, Content, OpenTicket, ReplyToTicket, Subject, Tags, Ticket, TicketStatus, WORK,
 };
 use event_store::Vault;
 use kernel::{Actor, ActorId, Aggregate, Command, CommandId, Context, Encoded, Event, Rejection, Scopes, personal};
@@ -188,7 +187,7 @@ impl Telling<'_> {
                 customer_id: None,
             }
             .decide(state, &cx),
-            2 => AssignTicket { assignee_id: ActorId(STUDIO) }.decide(state, &cx),
+            2 => state.assigned_to(ActorId(STUDIO), true).map(kernel::command::Decided::new),
             1 | 3 | 4 | 6 => ReplyToTicket { content: content()?.into(), reopen: false }.decide(state, &cx),
             5 => AddInternalNote { content: content()?.into() }.decide(state, &cx),
             7 => status(TicketStatus::Resolved).decide(state, &cx),

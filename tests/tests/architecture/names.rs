@@ -53,9 +53,19 @@ fn is_snake(name: &str) -> bool {
         && name.chars().all(allowed)
 }
 
+/// The context that a source belongs to. What decides over two of them lies in `processes`, in the folder of the one that
+/// it writes.
+fn context_of(source: &Source) -> Option<&str> {
+    let folders = source.folders();
+    match folders[..] {
+        ["processes", context, ..] | [context, ..] => Some(context),
+        [] => None,
+    }
+}
+
 /// Commands, queries and read models are named after their context's folder and their type.
 fn misnamed(source: &Source) -> Vec<String> {
-    let Some(context) = source.folders().first().copied() else { return Vec::new() };
+    let Some(context) = context_of(source) else { return Vec::new() };
     let wrong = named_types(source).into_iter().filter_map(|(at, of_trait, of_type, name)| {
         let expected = format!("{context}.{}", snake(of_type));
         let bad = name != expected || (of_trait.ends_with("Command") && !expected[context.len()..].contains('_'));
@@ -68,7 +78,7 @@ fn misnamed(source: &Source) -> Vec<String> {
 
 /// A scope is `context.resource:verb`, of the context that asks for it.
 fn wrong_scopes(source: &Source) -> Vec<String> {
-    let Some(context) = source.folders().first().copied() else { return Vec::new() };
+    let Some(context) = context_of(source) else { return Vec::new() };
     let wrong = places(&source.code, "Scope::new(").filter_map(|at| {
         let scope = literal_after(source, at)?;
         let well_formed = scope.split_once('.').is_some_and(|(of_context, rest)| {
@@ -157,6 +167,9 @@ fn a_name_that_does_not_follow_is_found() {
     assert_eq!(found(&command("AssignTicket", "desk.assign_ticket")), 1);
     assert_eq!(found(&command("Assign", "support.assign")), 1);
     assert_eq!(found(&command("AssignTicket", "support.assign_ticket")), 0);
+    let process =
+        Source::new("domain/src/processes/support/assign_ticket.rs", &command("AssignTicket", "support.assign_ticket"));
+    assert!(misnamed(&process).is_empty(), "it is named after the context that it writes");
 }
 
 #[test]

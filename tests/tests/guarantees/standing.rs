@@ -3,8 +3,8 @@
 use crate::people::PLATFORM;
 use crate::world::{boss, ticket};
 use domain::identity::administrators;
-use domain::identity::membership::{self, Person, membership_id};
-use domain::identity::{EmailAddress, PersonName, Role, RoleSet, UserId};
+use domain::identity::membership::membership_id;
+use domain::identity::{Role, UserId};
 use kernel::TenantId;
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
@@ -14,19 +14,7 @@ use uuid::Uuid;
 
 /// Makes the actor a member of his tenant.
 pub(crate) async fn join(node: &TestNode, actor: &Actor, role: Role, supervisor: Option<&Actor>) -> i64 {
-    let granted = membership::Event::Granted {
-        user_id: UserId(actor.id.0),
-        person: Person {
-            given_name: PersonName::parse("Ada").expect("a name").into(),
-            family_name: PersonName::parse("Byron").expect("a name").into(),
-            email: EmailAddress::parse("ada@example.com").expect("an address").into(),
-        }
-        .about(UserId(actor.id.0)),
-        roles: RoleSet::new([role]).expect("a role"),
-        supervisor_id: supervisor.map(|actor| UserId(actor.id.0)),
-        invitation_id: None,
-    };
-    node.record(actor, membership_id(actor.tenant, UserId(actor.id.0)).0, &[granted]).await
+    node.join(actor, role, supervisor).await.expect("nobody joins twice")
 }
 
 fn with(node: &TestNode, tenant: TenantId, id: u128, role: Role) -> Actor {

@@ -1,12 +1,16 @@
 //! One of everything in a tenant, with a mark in every text.
 
 use crate::people::People;
+use domain::identity::Role;
 use kernel::TenantId;
 use serde_json::{Value, json};
 use tests::node::{Actor, TestNode};
 use uuid::Uuid;
 
 pub(crate) const CUSTOMER: &[&str] = &["support.ticket:open", "support.ticket:reply", "support.ticket:read"];
+
+/// An agent of every tenant that has one of everything.
+const AGENT: u128 = 0xa9e7;
 
 /// Somebody who may do everything in this tenant.
 pub(crate) fn boss(node: &TestNode, tenant: TenantId, id: u128) -> Actor {
@@ -61,6 +65,9 @@ impl Everything {
     pub(crate) async fn make(node: &TestNode, maker: &Actor, mark: &str) -> Self {
         let rep = Uuid::now_v7();
         let body = |command: &str| Self::body(command, mark, maker.id.0, rep);
+        // Whoever was here before may have made the agent a member already.
+        let agent = node.actor(maker.tenant, AGENT, &[]);
+        node.join(&agent, Role::SupportAgent, None).await.ok();
         let ticket = make(maker, "/v1/support/tickets", body("support.open_ticket")).await;
         let conversation = make(maker, "/v1/messaging/conversations", body("messaging.open_conversation")).await;
         let zone = make(maker, "/v1/field-sales/zones", body("field_sales.create_zone")).await;
@@ -120,7 +127,7 @@ impl Everything {
                 "subject": mark, "description": mark, "priority": "high", "category": "bug", "tags": [mark],
             }),
             "support.reply_to_ticket" | "support.add_internal_note" => json!({ "content": mark }),
-            "support.assign_ticket" => json!({ "assignee_id": me }),
+            "support.assign_ticket" => json!({ "assignee_id": TestNode::id(AGENT) }),
             "support.unassign_ticket"
             | "support.publish_article"
             | "support.unpublish_article"

@@ -1,6 +1,7 @@
 //! The support desk at work: tickets merged, found, read, rated and counted.
 
 use crate::world::{World, act, items, make, number, open_ticket, text};
+use domain::identity::Role;
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -198,6 +199,7 @@ async fn a_ticket_is_read_rated_and_counted() {
     assert_eq!((&empty["first_response"]["average_s"], &empty["by_status"]["open"]), (&Value::Null, &json!(0)));
 
     let (path, _) = ticket(&ada, "Printer on fire", "It burns.").await;
+    world.node.join(&alice, Role::SupportAgent, None).await.unwrap();
     act(&alice, &format!("{path}/assign"), json!({"assignee_id": alice.id})).await;
     act(&alice, &format!("{path}/replies"), json!({"content": "Take cover."})).await;
     let replied = act(&alice, &format!("{path}/replies"), json!({"content": "And call us."})).await;

@@ -2,6 +2,7 @@
 
 mod analysis;
 mod archived;
+mod assignment;
 mod desk;
 mod export;
 mod field_sales;

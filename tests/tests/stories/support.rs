@@ -1,6 +1,7 @@
 //! The support desk: from a customer's question to the reopened ticket.
 
 use crate::world::{World, act, items, open_ticket, text};
+use domain::identity::Role;
 use serde_json::json;
 use std::collections::BTreeSet;
 
@@ -30,6 +31,7 @@ async fn a_ticket_is_opened_answered_assigned_resolved_and_reopened() {
     let notes = alice.get_after(&format!("{path}/notes"), position).await;
     assert_eq!(items(&notes)[0]["content"], SECRET);
 
+    world.node.join(&alice, Role::SupportAgent, None).await.unwrap();
     let position = act(&alice, &format!("{path}/assign"), json!({"assignee_id": alice.id})).await;
     assert_eq!(alice.get_after(&path, position).await["assignee_id"], json!(alice.id));
 

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use tests::node::{Actor, TestNode, tenant};
 use uuid::Uuid;
 
-const CUSTOMER: &[&str] = &["support.ticket:open", "support.ticket:reply", "support.ticket:read"];
+pub(crate) const CUSTOMER: &[&str] = &["support.ticket:open", "support.ticket:reply", "support.ticket:read"];
 const AGENT: &[&str] = &[
     "support.ticket:open",
     "support.ticket:reply",

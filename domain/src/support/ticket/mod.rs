@@ -13,6 +13,7 @@ mod merge;
 mod number;
 mod open;
 mod rejection;
+mod release;
 mod reply;
 #[cfg(test)]
 mod specs;
@@ -24,7 +25,6 @@ mod untag;
 
 pub use super::tags::{Tag, Tags};
 pub use add_internal_note::AddInternalNote;
-pub use assign::AssignTicket;
 pub use change_category::ChangeTicketCategory;
 pub use change_priority::ChangeTicketPriority;
 pub use change_status::ChangeTicketStatus;
@@ -35,6 +35,7 @@ pub use merge::MergeTicket;
 pub use number::TicketNumber;
 pub use open::OpenTicket;
 pub use rejection::Rejection;
+pub use release::ReleaseTicket;
 pub use reply::ReplyToTicket;
 pub use submit_csat::SubmitTicketCsat;
 pub use tag::TagTicket;

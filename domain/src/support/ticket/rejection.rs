@@ -18,6 +18,9 @@ pub enum Rejection {
     /// The customer asked for a step that only agents take.
     #[error("only an agent may do this")]
     AgentsOnly,
+    /// The one who was to be responsible is not an active agent of the tenant.
+    #[error("the assignee is no active agent of the tenant")]
+    AssigneeNotAgent,
     /// The ticket is resolved.
     #[error("the ticket is resolved")]
     Resolved,
@@ -74,6 +77,7 @@ impl kernel::Rejection for Rejection {
             Self::AlreadyOpened => "support.ticket_already_opened",
             Self::ForSomebodyElse => "support.ticket_for_somebody_else",
             Self::AgentsOnly => "support.ticket_agents_only",
+            Self::AssigneeNotAgent => "support.ticket_assignee_not_agent",
             Self::Resolved => "support.ticket_resolved",
             Self::Closed => "support.ticket_closed",
             Self::Cancelled => "support.ticket_cancelled",
@@ -94,7 +98,7 @@ impl kernel::Rejection for Rejection {
         match self {
             Self::NotFound => RejectionKind::NotFound,
             Self::ForSomebodyElse | Self::AgentsOnly | Self::CustomerOnly => RejectionKind::Forbidden,
-            Self::MergeIntoItself => RejectionKind::Invalid,
+            Self::MergeIntoItself | Self::AssigneeNotAgent => RejectionKind::Invalid,
             Self::AlreadyOpened
             | Self::Resolved
             | Self::Closed
@@ -116,6 +120,7 @@ impl kernel::Rejection for Rejection {
             Self::AlreadyOpened => "Read the ticket, or open another one with a new id.",
             Self::ForSomebodyElse => "Leave customer_id out, or let an agent open the ticket.",
             Self::AgentsOnly => "Ask an agent, or write a reply.",
+            Self::AssigneeNotAgent => "Name the user id of an active member who works tickets.",
             Self::Resolved | Self::Closed => "Reopen the ticket first.",
             Self::Merged { .. } => "Go on in the ticket that it was merged into.",
             Self::MergeIntoItself | Self::MergeTargetOver => "Name another ticket that is still open.",

@@ -1,8 +1,8 @@
 //! The people and events of the ticket specs, and what holds for every history.
 
 use super::{
-    AddInternalNote, AssignTicket, ChangeTicketCategory, ChangeTicketPriority, ChangeTicketStatus, ChangeTicketSubject,
-    Content, CsatScore, Event, MarkTicketRead, MergeTicket, REOPEN_WINDOW_DAYS, Rejection, ReplyToTicket, Subject,
+    AddInternalNote, ChangeTicketCategory, ChangeTicketPriority, ChangeTicketStatus, ChangeTicketSubject, Content,
+    CsatScore, Event, MarkTicketRead, MergeTicket, REOPEN_WINDOW_DAYS, Rejection, ReplyToTicket, Subject,
     SubmitTicketCsat, TagTicket, Tags, Ticket, TicketCategory, TicketId, TicketMessageId, TicketNoteId, TicketPriority,
     TicketSide, TicketStatus, UnassignTicket, UnmergeTicket, UntagTicket,
 };
@@ -10,7 +10,7 @@ use TicketStatus::{Cancelled, Closed, InProgress, Open, Resolved, WaitingCustome
 use chrono::TimeDelta;
 use kernel::ids::derived;
 use kernel::specs::{context, noon};
-use kernel::{ActorId, Aggregate, Command, CommandId, Context, Decision, Labelled, Personal};
+use kernel::{ActorId, Aggregate, Command, CommandId, Context, Decided, Decision, Labelled, Personal};
 use proptest::prelude::*;
 use uuid::Uuid;
 
@@ -135,7 +135,7 @@ impl Deed {
         match self {
             Self::Reply => ReplyToTicket { content: text("Hello").into(), reopen: false }.decide(ticket, cx),
             Self::Note => AddInternalNote { content: text("Rude").into() }.decide(ticket, cx),
-            Self::Assign(assignee_id) => AssignTicket { assignee_id: *assignee_id }.decide(ticket, cx),
+            Self::Assign(assignee_id) => ticket.assigned_to(*assignee_id, true).map(Decided::new),
             Self::Unassign => UnassignTicket {}.decide(ticket, cx),
             Self::Move(status) => ChangeTicketStatus { status: *status, reason: None }.decide(ticket, cx),
             Self::Again => ReplyToTicket { content: text("Hello").into(), reopen: true }.decide(ticket, cx),
@@ -308,7 +308,7 @@ fn a_merged_ticket_is_closed_and_goes_on_in_the_other() {
     given(gone())
         .when(&ReplyToTicket { content: text("Hello").into(), reopen: true }, &customer(ADA))
         .is_rejected(&refusal);
-    given(gone()).when(&AssignTicket { assignee_id: BOB }, &agent(BOB)).is_rejected(&refusal);
+    assert_eq!(state_of::<Ticket>(gone()).assigned_to(BOB, true), Err(refusal));
     given(gone()).when(&ChangeTicketStatus { status: Open, reason: None }, &agent(BOB)).is_rejected(&refusal);
     assert!(refusal.to_string().contains(&OTHER.to_string()), "it says where to go on");
     let ticket: Ticket = state_of(gone());
