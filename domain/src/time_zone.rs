@@ -1,5 +1,6 @@
-//! A time zone by its IANA name. Of no context: a company is in one, and so is a calendar of business hours.
+//! A time zone by its IANA name. Of no context: a company is in one, and so is a desk's calendar.
 
+use chrono::{DateTime, FixedOffset, Offset as _, TimeZone as _, Utc};
 use chrono_tz::Tz;
 use kernel::ParseError;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -18,6 +19,11 @@ impl TimeZone {
     /// There is no such zone.
     pub fn parse(name: &str) -> Result<Self, ParseError> {
         name.parse().map(Self).map_err(|_| ParseError::new("is not the IANA name of a time zone, like Europe/Paris"))
+    }
+
+    /// How far the clocks there are ahead of UTC at a moment.
+    pub fn offset_at(self, at: DateTime<Utc>) -> FixedOffset {
+        self.0.offset_from_utc_datetime(&at.naive_utc()).fix()
     }
 
     /// The name.

@@ -23,6 +23,8 @@
 
 pub mod article;
 pub mod article_slug;
+pub mod business_calendar;
+mod business_time;
 pub mod response_targets;
 mod tags;
 pub mod ticket;
