@@ -6,8 +6,8 @@ use read_models::identity::{ApiKeys, AuditEntries, Invitations, Members, Session
 use read_models::messaging::{Conversations, Messages};
 use read_models::operations::ProjectionActs;
 use read_models::support::{
-    ArticleRevisions, ArticleSlugs, Articles, CustomerTickets, PublishedArticles, TicketActivities, TicketMessages,
-    TicketNotes, Tickets,
+    ArticleRevisions, ArticleSlugs, Articles, CustomerTickets, PublishedArticles, SlaPolicies, TicketActivities,
+    TicketMessages, TicketNotes, Tickets,
 };
 
 /// A fresh projection of every read model. One line per read model.
@@ -18,6 +18,7 @@ pub fn projections() -> Vec<Box<dyn Projection>> {
         projection::<TicketActivities>(),
         projection::<TicketMessages>(),
         projection::<TicketNotes>(),
+        projection::<SlaPolicies>(),
         projection::<Articles>(),
         projection::<PublishedArticles>(),
         projection::<ArticleSlugs>(),

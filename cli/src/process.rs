@@ -17,7 +17,7 @@ use axum::response::Redirect;
 use axum::routing::get;
 use domain::processes::MailAboutAccounts;
 use effects::email::{EmailEffect, Links, Mailbox, Transport};
-use effects::{Departure, InvitationDeadline, Runner, Worker};
+use effects::{Departure, InvitationDeadline, Runner, TicketClock, Worker};
 use event_store::analysis::Indexer;
 use event_store::jetstream::MirrorOptions;
 use event_store::{
@@ -491,6 +491,7 @@ impl Process {
             effects::outbox::<EmailEffect<T>>(),
             effects::outbox::<InvitationDeadline>(),
             effects::outbox::<Departure>(),
+            effects::outbox::<TicketClock>(),
         ];
         let runner = Runner::new(tail, pool.clone(), followers);
         let effect = EmailEffect::new(transport, mail.sender.clone(), links, states, vault);
@@ -500,7 +501,9 @@ impl Process {
         let options = effects::Options::default;
         let deadlines = Worker::new(deadline, decisions.clone(), pool.clone(), Arc::default(), options());
         let departure = Departure::new(decisions.clone(), pool.clone());
-        let departures = Worker::new(departure, decisions, pool, runner.bell(), options());
+        let departures = Worker::new(departure, decisions.clone(), pool.clone(), runner.bell(), options());
+        let clock = TicketClock::new(decisions.clone());
+        let clocks = Worker::new(clock, decisions, pool, runner.bell(), TicketClock::options());
         let check = self.readiness.check("effects", Needed::Optional);
         check.ok();
         self.workers.spawn(tasks::tell_stopped(runner.stopped(), check.clone()));
@@ -508,6 +511,7 @@ impl Process {
         self.workers.spawn(worker.run(self.working.clone()));
         self.workers.spawn(deadlines.run(self.working.clone()));
         self.workers.spawn(departures.run(self.working.clone()));
+        self.workers.spawn(clocks.run(self.working.clone()));
         Ok(())
     }
 

@@ -7,6 +7,7 @@ use crate::operator::{open, unreadable};
 use crate::terminal::{print, table};
 use chrono::{DateTime, Utc};
 use clap::{Args, Subcommand};
+use domain::support::business_calendar::BusinessCalendar;
 use domain::support::response_targets::{ResponseTargets, ResponseTime};
 use kernel::{Labelled as _, TenantId};
 use projector::sandbox::SandboxError;
@@ -36,6 +37,18 @@ pub(crate) struct TicketTargets {
     /// The targets to compare with: urgent=1h,high=4h,medium=8h,low=1d unless given.
     #[arg(long, value_name = "TARGETS")]
     baseline: Option<ResponseTargets>,
+    /// The targets for resolutions to try; none unless given.
+    #[arg(long, value_name = "TARGETS", default_value = "")]
+    resolutions: ResponseTargets,
+    /// Those to compare with; the same unless given.
+    #[arg(long, value_name = "TARGETS")]
+    baseline_resolutions: Option<ResponseTargets>,
+    /// The calendar to try, in JSON, as the API takes it. Every hour of every day unless given.
+    #[arg(long, value_name = "JSON", value_parser = calendar)]
+    calendar: Option<BusinessCalendar>,
+    /// The calendar to compare with; every hour of every day unless given.
+    #[arg(long, value_name = "JSON", value_parser = calendar)]
+    baseline_calendar: Option<BusinessCalendar>,
     /// How many of the differing tickets are named.
     #[arg(long, value_name = "N", default_value_t = 20)]
     limit: usize,
@@ -54,6 +67,10 @@ pub(crate) async fn run(command: &WhatIfCommand) -> Result<(), Failure> {
         to: asked.to.map(time).transpose()?,
         targets: asked.targets,
         baseline: asked.baseline,
+        resolutions: asked.resolutions,
+        baseline_resolutions: asked.baseline_resolutions,
+        calendar: asked.calendar.clone().unwrap_or_default(),
+        baseline_calendar: asked.baseline_calendar.clone().unwrap_or_default(),
         limit: Some(asked.limit),
     };
     let now = Utc::now();
@@ -80,6 +97,10 @@ pub(crate) async fn run(command: &WhatIfCommand) -> Result<(), Failure> {
         tell(&answered);
     }
     Ok(())
+}
+
+fn calendar(text: &str) -> Result<BusinessCalendar, String> {
+    serde_json::from_str(text).map_err(|error| error.to_string())
 }
 
 fn time(moment: Moment) -> Result<DateTime<Utc>, Failure> {

@@ -6,6 +6,7 @@ use domain::support::article::{
     ArchiveArticle, ChangeArticleSlug, DraftArticle, FeatureArticle, PublishArticle, RateArticle, RestoreArticle,
     ReviseArticle, UnfeatureArticle, UnpublishArticle,
 };
+use domain::support::sla_policy::DefineSlaPolicy;
 use domain::support::ticket::{
     AddInternalNote, ChangeTicketCategory, ChangeTicketPriority, ChangeTicketStatus, ChangeTicketSubject,
     MarkTicketRead, MergeTicket, OpenTicket, ReplyToTicket, SubmitTicketCsat, TagTicket, UnassignTicket, UnmergeTicket,
@@ -29,6 +30,7 @@ pub(crate) fn routes() -> CommandRoutes {
         .on::<SubmitTicketCsat>("/tickets/{ticket_id}/csat")
         .on::<MergeTicket>("/tickets/{ticket_id}/merge")
         .on::<UnmergeTicket>("/tickets/{ticket_id}/unmerge")
+        .create::<DefineSlaPolicy>("/sla-policies")
         .create::<DraftArticle>("/articles")
         .on::<ReviseArticle>("/articles/{article_id}/revise")
         .on::<PublishArticle>("/articles/{article_id}/publish")

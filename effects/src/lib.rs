@@ -17,6 +17,7 @@ pub mod operate;
 mod outbox;
 mod reactions;
 mod runner;
+mod ticket_clock;
 mod worker;
 
 pub use deadline::InvitationDeadline;
@@ -26,4 +27,5 @@ pub use follower::{Follower, Halt};
 pub use outbox::outbox;
 pub use reactions::reactor;
 pub use runner::{RunError, Runner};
+pub use ticket_clock::TicketClock;
 pub use worker::{Options, Worker};

@@ -18,14 +18,12 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-/// How often a worker looks for jobs of which nobody told it.
-const POLL: Duration = Duration::from_secs(1);
 /// How often the backlog is measured.
 const MEASURE: Duration = Duration::from_secs(5);
 /// How often jobs that were done long ago are forgotten.
 const PRUNE: Duration = Duration::from_hours(1);
 /// Between two looks at a deadline that is put off, at least: clocks differ.
-const SHORTEST_PUT_OFF: Duration = Duration::from_secs(1);
+const SHORTEST_PUT_OFF: Duration = Duration::from_millis(100);
 /// Pause after Postgres was away.
 const AWAY: Duration = Duration::from_secs(1);
 /// Longest text that is kept of an error.
@@ -40,6 +38,8 @@ pub struct Options {
     pub lease: Duration,
     /// How long one try may take.
     pub budget: Duration,
+    /// How often to look for jobs of which nobody told; timers are such jobs.
+    pub poll: Duration,
     /// The pause after the first try; each next one is twice as long.
     pub first_pause: Duration,
     /// The longest pause.
@@ -59,6 +59,7 @@ impl Default for Options {
             at_once: 8,
             lease: Duration::from_mins(2),
             budget: Duration::from_secs(90),
+            poll: Duration::from_secs(1),
             first_pause: Duration::from_secs(5),
             longest_pause: Duration::from_hours(3),
             most_attempts: 20,
@@ -110,7 +111,7 @@ impl<E: Effect> Worker<E> {
             // Less than asked for: there is no more for now.
             let pause = async {
                 if taken < free || free == 0 {
-                    tokio::time::timeout(POLL, rung).await.ok();
+                    tokio::time::timeout(shared.options.poll, rung).await.ok();
                 }
             };
             tokio::select! {

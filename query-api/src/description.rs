@@ -106,7 +106,11 @@ pub(crate) fn diff<D: Detail>(path: &str) -> Operation {
 
 /// `GET path`: many things.
 pub(crate) fn list<L: List>(path: &str) -> Operation {
-    let sorts = format!("One of `{}`; `-` goes downwards. The first is the default.", L::SORTS.join("`, `"));
+    let sorts = format!(
+        "One of `{}`; `-` goes downwards. The first is the default. Sorted by what a row may lack, only those \
+         that have it are listed.",
+        L::SORTS.join("`, `")
+    );
     let limit = format!("Rows per page, 1 to 100; {} unless said otherwise.", L::LIMIT);
     let searched = operation(path, L::NAME);
     let searched = if L::SEARCHED.is_empty() {

@@ -43,9 +43,10 @@ pub(crate) fn all() -> Vec<Enumeration> {
     use domain::operations::projection::ProjectionAct;
     use domain::support::article::{ArticleLanguage, ArticleStatus};
     use domain::support::response_targets::TargetOutcome;
+    use domain::support::sla_terms::SlaGoal;
     use domain::support::ticket::{TicketCategory, TicketMessageType, TicketPriority, TicketSide, TicketStatus};
     use read_models::identity::audit_entries::Act;
-    use read_models::support::TicketAction;
+    use read_models::support::{SlaState, TicketAction};
     vec![
         enumeration::<TicketStatus>(),
         enumeration::<TicketPriority>(),
@@ -53,6 +54,8 @@ pub(crate) fn all() -> Vec<Enumeration> {
         enumeration::<TicketCategory>(),
         enumeration::<TicketSide>(),
         enumeration::<TicketAction>(),
+        enumeration::<SlaGoal>(),
+        enumeration::<SlaState>(),
         enumeration::<ArticleStatus>(),
         enumeration::<ArticleLanguage>(),
         enumeration::<DoorStatus>(),

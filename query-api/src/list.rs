@@ -160,7 +160,7 @@ pub(crate) trait List: Send + Sync + 'static {
     /// What callers may filter by.
     const FILTERS: &'static [Filter] = &[];
     /// What callers may sort by, `-` for downwards, several columns with commas; the first is the default. Never
-    /// a nullable column.
+    /// a nullable column unless the rows without a value are to be left out.
     const SORTS: &'static [&'static str];
     /// Rows per page unless told otherwise.
     const LIMIT: i64 = 20;
@@ -362,6 +362,9 @@ fn statement<L: List>(
         (Some(Found::Many(_)) | None, _) => {}
     }
     let (columns, down) = order::<L>(asked.sort);
+    for column in columns.iter().filter(|column| is_optional::<L>(column)) {
+        let _ = write!(conditions, " and t.{column} is not null");
+    }
     if let Some(cursor) = &asked.cursor {
         let mut places = Vec::with_capacity(columns.len());
         for (column, value) in columns.iter().zip(&cursor.values) {
@@ -382,6 +385,11 @@ fn statement<L: List>(
         by.join(", ")
     );
     Ok((sql, bound))
+}
+
+/// Rows without a value have no place among the others: sorted by such a column, a list shows the rows that have one.
+fn is_optional<L: List>(column: &str) -> bool {
+    L::Model::TABLE.columns.iter().any(|known| known.name == column && known.nullable)
 }
 
 fn kind<L: List>(column: &str) -> ColumnKind {

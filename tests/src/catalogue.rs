@@ -36,6 +36,7 @@ pub fn aggregates() -> Vec<Entry> {
         entry::<privacy::subject::Subject>(),
         entry::<support::article::Article>(),
         entry::<support::article_slug::Slugs>(),
+        entry::<support::sla_policy::SlaPolicy>(),
         entry::<support::ticket::Ticket>(),
     ]
 }

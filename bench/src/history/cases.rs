@@ -12,6 +12,7 @@ use domain::field_sales::zone_assignment::ZoneAssignment;
 use domain::field_sales::{BuildingId, door};
 use domain::messaging::conversation::{Conversation, MarkReadUpTo, MessageContent, MessageId, MessageKind};
 use domain::messaging::conversation::{OpenConversation, SendMessage};
+use domain::support::sla_policy::SlaPolicy;
 use domain::support::ticket::{
     AddInternalNote, ChangeTicketStatus, Content, OpenTicket, ReplyToTicket, Subject, Tags, Ticket, TicketStatus, WORK,
 };
@@ -176,7 +177,7 @@ impl Telling<'_> {
         let cx = self.world.context(actor, &scopes, ticket.id);
         let content = || Content::parse(TEXT);
         let status = |status| ChangeTicketStatus { status, reason: None };
-        let state = &ticket.state;
+        let (state, policy) = (&ticket.state, SlaPolicy::default());
         let decided = match step {
             0 => OpenTicket {
                 subject: Subject::parse("Second delivery")?.into(),
@@ -186,12 +187,12 @@ impl Telling<'_> {
                 tags: Tags::parse(["delivery"])?,
                 customer_id: None,
             }
-            .decide(state, &cx),
+            .decide((state, &policy), &cx),
             2 => state.assigned_to(ActorId(STUDIO), true).map(kernel::command::Decided::new),
             1 | 3 | 4 | 6 => ReplyToTicket { content: content()?.into(), reopen: false }.decide(state, &cx),
             5 => AddInternalNote { content: content()?.into() }.decide(state, &cx),
-            7 => status(TicketStatus::Resolved).decide(state, &cx),
-            _ => status(TicketStatus::Closed).decide(state, &cx),
+            7 => status(TicketStatus::Resolved).decide((state, &policy), &cx),
+            _ => status(TicketStatus::Closed).decide((state, &policy), &cx),
         };
         let decided = decided.map_err(|rejection| refused(&rejection))?;
         let number = decided.counter.map(|_| {

@@ -102,6 +102,8 @@ const SUPPORT_CUSTOMER: Bundle =
 const SUPPORT_AGENT: Bundle = &["support.ticket:work", "support.article:read", "support.article:write"];
 /// Deciding what readers of the knowledge base see.
 const SUPPORT_EDITOR: Bundle = &["support.article:publish"];
+/// Saying what the desk promises.
+const SUPPORT_MANAGER: Bundle = &["support.sla_policy:manage"];
 const SUPPORT_ADMIN: Bundle = &["support.ticket:assign"];
 
 const STUDIO_CLIENT: Bundle =
@@ -176,7 +178,9 @@ impl Role {
 
             Self::SupportCustomer => &[SUPPORT_CUSTOMER],
             Self::SupportAgent => &[SUPPORT_CUSTOMER, SUPPORT_AGENT, SUPPORT_ADMIN, COLLEAGUES],
-            Self::SupportAdmin => &[SUPPORT_CUSTOMER, SUPPORT_AGENT, SUPPORT_ADMIN, SUPPORT_EDITOR, MEMBERS],
+            Self::SupportAdmin => {
+                &[SUPPORT_CUSTOMER, SUPPORT_AGENT, SUPPORT_ADMIN, SUPPORT_EDITOR, SUPPORT_MANAGER, MEMBERS]
+            }
 
             Self::StudioClient => &[STUDIO_CLIENT],
             Self::StudioArtist | Self::StudioTrainer => &[STUDIO_CLIENT, COLLEAGUES],

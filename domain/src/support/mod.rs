@@ -12,6 +12,16 @@
 //!   nothing more; what was said stays where it was said.
 //! - Public messages are read by two: the customer, and the desk as a whole. Who writes has read what came before.
 //! - Satisfaction is the customer's word on one resolution; another resolution is another word.
+//! - What is promised of a ticket goes with it from its opening on: another policy holds for the tickets after it. Its clock
+//!   stands while it waits for its customer and once it is over; first response and resolution share it. Of the events that
+//!   the product page names, pausing and resuming are told too, though they follow from the status: a fold sees no clock, so
+//!   the time that was used and the moments that are due must be facts. That a goal was reached is told by the answer and the
+//!   status alone.
+//! - Each goal is warned of once, at four fifths of its time, and breached once. Who looks late tells the breach only. What was
+//!   told stays so, also where another priority gives more time.
+//! - Customers see when their tickets are due: it was promised to them.
+//! - A ticket that waits for its customer is resolved after a week, a resolved one closed after another, unless the policy says
+//!   otherwise; the system does it. A customer who answers sooner ends that.
 //!
 //! The knowledge base:
 //!
@@ -26,6 +36,9 @@ pub mod article_slug;
 pub mod business_calendar;
 mod business_time;
 pub mod response_targets;
+pub mod sla_clock;
+pub mod sla_policy;
+pub mod sla_terms;
 mod tags;
 pub mod ticket;
 

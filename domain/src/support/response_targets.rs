@@ -1,13 +1,17 @@
-//! Response-time targets: in which time an agent first answers a ticket, and whether that was kept.
+//! Targets over history: in which time an agent first answers a ticket and in which it is resolved, and whether that was kept.
 //!
-//! A policy over history, not a rule in force: no command and no clock uses it yet. It answers "would these targets have
-//! been breached?". Choices where the product page is silent:
+//! A question, not a rule in force: what a desk really promises is its policy ([`super::sla_policy`]). It answers "would these
+//! targets have been breached, by this calendar?", with the very clock that the live tickets have ([`super::sla_clock`]): it
+//! counts business time, and stands while a ticket waits for its customer or is over. Choices where the product page is silent:
 //!
-//! - The clock runs from the opening to the first public answer of an agent, without pause and on every hour of the week.
-//! - A ticket that ends unanswered (resolved, closed, cancelled) before its time needed no answer: it counts as `ended`.
-//! - Reopened, its clock goes on as if it had never stopped.
+//! - A ticket that ends unanswered (resolved, closed, cancelled) before its time needed no answer: it counts as `ended`. So
+//!   does one that is cancelled before it had to be resolved.
+//! - Reopened, its clock goes on where it stood; it was not resolved then.
 //! - The priority that it has last decides, over all of its time. One that is merged into another one is closed by that.
 
+use super::business_calendar::BusinessCalendar;
+use super::sla_clock::{SlaClock, runs_in};
+use super::sla_terms::{SlaGoal, SlaTarget, SlaTargets, SlaTerms};
 use crate::support::ticket::{Event, TicketId, TicketPriority, TicketStatus};
 use chrono::{DateTime, TimeDelta, Utc};
 use kernel::{Labelled, ParseError, Policy, Recorded};
@@ -173,38 +177,95 @@ pub struct Answered {
     pub first_answer_at: Option<DateTime<Utc>>,
     /// When it was resolved, closed or cancelled, as far as it is.
     pub ended_at: Option<DateTime<Utc>>,
-    /// Whether the target was kept.
+    /// Whether it was answered in time.
     pub outcome: TargetOutcome,
+    /// Whether it was resolved in time.
+    pub resolution: TargetOutcome,
 }
 
-impl Answered {
-    fn judged(self, target: Option<ResponseTime>, at: DateTime<Utc>) -> Self {
-        let outcome = match target.map(|target| self.opened_at + target.span()) {
-            None => TargetOutcome::Untargeted,
-            Some(due) => match (self.first_answer_at, self.ended_at) {
-                (Some(answered), _) if answered <= due => TargetOutcome::Met,
-                (None, Some(ended)) if ended <= due => TargetOutcome::Ended,
-                (None, None) if at <= due => TargetOutcome::Running,
-                (Some(_) | None, _) => TargetOutcome::Breached,
-            },
+/// What terms come to for every priority: first responses and resolutions.
+pub fn terms(first_responses: ResponseTargets, resolutions: ResponseTargets, calendar: BusinessCalendar) -> SlaTerms {
+    let of =
+        |priority| SlaTarget { first_response: first_responses.of(priority), resolution: resolutions.of(priority) };
+    let targets = SlaTargets {
+        urgent: of(TicketPriority::Urgent),
+        high: of(TicketPriority::High),
+        medium: of(TicketPriority::Medium),
+        low: of(TicketPriority::Low),
+    };
+    SlaTerms { targets, calendar }
+}
+
+/// A ticket that is watched.
+#[derive(Clone, Debug)]
+struct Watched {
+    told: Answered,
+    clock: SlaClock,
+    /// The business time that it had used when it was first answered.
+    used_to_respond: Option<TimeDelta>,
+    cancelled: bool,
+}
+
+impl Watched {
+    fn opened(told: Answered, clock: SlaClock) -> Self {
+        Self { told, clock, used_to_respond: None, cancelled: false }
+    }
+
+    fn answered(&mut self, at: DateTime<Utc>) {
+        self.told.first_answer_at.get_or_insert(at);
+        self.used_to_respond.get_or_insert(self.clock.used_at(at));
+    }
+
+    fn moved(&mut self, to: TicketStatus, at: DateTime<Utc>) {
+        let over = match to {
+            TicketStatus::Resolved | TicketStatus::Closed | TicketStatus::Cancelled => true,
+            TicketStatus::Open | TicketStatus::InProgress | TicketStatus::WaitingCustomer => false,
         };
-        Self { outcome, ..self }
+        self.told.ended_at = if over { self.told.ended_at.or(Some(at)) } else { None };
+        self.cancelled = to == TicketStatus::Cancelled;
+        let clock = self.clock.clone();
+        self.clock = if runs_in(to) { clock.resumed(self.told.priority, at) } else { clock.paused(at) };
+    }
+
+    fn judged(&self, at: DateTime<Utc>) -> Answered {
+        let used = self.clock.used_at(at);
+        let target = |goal| self.clock.terms().targets.of(self.told.priority).of(goal);
+        let over = self.told.ended_at.is_some();
+        let done = if over && !self.cancelled { Some(used) } else { None };
+        let outcome = judged(target(SlaGoal::FirstResponse), self.used_to_respond, used, over);
+        Answered { outcome, resolution: judged(target(SlaGoal::Resolution), done, used, over), ..self.told }
     }
 }
 
-/// Watches first answers: the tickets that were opened in a span of time, against targets.
+/// What a target came to: the business time until it was reached, if it was, and all that was used.
+fn judged(target: Option<ResponseTime>, reached: Option<TimeDelta>, used: TimeDelta, over: bool) -> TargetOutcome {
+    let Some(target) = target.map(ResponseTime::span) else { return TargetOutcome::Untargeted };
+    match reached {
+        Some(reached) if reached <= target => TargetOutcome::Met,
+        None if used <= target => {
+            if over {
+                TargetOutcome::Ended
+            } else {
+                TargetOutcome::Running
+            }
+        }
+        Some(_) | None => TargetOutcome::Breached,
+    }
+}
+
+/// Watches what becomes of tickets: those that were opened in a span of time, against terms.
 #[derive(Clone, Debug)]
 pub struct FirstAnswers {
-    targets: ResponseTargets,
+    terms: SlaTerms,
     /// Opened at this time or later, and before that.
     opened: (DateTime<Utc>, DateTime<Utc>),
-    tickets: HashMap<TicketId, Answered>,
+    tickets: HashMap<TicketId, Watched>,
 }
 
 impl FirstAnswers {
     /// Watches the tickets that are opened from `from` on and before `to`.
-    pub fn new(targets: ResponseTargets, from: DateTime<Utc>, to: DateTime<Utc>) -> Self {
-        Self { targets, opened: (from, to), tickets: HashMap::new() }
+    pub fn new(terms: SlaTerms, from: DateTime<Utc>, to: DateTime<Utc>) -> Self {
+        Self { terms, opened: (from, to), tickets: HashMap::new() }
     }
 }
 
@@ -225,28 +286,25 @@ impl Policy for FirstAnswers {
                         first_answer_at: None,
                         ended_at: None,
                         outcome: TargetOutcome::Running,
+                        resolution: TargetOutcome::Running,
                     };
-                    self.tickets.insert(ticket_id, opened);
+                    let clock = SlaClock::started(self.terms.clone(), *priority, at);
+                    self.tickets.insert(ticket_id, Watched::opened(opened, clock));
                 }
             }
             Event::AgentReplied { .. } => {
                 if let Some(ticket) = self.tickets.get_mut(&ticket_id) {
-                    ticket.first_answer_at.get_or_insert(at);
+                    ticket.answered(at);
                 }
             }
             Event::StatusChanged { to, .. } => {
                 if let Some(ticket) = self.tickets.get_mut(&ticket_id) {
-                    ticket.ended_at = match to {
-                        TicketStatus::Resolved | TicketStatus::Closed | TicketStatus::Cancelled => {
-                            ticket.ended_at.or(Some(at))
-                        }
-                        TicketStatus::Open | TicketStatus::InProgress | TicketStatus::WaitingCustomer => None,
-                    };
+                    ticket.moved(*to, at);
                 }
             }
             Event::PriorityChanged { to, .. } => {
                 if let Some(ticket) = self.tickets.get_mut(&ticket_id) {
-                    ticket.priority = *to;
+                    ticket.told.priority = *to;
                 }
             }
             Event::CustomerReplied { .. }
@@ -262,13 +320,19 @@ impl Policy for FirstAnswers {
             | Event::MergedInto { .. }
             | Event::Unmerged { .. }
             | Event::Absorbed { .. }
-            | Event::Released { .. } => {}
+            | Event::Released { .. }
+            | Event::SlaClockStarted { .. }
+            | Event::SlaClockPaused { .. }
+            | Event::SlaClockResumed { .. }
+            | Event::SlaTargetChanged { .. }
+            | Event::SlaWarned { .. }
+            | Event::SlaBreached { .. }
+            | Event::TimerSet { .. } => {}
         }
     }
 
     fn outcomes(&self, at: DateTime<Utc>) -> HashMap<TicketId, Answered> {
-        let judged = |ticket: &Answered| ticket.judged(self.targets.of(ticket.priority), at);
-        self.tickets.iter().map(|(id, ticket)| (*id, judged(ticket))).collect()
+        self.tickets.iter().map(|(id, ticket)| (*id, ticket.judged(at))).collect()
     }
 }
 
@@ -317,7 +381,8 @@ mod tests {
     /// What a ticket came to: events a minute apart, asked so many minutes after the opening.
     fn outcome(target: &str, events: &[Event], asked_after: i64) -> TargetOutcome {
         let targets = ResponseTargets { urgent: target.parse().ok(), ..ResponseTargets::default() };
-        let mut policy = FirstAnswers::new(targets, noon(), noon() + TimeDelta::days(1));
+        let terms = terms(targets, ResponseTargets::default(), BusinessCalendar::default());
+        let mut policy = FirstAnswers::new(terms, noon(), noon() + TimeDelta::days(1));
         let told = std::iter::once(opened(TicketPriority::Urgent)).chain(events.iter().cloned());
         let story = told.fold(Story::new(), |story: Story<Event>, event| story.then(TICKET, ADA, event));
         story.events().iter().for_each(|event| policy.observe(event));
@@ -348,8 +413,39 @@ mod tests {
     }
 
     #[test]
+    fn a_calendar_and_what_waits_for_the_customer_count_as_they_do_for_a_live_ticket() {
+        use TargetOutcome::{Breached, Ended, Met, Running, Untargeted};
+        use TicketStatus::{Cancelled, InProgress, Resolved, WaitingCustomer};
+        let judged = |resolution: &str, calendar: serde_json::Value, events: &[Event]| {
+            let targets = ResponseTargets { urgent: resolution.parse().ok(), ..ResponseTargets::default() };
+            let calendar = serde_json::from_value(calendar).unwrap();
+            let terms = terms(ResponseTargets::default(), targets, calendar);
+            let mut policy = FirstAnswers::new(terms, noon(), noon() + TimeDelta::days(1));
+            let told = std::iter::once(opened(TicketPriority::Urgent)).chain(events.iter().cloned());
+            let story = told.fold(Story::new(), |story: Story<Event>, event| story.then(TICKET, ADA, event));
+            story.events().iter().for_each(|event| policy.observe(event));
+            policy.outcomes(noon() + TimeDelta::minutes(100))[&TICKET].resolution
+        };
+        let always = || serde_json::json!({});
+        // Opened at minute 1, each event a minute later.
+        let waits = [moved(WaitingCustomer), answered(), moved(InProgress), moved(Resolved)];
+        assert_eq!(
+            (judged("2m", always(), &waits), judged("1m", always(), &waits)),
+            (Met, Breached),
+            "it waited for two"
+        );
+        assert_eq!(judged("2m", always(), &waits[..1]), Running, "it still waits");
+        assert_eq!(judged("2m", always(), &[moved(Cancelled)]), Ended);
+        assert_eq!(judged("never", always(), &waits), Untargeted);
+        assert_eq!(judged("2m", always(), &[moved(Resolved), moved(InProgress)]), Breached, "reopened, it goes on");
+        let later = serde_json::json!({"time_zone": "UTC", "hours": {"monday": [{"from": "09:00", "to": "18:00"}]}});
+        assert_eq!(judged("2m", later, &[]), Running, "noon of a Thursday is not in its hours");
+    }
+
+    #[test]
     fn only_tickets_of_the_span_are_judged() {
-        let mut policy = FirstAnswers::new(ResponseTargets::USUAL, noon(), noon() + TimeDelta::minutes(2));
+        let terms = terms(ResponseTargets::USUAL, ResponseTargets::default(), BusinessCalendar::default());
+        let mut policy = FirstAnswers::new(terms, noon(), noon() + TimeDelta::minutes(2));
         let other = TicketId(Uuid::from_u128(2));
         let story = Story::new()
             .then(TICKET, ADA, opened(TicketPriority::Low))
@@ -379,20 +475,14 @@ mod tests {
     proptest! {
         /// More time never breaks a target that less time kept.
         #[test]
-        fn more_time_is_never_worse(less in 1_i64..500, more in 0_i64..500, answer in 0_i64..1_000, at in 0_i64..1_000) {
-            let ticket = Answered {
-                number: 1,
-                priority: TicketPriority::Low,
-                opened_at: noon(),
-                first_answer_at: (answer < 900).then(|| noon() + TimeDelta::minutes(answer)),
-                ended_at: (answer % 7 == 0).then(|| noon() + TimeDelta::minutes(answer / 2)),
-                outcome: TargetOutcome::Running,
+        fn more_time_is_never_worse(less in 1_i64..500, more in 0_i64..500, reached in 0_i64..1_000, used in 0_i64..1_000) {
+            let minutes = TimeDelta::minutes;
+            let outcome = |target| {
+                let reached = (reached < 900).then(|| minutes(reached.min(used)));
+                judged(Some(ResponseTime(minutes(target))), reached, minutes(used), used % 7 == 0)
             };
-            let judged = |minutes| {
-                ticket.judged(Some(ResponseTime(TimeDelta::minutes(minutes))), noon() + TimeDelta::minutes(at)).outcome
-            };
-            if judged(less + more) == TargetOutcome::Breached {
-                prop_assert_eq!(judged(less), TargetOutcome::Breached);
+            if outcome(less + more) == TargetOutcome::Breached {
+                prop_assert_eq!(outcome(less), TargetOutcome::Breached);
             }
         }
 

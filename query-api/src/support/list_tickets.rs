@@ -5,7 +5,7 @@ use crate::search::Searched;
 use domain::support::Tag;
 use domain::support::ticket::{TicketCategory, TicketNumber, TicketPriority, TicketStatus, WORK};
 use kernel::{Reach, Scope};
-use read_models::support::{TicketMessages, Tickets};
+use read_models::support::{SlaState, TicketMessages, Tickets};
 
 pub(crate) struct ListTickets;
 
@@ -27,8 +27,10 @@ impl List for ListTickets {
         Filter::id("merged_into"),
         Filter::from("created_from", "created_at"),
         Filter::before("created_to", "created_at"),
+        Filter::labelled::<SlaState>("sla_state"),
+        Filter::before("due_before", "due_at"),
     ];
-    const SORTS: &'static [&'static str] = &["-created_at", "created_at", "-number", "number", "-updated_at"];
+    const SORTS: &'static [&'static str] = &["-created_at", "created_at", "-number", "number", "-updated_at", "due_at"];
 
     const SEARCHED: &'static [Searched] = &[Searched::by::<Tickets>(), Searched::by::<TicketMessages>()];
 

@@ -4,6 +4,7 @@ mod compare_article_revisions;
 mod get_article;
 mod get_article_as_seen;
 mod get_dashboard;
+mod get_sla_policy;
 mod get_ticket;
 mod get_ticket_statistics;
 mod line_diff;
@@ -12,6 +13,8 @@ mod list_articles;
 mod list_notes;
 mod list_own_tickets;
 mod list_replies;
+mod list_sla_board;
+mod list_sla_policies;
 mod list_ticket_activities;
 mod list_tickets;
 mod readers;
@@ -33,6 +36,9 @@ pub(crate) fn routes() -> QueryRoutes {
         .list::<list_own_tickets::ListOwnTickets>("/own-tickets")
         .raw("/tickets/stats", get_ticket_statistics::answer, get_ticket_statistics::describe)
         .raw("/dashboard", get_dashboard::answer, get_dashboard::describe)
+        .list::<list_sla_board::ListSlaBoard>("/sla/board")
+        .list::<list_sla_policies::ListSlaPolicies>("/sla-policies")
+        .detail::<get_sla_policy::GetSlaPolicy>("/sla-policies/{sla_policy_id}")
         .list::<list_articles::ListArticles>("/articles")
         .detail::<get_article::GetArticle>("/articles/{article_id}")
         .raw("/articles/{article_id}/as-seen", get_article_as_seen::answer, get_article_as_seen::describe)

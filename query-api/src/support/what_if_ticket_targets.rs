@@ -1,4 +1,4 @@
-//! Would these response-time targets have been breached? Two sets of targets over the same history, and where they differ.
+//! Would these targets have been breached? Two sets of targets and calendars over the same history, and where they differ.
 
 use crate::analyst::READ;
 use crate::as_of::read_problem;
@@ -10,7 +10,9 @@ use axum::http::{Method, Response, StatusCode};
 use axum::response::IntoResponse;
 use axum::{Json, http::HeaderValue};
 use chrono::{DateTime, TimeDelta, Utc};
-use domain::support::response_targets::{Answered, FirstAnswers, ResponseTargets, ResponseTime, TargetOutcome};
+use domain::support::business_calendar::BusinessCalendar;
+use domain::support::response_targets::{Answered, FirstAnswers, ResponseTargets, ResponseTime, TargetOutcome, terms};
+use domain::support::sla_terms::{SlaGoal, SlaTargets};
 use domain::support::ticket::{TicketId, TicketNumber, TicketPriority};
 use event_store::{Log, ReadError};
 use kernel::{Position, Reach, TenantId};
@@ -19,6 +21,7 @@ use platform::headers::POSITION;
 use platform::openapi::Operation;
 use projector::sandbox::{self, Difference, Outcomes, SandboxError, Stretch};
 use serde::{Deserialize, Serialize};
+use std::collections::HashMap;
 use std::sync::Arc;
 use utoipa::ToSchema;
 
@@ -45,6 +48,18 @@ pub struct TicketTargetsQuestion {
     /// The targets that they are compared with; the usual ones unless given: an hour, four, eight, a day.
     #[serde(default)]
     pub baseline: Option<ResponseTargets>,
+    /// The targets for resolutions that are tried; none unless given.
+    #[serde(default)]
+    pub resolutions: ResponseTargets,
+    /// Those that they are compared with; the same unless given.
+    #[serde(default)]
+    pub baseline_resolutions: Option<ResponseTargets>,
+    /// The calendar that is tried; every hour of every day unless given.
+    #[serde(default)]
+    pub calendar: BusinessCalendar,
+    /// The one that it is compared with; every hour of every day unless given.
+    #[serde(default)]
+    pub baseline_calendar: BusinessCalendar,
     /// How many of the differing tickets are named, up to 1,000; 100 unless given.
     #[serde(default)]
     pub limit: Option<usize>,
@@ -82,6 +97,10 @@ pub struct PriorityTargets {
     pub tried: TargetCounts,
     /// Under the targets that they are compared with.
     pub baseline: TargetCounts,
+    /// Their resolutions under the targets that are tried.
+    pub tried_resolution: TargetCounts,
+    /// Their resolutions under the targets that they are compared with.
+    pub baseline_resolution: TargetCounts,
 }
 
 /// What tickets came to under one target.
@@ -89,13 +108,13 @@ pub struct PriorityTargets {
 pub struct TargetCounts {
     /// The target; null where there is none.
     pub target: Option<ResponseTime>,
-    /// Answered in time.
+    /// Answered, or resolved, in time.
     pub met: usize,
-    /// Answered too late, or not at all and the time is over.
+    /// Too late, or not at all and the time is over.
     pub breached: usize,
-    /// Not answered yet, and there is still time.
+    /// Not yet, and there is still time.
     pub running: usize,
-    /// Over before the time without an answer.
+    /// Over before the time without it.
     pub ended: usize,
 }
 
@@ -116,6 +135,10 @@ pub struct DifferingTicket {
     pub tried: TargetOutcome,
     /// What it comes to under the targets that they are compared with.
     pub baseline: TargetOutcome,
+    /// What its resolution comes to under the targets that are tried.
+    pub tried_resolution: TargetOutcome,
+    /// What its resolution comes to under the targets that they are compared with.
+    pub baseline_resolution: TargetOutcome,
 }
 
 /// Answers the question over a tenant's history up to a position, looking at most at so many events. Writes nothing.
@@ -132,9 +155,13 @@ pub async fn ask(
     let (from, to) = (question.from, question.to.unwrap_or(now));
     let after = log.position_at(from - SLACK).await?;
     let baseline = question.baseline.unwrap_or(ResponseTargets::USUAL);
-    let watch = |targets| FirstAnswers::new(targets, from, to);
+    let baseline_resolutions = question.baseline_resolutions.unwrap_or(question.resolutions);
+    let tried = terms(question.targets, question.resolutions, question.calendar.clone());
+    let compared = terms(baseline, baseline_resolutions, question.baseline_calendar.clone());
+    let (tried_targets, baseline_targets) = (tried.targets, compared.targets);
+    let watch = |terms| FirstAnswers::new(terms, from, to);
     let stretch = Stretch { tenant_id, after, up_to, most };
-    let outcomes = sandbox::run(log, stretch, now, watch(question.targets), watch(baseline)).await?;
+    let outcomes = sandbox::run(log, stretch, now, watch(tried), watch(compared)).await?;
     let mut differing = outcomes.differences();
     differing.sort_by_key(|one| one.tried.map(|ticket| (ticket.number, one.key.0)));
     let limit = question.limit.unwrap_or(LIMIT).min(MOST_TICKETS);
@@ -145,7 +172,7 @@ pub async fn ask(
         as_of_position: up_to.0,
         events: outcomes.events,
         priorities: [TicketPriority::Urgent, TicketPriority::High, TicketPriority::Medium, TicketPriority::Low]
-            .map(|priority| counted(&outcomes, priority, &question.targets, &baseline))
+            .map(|priority| counted(&outcomes, priority, &tried_targets, &baseline_targets))
             .into(),
         differing_count: differing.len(),
         differing: differing.iter().take(limit).filter_map(named).collect(),
@@ -155,13 +182,17 @@ pub async fn ask(
 fn counted(
     outcomes: &Outcomes<TicketId, Answered>,
     priority: TicketPriority,
-    tried: &ResponseTargets,
-    baseline: &ResponseTargets,
+    tried: &SlaTargets,
+    baseline: &SlaTargets,
 ) -> PriorityTargets {
-    let counts = |all: &std::collections::HashMap<TicketId, Answered>, targets: &ResponseTargets| {
-        let of = |outcome| all.values().filter(|one| one.priority == priority && one.outcome == outcome).count();
+    let counts = |all: &HashMap<TicketId, Answered>, targets: &SlaTargets, goal| {
+        let came_to = |one: &Answered| match goal {
+            SlaGoal::FirstResponse => one.outcome,
+            SlaGoal::Resolution => one.resolution,
+        };
+        let of = |outcome| all.values().filter(|one| one.priority == priority && came_to(one) == outcome).count();
         TargetCounts {
-            target: targets.of(priority),
+            target: targets.of(priority).of(goal),
             met: of(TargetOutcome::Met),
             breached: of(TargetOutcome::Breached),
             running: of(TargetOutcome::Running),
@@ -171,8 +202,10 @@ fn counted(
     PriorityTargets {
         priority,
         tickets: outcomes.tried.values().filter(|ticket| ticket.priority == priority).count(),
-        tried: counts(&outcomes.tried, tried),
-        baseline: counts(&outcomes.baseline, baseline),
+        tried: counts(&outcomes.tried, tried, SlaGoal::FirstResponse),
+        baseline: counts(&outcomes.baseline, baseline, SlaGoal::FirstResponse),
+        tried_resolution: counts(&outcomes.tried, tried, SlaGoal::Resolution),
+        baseline_resolution: counts(&outcomes.baseline, baseline, SlaGoal::Resolution),
     }
 }
 
@@ -186,6 +219,8 @@ fn named(difference: &Difference<TicketId, Answered>) -> Option<DifferingTicket>
         first_response_at: tried.first_answer_at,
         tried: tried.outcome,
         baseline: baseline.outcome,
+        tried_resolution: tried.resolution,
+        baseline_resolution: baseline.resolution,
     })
 }
 
@@ -225,8 +260,9 @@ fn problem(error: SandboxError) -> Problem {
 pub(super) fn describe(path: &str) -> Operation {
     let docs = "Would these response-time targets have been breached?\n\n\
         Runs two sets of targets over the tickets that were opened in a span of time, in a sandbox, and says per priority \
-        what they come to and which tickets differ. Changes nothing. The clock runs from the opening to the first public \
-        answer of an agent, on every hour of the week; a ticket that ended unanswered before its time counts as `ended`.";
+        what they come to and which tickets differ. Changes nothing. The clock is that of the live tickets: it counts the hours \
+        of the calendar, from the opening to the first public answer of an agent and to the resolution, and stands while a \
+        ticket waits for its customer; a ticket that ended unanswered before its time counts as `ended`.";
     Operation::new(Method::POST, path, NAME)
         .docs(docs)
         .reach(Reach::All)

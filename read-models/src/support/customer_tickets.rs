@@ -93,7 +93,14 @@ impl ReadModel for CustomerTickets {
             | Event::Untagged { .. }
             | Event::Absorbed { .. }
             | Event::Released { .. }
-            | Event::ReadUpTo { side: TicketSide::Desk, .. } => Keys::None,
+            | Event::ReadUpTo { side: TicketSide::Desk, .. }
+            | Event::SlaClockStarted { .. }
+            | Event::SlaClockPaused { .. }
+            | Event::SlaClockResumed { .. }
+            | Event::SlaTargetChanged { .. }
+            | Event::SlaWarned { .. }
+            | Event::SlaBreached { .. }
+            | Event::TimerSet { .. } => Keys::None,
             Event::Opened { .. }
             | Event::CustomerReplied { .. }
             | Event::AgentReplied { .. }
@@ -161,7 +168,14 @@ impl CustomerTicketRow {
             | Event::Tagged { .. }
             | Event::Untagged { .. }
             | Event::Absorbed { .. }
-            | Event::Released { .. } => touched,
+            | Event::Released { .. }
+            | Event::SlaClockStarted { .. }
+            | Event::SlaClockPaused { .. }
+            | Event::SlaClockResumed { .. }
+            | Event::SlaTargetChanged { .. }
+            | Event::SlaWarned { .. }
+            | Event::SlaBreached { .. }
+            | Event::TimerSet { .. } => touched,
         }
     }
 

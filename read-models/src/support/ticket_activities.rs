@@ -45,6 +45,20 @@ kernel::labelled! {
         Absorbed: "absorbed", "Took another ticket in", "A absorbé un ticket";
         /// Another ticket does not go on in it any more.
         Released: "released", "Let another ticket go", "A libéré un ticket";
+        /// Its time began to run.
+        SlaClockStarted: "sla_clock_started", "Time began to run", "Délai lancé";
+        /// Its time stands: it waits for the customer, or it is over.
+        SlaClockPaused: "sla_clock_paused", "Time stopped", "Délai suspendu";
+        /// Its time runs again.
+        SlaClockResumed: "sla_clock_resumed", "Time runs again", "Délai repris";
+        /// It is due at another moment.
+        SlaTargetChanged: "sla_target_changed", "Due at another time", "Échéance modifiée";
+        /// It will soon be due.
+        SlaWarned: "sla_warned", "Due soon", "Échéance proche";
+        /// It was not done in time.
+        SlaBreached: "sla_breached", "Time is over", "Délai dépassé";
+        /// It will move by itself.
+        TimerSet: "timer_set", "Will move by itself", "Changera d'état automatiquement";
     }
 }
 
@@ -134,6 +148,13 @@ fn step(event: &Event) -> (TicketAction, Option<String>, Option<String>) {
         Event::Unmerged { from, .. } => (TicketAction::Unmerged, label(from), None),
         Event::Absorbed { ticket_id, .. } => (TicketAction::Absorbed, None, label(ticket_id)),
         Event::Released { ticket_id, .. } => (TicketAction::Released, label(ticket_id), None),
+        Event::SlaClockStarted { .. } => (TicketAction::SlaClockStarted, None, None),
+        Event::SlaClockPaused { .. } => (TicketAction::SlaClockPaused, None, None),
+        Event::SlaClockResumed { .. } => (TicketAction::SlaClockResumed, None, None),
+        Event::SlaTargetChanged { .. } => (TicketAction::SlaTargetChanged, None, None),
+        Event::SlaWarned { goal, .. } => (TicketAction::SlaWarned, None, label(goal)),
+        Event::SlaBreached { goal, .. } => (TicketAction::SlaBreached, None, label(goal)),
+        Event::TimerSet { to, .. } => (TicketAction::TimerSet, None, label(to)),
     }
 }
 

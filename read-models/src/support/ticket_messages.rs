@@ -116,7 +116,14 @@ fn reply(event: &Event) -> Option<Reply<'_>> {
         | Event::MergedInto { .. }
         | Event::Unmerged { .. }
         | Event::Absorbed { .. }
-        | Event::Released { .. } => None,
+        | Event::Released { .. }
+        | Event::SlaClockStarted { .. }
+        | Event::SlaClockPaused { .. }
+        | Event::SlaClockResumed { .. }
+        | Event::SlaTargetChanged { .. }
+        | Event::SlaWarned { .. }
+        | Event::SlaBreached { .. }
+        | Event::TimerSet { .. } => None,
     }
 }
 

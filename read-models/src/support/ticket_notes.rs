@@ -87,7 +87,14 @@ fn note(event: &Event) -> Option<(TicketNoteId, &Personal<Content>)> {
         | Event::MergedInto { .. }
         | Event::Unmerged { .. }
         | Event::Absorbed { .. }
-        | Event::Released { .. } => None,
+        | Event::Released { .. }
+        | Event::SlaClockStarted { .. }
+        | Event::SlaClockPaused { .. }
+        | Event::SlaClockResumed { .. }
+        | Event::SlaTargetChanged { .. }
+        | Event::SlaWarned { .. }
+        | Event::SlaBreached { .. }
+        | Event::TimerSet { .. } => None,
     }
 }
 

@@ -1,5 +1,6 @@
 //! The tickets: list and detail, for customers and agents.
 
+use super::ticket_due::SlaState;
 use chrono::{DateTime, Utc};
 use domain::support::ticket::{
     Content, CsatScore, Event, Subject, Tags, TicketCategory, TicketId, TicketNumber, TicketPriority, TicketSide,
@@ -11,7 +12,8 @@ use utoipa::ToSchema;
 
 /// `support.tickets`: one row per ticket.
 ///
-/// Customers read this row, so an internal note leaves no trace in it but `version`.
+/// Customers read this row, so an internal note leaves no trace in it but `version`. When it is due they may know: it was
+/// promised to them.
 pub struct Tickets;
 
 /// A ticket as it stands now.
@@ -55,6 +57,23 @@ pub struct TicketRow {
     pub resolved_at: Option<DateTime<Utc>>,
     /// When it was closed; absent again after reopening.
     pub closed_at: Option<DateTime<Utc>>,
+    /// When the first answer is due, as the clock ran last.
+    pub first_response_due_at: Option<DateTime<Utc>>,
+    /// Since when that is known to be soon.
+    pub first_response_warned_at: Option<DateTime<Utc>>,
+    /// When it was told that it came too late.
+    pub first_response_breached_at: Option<DateTime<Utc>>,
+    /// When the resolution is due, as the clock ran last.
+    pub resolution_due_at: Option<DateTime<Utc>>,
+    /// Since when that is known to be soon.
+    pub resolution_warned_at: Option<DateTime<Utc>>,
+    /// When it was told that it came too late.
+    pub resolution_breached_at: Option<DateTime<Utc>>,
+    /// When anything is due next. Absent where nothing is promised, or all of it was done. While the clock stands: when it
+    /// would be, had it not stopped; it will be later.
+    pub due_at: Option<DateTime<Utc>>,
+    /// How that stands.
+    pub sla_state: Option<SlaState>,
     /// When it was opened.
     pub created_at: DateTime<Utc>,
     /// When the server last recorded a change that the customer may see.
@@ -70,7 +89,7 @@ impl ReadModel for Tickets {
     type Row = TicketRow;
 
     const NAME: &'static str = "support.tickets";
-    const VERSION: i32 = 2;
+    const VERSION: i32 = 3;
     const TABLE: Table = Table {
         key: 1,
         columns: &[
@@ -93,6 +112,14 @@ impl ReadModel for Tickets {
             Column::optional("first_response_at", ColumnKind::Timestamp),
             Column::optional("resolved_at", ColumnKind::Timestamp),
             Column::optional("closed_at", ColumnKind::Timestamp),
+            Column::optional("first_response_due_at", ColumnKind::Timestamp),
+            Column::optional("first_response_warned_at", ColumnKind::Timestamp),
+            Column::optional("first_response_breached_at", ColumnKind::Timestamp),
+            Column::optional("resolution_due_at", ColumnKind::Timestamp),
+            Column::optional("resolution_warned_at", ColumnKind::Timestamp),
+            Column::optional("resolution_breached_at", ColumnKind::Timestamp),
+            Column::optional("due_at", ColumnKind::Timestamp),
+            Column::optional("sla_state", ColumnKind::Text),
             Column::new("created_at", ColumnKind::Timestamp),
             Column::new("updated_at", ColumnKind::Timestamp),
             Column::new("version", ColumnKind::Integer),
@@ -107,6 +134,7 @@ impl ReadModel for Tickets {
             Index { columns: &["category", "-created_at"] },
             Index { columns: &["customer_id", "-created_at"] },
             Index { columns: &["assignee_id", "-created_at"] },
+            Index { columns: &["due_at"] },
         ],
     };
 
@@ -115,49 +143,63 @@ impl ReadModel for Tickets {
     }
 
     fn apply(row: Option<TicketRow>, key: &TicketId, event: &Recorded<Event>) -> Option<TicketRow> {
-        let at = event.occurred_at;
-        match &event.event {
-            Event::Opened { .. } => opened(*key, event),
-            Event::InternalNoteAdded { .. } | Event::ReadUpTo { side: TicketSide::Customer, .. } => {
-                row.map(|row| TicketRow { version: event.version, ..row })
-            }
-            Event::ReadUpTo { side: TicketSide::Desk, unread, .. } => {
-                row.map(|row| TicketRow { unread: *unread, version: event.version, ..row })
-            }
-            Event::CustomerReplied { seq, .. } => {
-                row.map(|row| TicketRow { message_count: *seq, unread: row.unread + 1, ..row.changed_by(event) })
-            }
-            Event::AgentReplied { seq, first_response, .. } => row.map(|row| TicketRow {
-                message_count: *seq,
-                unread: 0,
-                first_response_at: if *first_response { Some(at) } else { row.first_response_at },
-                ..row.changed_by(event)
-            }),
-            Event::Assigned { assignee_id, .. } => row.map(|row| TicketRow {
-                assignee_id: Some(*assignee_id),
-                assigned_at: Some(at),
-                ..row.changed_by(event)
-            }),
-            Event::Unassigned { .. } => {
-                row.map(|row| TicketRow { assignee_id: None, assigned_at: None, ..row.changed_by(event) })
-            }
-            Event::StatusChanged { to, .. } => row.map(|row| row.changed_by(event).moved(*to, at)),
-            Event::PriorityChanged { to, .. } => row.map(|row| TicketRow { priority: *to, ..row.changed_by(event) }),
-            Event::CategoryChanged { to, .. } => row.map(|row| TicketRow { category: *to, ..row.changed_by(event) }),
-            Event::SubjectChanged { subject, .. } => {
-                row.map(|row| TicketRow { subject: subject.clone(), ..row.changed_by(event) })
-            }
-            Event::Tagged { tags, .. } | Event::Untagged { tags, .. } => {
-                row.map(|row| TicketRow { tags: tags.clone(), ..row.changed_by(event) })
-            }
-            Event::CsatSubmitted { score, .. } => {
-                row.map(|row| TicketRow { csat_score: Some(*score), ..row.changed_by(event) })
-            }
-            Event::MergedInto { into, .. } => {
-                row.map(|row| TicketRow { merged_into: Some(*into), ..row.changed_by(event) })
-            }
-            Event::Unmerged { .. } => row.map(|row| TicketRow { merged_into: None, ..row.changed_by(event) }),
-            Event::Absorbed { .. } | Event::Released { .. } => row.map(|row| row.changed_by(event)),
+        folded(row, *key, event).map(TicketRow::due_next)
+    }
+}
+
+fn folded(row: Option<TicketRow>, key: TicketId, event: &Recorded<Event>) -> Option<TicketRow> {
+    let at = event.occurred_at;
+    match &event.event {
+        Event::Opened { .. } => opened(key, event),
+        Event::InternalNoteAdded { .. } | Event::ReadUpTo { side: TicketSide::Customer, .. } => {
+            row.map(|row| TicketRow { version: event.version, ..row })
+        }
+        Event::ReadUpTo { side: TicketSide::Desk, unread, .. } => {
+            row.map(|row| TicketRow { unread: *unread, version: event.version, ..row })
+        }
+        Event::CustomerReplied { seq, .. } => {
+            row.map(|row| TicketRow { message_count: *seq, unread: row.unread + 1, ..row.changed_by(event) })
+        }
+        Event::AgentReplied { seq, first_response, .. } => row.map(|row| TicketRow {
+            message_count: *seq,
+            unread: 0,
+            first_response_at: if *first_response { Some(at) } else { row.first_response_at },
+            ..row.changed_by(event)
+        }),
+        Event::Assigned { assignee_id, .. } => {
+            row.map(|row| TicketRow { assignee_id: Some(*assignee_id), assigned_at: Some(at), ..row.changed_by(event) })
+        }
+        Event::Unassigned { .. } => {
+            row.map(|row| TicketRow { assignee_id: None, assigned_at: None, ..row.changed_by(event) })
+        }
+        Event::StatusChanged { to, .. } => row.map(|row| row.changed_by(event).moved(*to, at)),
+        Event::PriorityChanged { to, .. } => row.map(|row| TicketRow { priority: *to, ..row.changed_by(event) }),
+        Event::CategoryChanged { to, .. } => row.map(|row| TicketRow { category: *to, ..row.changed_by(event) }),
+        Event::SubjectChanged { subject, .. } => {
+            row.map(|row| TicketRow { subject: subject.clone(), ..row.changed_by(event) })
+        }
+        Event::Tagged { tags, .. } | Event::Untagged { tags, .. } => {
+            row.map(|row| TicketRow { tags: tags.clone(), ..row.changed_by(event) })
+        }
+        Event::CsatSubmitted { score, .. } => {
+            row.map(|row| TicketRow { csat_score: Some(*score), ..row.changed_by(event) })
+        }
+        Event::MergedInto { into, .. } => {
+            row.map(|row| TicketRow { merged_into: Some(*into), ..row.changed_by(event) })
+        }
+        Event::Unmerged { .. } => row.map(|row| TicketRow { merged_into: None, ..row.changed_by(event) }),
+        Event::Absorbed { .. } | Event::Released { .. } => row.map(|row| row.changed_by(event)),
+        Event::SlaClockStarted { due, .. }
+        | Event::SlaClockResumed { due, .. }
+        | Event::SlaTargetChanged { due, .. } => {
+            row.map(|row| TicketRow { version: event.version, ..row.due_from_now(*due) })
+        }
+        Event::SlaWarned { goal, .. } => row.map(|row| TicketRow { version: event.version, ..row.warned(*goal, at) }),
+        Event::SlaBreached { goal, .. } => {
+            row.map(|row| TicketRow { version: event.version, ..row.breached(*goal, at) })
+        }
+        Event::SlaClockPaused { .. } | Event::TimerSet { .. } => {
+            row.map(|row| TicketRow { version: event.version, ..row })
         }
     }
 }
@@ -188,6 +230,14 @@ fn opened(ticket_id: TicketId, event: &Recorded<Event>) -> Option<TicketRow> {
         first_response_at: None,
         resolved_at: None,
         closed_at: None,
+        first_response_due_at: None,
+        first_response_warned_at: None,
+        first_response_breached_at: None,
+        resolution_due_at: None,
+        resolution_warned_at: None,
+        resolution_breached_at: None,
+        due_at: None,
+        sla_state: None,
         created_at: event.occurred_at,
         updated_at: event.recorded_at,
         version: event.version,
@@ -339,6 +389,6 @@ pub(super) mod tests {
         let story = <Event as kernel::Event>::examples()
             .into_iter()
             .fold(Story::new(), |story: Story<Event>, event| story.then(TICKET, BOB, event));
-        assert_eq!(row(&story).version, Version(18));
+        assert_eq!(row(&story).version, Version(25));
     }
 }

@@ -8,7 +8,7 @@ use std::path::Path;
 use tests::policy::{documents, routes};
 
 /// Commands that are no route of the write door, and who carries them out.
-const WITHOUT_ROUTE: [(&str, &str); 32] = [
+const WITHOUT_ROUTE: [(&str, &str); 33] = [
     ("identity.accept_invitation", "the sign-in door, when the link was followed"),
     ("identity.change_profile", "the sign-in door, for the account of the caller"),
     ("identity.close_erased_user", "the operator's tool, when somebody is erased"),
@@ -40,6 +40,7 @@ const WITHOUT_ROUTE: [(&str, &str); 32] = [
     ("operations.record_projection_act", "whoever folds: what was done is told in the log"),
     ("privacy.certify_erasure", "the operator's tool, when somebody is erased"),
     ("privacy.request_erasure", "the operator's tool, when somebody is erased"),
+    ("support.keep_ticket_time", "a timer"),
     ("support.release_ticket", "what follows when an agent leaves the desk"),
 ];
 

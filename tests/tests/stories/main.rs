@@ -11,6 +11,7 @@ mod messaging;
 mod moments;
 mod operating;
 mod reading;
+mod sla;
 mod support;
 mod surface;
 mod time;

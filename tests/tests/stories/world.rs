@@ -6,7 +6,7 @@ use tests::node::{Actor, TestNode, tenant};
 use uuid::Uuid;
 
 pub(crate) const CUSTOMER: &[&str] = &["support.ticket:open", "support.ticket:reply", "support.ticket:read"];
-const AGENT: &[&str] = &[
+pub(crate) const AGENT: &[&str] = &[
     "support.ticket:open",
     "support.ticket:reply",
     "support.ticket:read",

@@ -27,13 +27,13 @@ impl Command for ChangeTicketPriority {
         target
     }
 
-    fn decide(&self, ticket: View<'_, Self>, _cx: &Context) -> Decision<Self> {
+    fn decide(&self, ticket: View<'_, Self>, cx: &Context) -> Decision<Self> {
         let case = ticket.existing()?;
         if case.priority == self.priority {
             return unchanged();
         }
         case.takes_changes()?;
         let (from, to, customer_id) = (case.priority, self.priority, case.customer_id);
-        Ok(Decided::from(Event::PriorityChanged { from, to, customer_id }))
+        Ok(Decided::new(case.timed(vec![Event::PriorityChanged { from, to, customer_id }], cx.now)))
     }
 }

@@ -1,9 +1,11 @@
 //! Moving a ticket by hand.
 
+use super::clock::timer_set;
 use super::{Case, Event, Party, REOPEN_WINDOW_DAYS, Reason, Rejection, Ticket, TicketStatus, WORK};
+use crate::support::sla_policy::{SlaPolicy, sla_policy_id};
 use chrono::TimeDelta;
 use kernel::command::unchanged;
-use kernel::{Command, Context, Decided, Decision, Private, Reach, Scope, View};
+use kernel::{Command, Context, Decided, Decision, Known, Private, Reach, Scope, View};
 use serde::Deserialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
@@ -13,7 +15,8 @@ use uuid::Uuid;
 /// Customers cancel their tickets, close resolved ones and reopen; the other steps are for agents
 /// (`support.ticket_agents_only`). A step that the status table does not have is refused with
 /// `support.ticket_status_not_reachable`, reopening too late with `support.ticket_reopen_window_over`.
-/// Asking for the status that the ticket has changes nothing.
+/// Asking for the status that the ticket has changes nothing. A ticket that waits or is resolved moves on by itself after as
+/// long as the tenant's policy says.
 #[derive(Clone, Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ChangeTicketStatus {
@@ -24,30 +27,32 @@ pub struct ChangeTicketStatus {
 }
 
 impl Command for ChangeTicketStatus {
-    type Streams = Ticket;
+    type Streams = (Ticket, Known<SlaPolicy>);
     const NAME: &'static str = "support.change_ticket_status";
     const SCOPE: Scope = Scope::new("support.ticket:reply");
     const REACH: Reach = Reach::Own { all: Some(WORK) };
 
-    fn streams(&self, target: Uuid, _cx: &Context) -> Uuid {
-        target
+    fn streams(&self, target: Uuid, cx: &Context) -> (Uuid, Uuid) {
+        (target, sla_policy_id(cx.tenant_id).0)
     }
 
-    fn decide(&self, ticket: View<'_, Self>, cx: &Context) -> Decision<Self> {
+    fn decide(&self, (ticket, policy): View<'_, Self>, cx: &Context) -> Decision<Self> {
         let (case, party) = ticket.seen_by(cx)?;
         if case.status == self.status {
             return unchanged();
         }
         case.may_move(self.status, party, cx)?;
         let reopen_until = (self.status == TicketStatus::Closed).then(|| cx.now + TimeDelta::days(REOPEN_WINDOW_DAYS));
-        Ok(Decided::from(Event::StatusChanged {
+        let moved = Event::StatusChanged {
             from: case.status,
             to: self.status,
             reason: self.reason.as_ref().map(|reason| reason.about(case.customer_id)),
             customer_id: case.customer_id,
             assignee_id: case.assignee_id,
             reopen_until,
-        }))
+        };
+        let timer = timer_set(policy.timers(), self.status, cx.now);
+        Ok(Decided::new(case.timed([moved].into_iter().chain(timer).collect(), cx.now)))
     }
 }
 
@@ -93,9 +98,11 @@ impl Case {
 mod tests {
     use super::super::specs::{ADA, BOB, EVE, agent, closed, customer, moved, opened};
     use super::*;
+    use crate::support::sla_policy::DefineSlaPolicy;
     use TicketStatus::{Cancelled, Closed, InProgress, Open, Resolved, WaitingCustomer};
     use kernel::specs::{given, noon};
     use kernel::{Labelled, Personal, Rejection as _};
+    use serde_json::json;
 
     fn set(status: TicketStatus) -> ChangeTicketStatus {
         ChangeTicketStatus { status, reason: None }
@@ -120,7 +127,8 @@ mod tests {
         ];
         for (from, answers) in table {
             for (to, expected) in TicketStatus::ALL.iter().zip(answers) {
-                let ask = |cx: &Context| set(*to).decide(&kernel::specs::state_of(at(from)), cx);
+                let policy = SlaPolicy::default();
+                let ask = |cx: &Context| set(*to).decide((&kernel::specs::state_of(at(from)), &policy), cx);
                 let (by_agent, by_owner) = (ask(&agent(BOB)), ask(&customer(ADA)));
                 if from == *to {
                     assert!(expected == " ." && by_agent.unwrap().events.is_empty());
@@ -134,7 +142,7 @@ mod tests {
                 match expected {
                     "A-" => assert_eq!(code.unwrap_err(), "support.ticket_agents_only"),
                     "--" => assert_eq!(code.unwrap_err(), "support.ticket_status_not_reachable"),
-                    _ => assert_eq!(code.unwrap().events.len(), 1),
+                    _ => assert!(matches!(code.unwrap().events[..], [Event::StatusChanged { .. }])),
                 }
             }
         }
@@ -144,14 +152,35 @@ mod tests {
     fn a_step_says_from_where_and_why() {
         let why = Reason::parse("Solved by phone").unwrap();
         let command = ChangeTicketStatus { status: Resolved, reason: Some(why.clone().into()) };
-        given([opened()]).when(&command, &agent(BOB)).answers([Event::StatusChanged {
-            from: Open,
-            to: Resolved,
-            reason: Some(Personal::new(ADA, why)),
-            customer_id: ADA,
-            assignee_id: None,
-            reopen_until: None,
-        }]);
+        given([opened()]).when(&command, &agent(BOB)).answers([
+            Event::StatusChanged {
+                from: Open,
+                to: Resolved,
+                reason: Some(Personal::new(ADA, why)),
+                customer_id: ADA,
+                assignee_id: None,
+                reopen_until: None,
+            },
+            timer(Resolved, Closed),
+        ]);
+    }
+
+    fn timer(from: TicketStatus, to: TicketStatus) -> Event {
+        Event::TimerSet { from, to, at: noon() + TimeDelta::days(7) }
+    }
+
+    #[test]
+    fn a_ticket_that_nobody_cares_about_moves_on_by_itself_unless_that_is_switched_off() {
+        let waits = [moved(Open, WaitingCustomer), timer(WaitingCustomer, Resolved)];
+        given([opened()]).when(&set(WaitingCustomer), &agent(BOB)).answers(waits);
+        let never = json!({"timers": {"resolve_waiting_after_days": null, "close_resolved_after_days": 30}});
+        let never: DefineSlaPolicy = serde_json::from_value(never).unwrap();
+        let policy: SlaPolicy = kernel::specs::state_of(given([]).when(&never, &agent(BOB)).accepted().events);
+        given([opened()])
+            .when_knowing(&policy, &set(WaitingCustomer), &agent(BOB))
+            .answers([moved(Open, WaitingCustomer)]);
+        let month = Event::TimerSet { from: Resolved, to: Closed, at: noon() + TimeDelta::days(30) };
+        given([opened()]).when_knowing(&policy, &set(Resolved), &agent(BOB)).answers([moved(Open, Resolved), month]);
     }
 
     #[test]

@@ -4,6 +4,7 @@ use super::{
     Content, CsatScore, Event, Reason, Subject, Tags, TicketCategory, TicketId, TicketMessageId, TicketNoteId,
     TicketPriority, TicketSide, TicketStatus,
 };
+use crate::support::sla_terms::{GoalDue, SlaDue, SlaGoal};
 use chrono::DateTime;
 use kernel::{ActorId, Personal};
 
@@ -71,5 +72,32 @@ pub(super) fn examples() -> Vec<Event> {
         Event::Unmerged { from: TicketId(id(20)), customer_id },
         Event::Absorbed { ticket_id: TicketId(id(21)), customer_id },
         Event::Released { ticket_id: TicketId(id(21)), customer_id },
+    ]
+    .into_iter()
+    .chain(of_the_clock(agent))
+    .collect()
+}
+
+fn of_the_clock(agent: ActorId) -> [Event; 7] {
+    let at = |hour: i64| DateTime::from_timestamp(1_771_066_800 + hour * 3600, 0).expect("an example is valid");
+    let goal = |hour: i64| Some(GoalDue { warn_at: at(hour - 1), due_at: at(hour) });
+    let due = SlaDue { first_response: goal(4), resolution: goal(30) };
+    let terms = serde_json::json!({
+        "targets": {"high": {"first_response": "4h", "resolution": "2d"}},
+        "calendar": {
+            "time_zone": "Europe/Paris",
+            "hours": {"monday": [{"from": "09:00", "to": "18:00"}]},
+            "holidays": ["2026-12-25"],
+        },
+    });
+    let (priority, assignee_id) = (TicketPriority::High, Some(agent));
+    [
+        Event::SlaClockStarted { terms: serde_json::from_value(terms).expect("an example is valid"), at: at(0), due },
+        Event::SlaClockPaused { used_ms: 5_400_000 },
+        Event::SlaClockResumed { at: at(24), due },
+        Event::SlaTargetChanged { at: at(25), used_ms: 7_200_000, due: SlaDue { first_response: None, ..due } },
+        Event::SlaWarned { goal: SlaGoal::Resolution, due_at: at(30), priority, assignee_id },
+        Event::SlaBreached { goal: SlaGoal::FirstResponse, due_at: at(4), priority, assignee_id: None },
+        Event::TimerSet { from: TicketStatus::Resolved, to: TicketStatus::Closed, at: at(7 * 24) },
     ]
 }

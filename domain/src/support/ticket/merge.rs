@@ -52,6 +52,6 @@ impl Command for MergeTicket {
         if case.status != TicketStatus::Closed {
             events.push(case.moved(TicketStatus::Closed, case.assignee_id));
         }
-        Ok(Decided::new((events, vec![Event::Absorbed { ticket_id, customer_id }])))
+        Ok(Decided::new((case.timed(events, cx.now), vec![Event::Absorbed { ticket_id, customer_id }])))
     }
 }

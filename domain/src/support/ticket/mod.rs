@@ -6,8 +6,11 @@ mod change_category;
 mod change_priority;
 mod change_status;
 mod change_subject;
+mod clock;
 mod csat;
+mod enumerations;
 mod examples;
+mod keep_time;
 mod mark_read;
 mod merge;
 mod number;
@@ -19,6 +22,8 @@ mod reply;
 mod specs;
 mod submit_csat;
 mod tag;
+#[cfg(test)]
+mod time_specs;
 mod unassign;
 mod unmerge;
 mod untag;
@@ -30,6 +35,8 @@ pub use change_priority::ChangeTicketPriority;
 pub use change_status::ChangeTicketStatus;
 pub use change_subject::ChangeTicketSubject;
 pub use csat::CsatScore;
+pub use enumerations::{TicketCategory, TicketMessageType, TicketPriority, TicketSide, TicketStatus};
+pub use keep_time::KeepTicketTime;
 pub use mark_read::MarkTicketRead;
 pub use merge::MergeTicket;
 pub use number::TicketNumber;
@@ -43,8 +50,10 @@ pub use unassign::UnassignTicket;
 pub use unmerge::UnmergeTicket;
 pub use untag::UntagTicket;
 
+use super::sla_terms::{SlaDue, SlaGoal, SlaTerms};
 use chrono::{DateTime, Utc};
-use kernel::{ActorId, Aggregate, Context, Personal, Scope, Text, labelled, typed_id};
+use clock::{TicketClock, Timer};
+use kernel::{ActorId, Aggregate, Context, Personal, Scope, Text, typed_id};
 use serde::{Deserialize, Serialize};
 
 /// What makes an actor an agent: sees and works on every ticket of the tenant.
@@ -67,88 +76,6 @@ typed_id! {
     pub struct TicketMessageId;
     /// An internal note on a ticket.
     pub struct TicketNoteId;
-}
-
-labelled! {
-    /// Where a ticket stands.
-    #[derive(Default)]
-    pub enum TicketStatus("support.ticket_status") {
-        /// Nobody has taken it up yet.
-        #[default]
-        Open: "open" | "OPEN", "Open", "Ouvert";
-        /// An agent works on it.
-        InProgress: "in_progress" | "IN_PROGRESS", "In progress", "En cours";
-        /// The customer has to answer.
-        WaitingCustomer: "waiting_customer" | "WAITING_CUSTOMER", "Waiting for customer", "En attente du client";
-        /// Answered; takes no messages, may be reopened.
-        Resolved: "resolved" | "RESOLVED", "Resolved", "Résolu";
-        /// Over; may be reopened for a while.
-        Closed: "closed" | "CLOSED", "Closed", "Fermé";
-        /// Withdrawn; final.
-        Cancelled: "cancelled" | "CANCELLED", "Cancelled", "Annulé";
-    }
-}
-
-labelled! {
-    /// How soon a ticket needs an answer.
-    #[derive(Default)]
-    pub enum TicketPriority("support.ticket_priority") {
-        /// Can wait.
-        Low: "low" | "LOW", "Low", "Basse";
-        /// As usual.
-        #[default]
-        Medium: "medium" | "MEDIUM", "Medium", "Moyenne";
-        /// Before the usual ones.
-        High: "high" | "HIGH", "High", "Haute";
-        /// Now.
-        Urgent: "urgent" | "URGENT", "Urgent", "Urgente";
-    }
-}
-
-labelled! {
-    /// What a ticket is about.
-    #[derive(Default)]
-    pub enum TicketCategory("support.ticket_category") {
-        /// Invoices and payments.
-        Billing: "billing" | "BILLING", "Billing", "Facturation";
-        /// How something works, or does not.
-        #[default]
-        Technical: "technical" | "TECHNICAL", "Technical", "Technique";
-        /// Signing in, profile, rights.
-        Account: "account" | "ACCOUNT", "Account", "Compte";
-        /// A wish.
-        FeatureRequest: "feature_request" | "FEATURE_REQUEST", "Feature request", "Demande de fonctionnalité";
-        /// A defect.
-        Bug: "bug" | "BUG", "Bug", "Bug";
-        /// Connections with other systems.
-        Integration: "integration" | "INTEGRATION", "Integration", "Intégration";
-        /// Anything else.
-        Other: "other" | "OTHER", "Other", "Autre";
-    }
-}
-
-labelled! {
-    /// Who speaks in a message. Follows from the actor, never from a request.
-    pub enum TicketMessageType("support.ticket_message_type") {
-        /// The customer.
-        User: "user" | "USER", "Customer", "Client";
-        /// An agent, to the customer.
-        Agent: "agent" | "AGENT", "Agent", "Agent";
-        /// Sillage itself.
-        System: "system" | "SYSTEM", "System", "Système";
-        /// An agent, to agents only.
-        Internal: "internal" | "INTERNAL", "Internal note", "Note interne";
-    }
-}
-
-labelled! {
-    /// Who writes in a public thread, and who reads it.
-    pub enum TicketSide("support.ticket_side") {
-        /// Whose ticket it is.
-        Customer: "customer", "Customer", "Client";
-        /// All agents together.
-        Desk: "desk", "Support desk", "Support";
-    }
 }
 
 /// What may happen to a ticket.
@@ -339,6 +266,67 @@ pub enum Event {
         /// Whose ticket it is.
         customer_id: ActorId,
     },
+    /// It was opened under terms, which hold for it from then on.
+    SlaClockStarted {
+        /// What is promised of it.
+        terms: Box<SlaTerms>,
+        /// Since when its clock runs.
+        at: DateTime<Utc>,
+        /// When it is due.
+        due: SlaDue,
+    },
+    /// Its clock stands: it waits for the customer, or it is over.
+    SlaClockPaused {
+        /// The business time that it has used.
+        used_ms: i64,
+    },
+    /// Its clock runs again.
+    SlaClockResumed {
+        /// Since when.
+        at: DateTime<Utc>,
+        /// When it is due now.
+        due: SlaDue,
+    },
+    /// Another priority means other targets, over all of its time.
+    SlaTargetChanged {
+        /// When.
+        at: DateTime<Utc>,
+        /// The business time that it had used by then.
+        used_ms: i64,
+        /// When it is due now; where its clock stands, as if it ran from then on.
+        due: SlaDue,
+    },
+    /// Four fifths of the time of a goal are over. Told once per goal.
+    SlaWarned {
+        /// Which goal.
+        goal: SlaGoal,
+        /// When its time will be over.
+        due_at: DateTime<Utc>,
+        /// How soon it needs an answer.
+        priority: TicketPriority,
+        /// Who should know.
+        assignee_id: Option<ActorId>,
+    },
+    /// The time of a goal is over, and it was not reached. Told once per goal.
+    SlaBreached {
+        /// Which goal.
+        goal: SlaGoal,
+        /// When its time was over.
+        due_at: DateTime<Utc>,
+        /// How soon it needed an answer.
+        priority: TicketPriority,
+        /// Who should know.
+        assignee_id: Option<ActorId>,
+    },
+    /// It moves by itself unless it moves before: the rule of that day. The `status_changed` that it got there by is before it.
+    TimerSet {
+        /// Where it stands.
+        from: TicketStatus,
+        /// Where it will stand.
+        to: TicketStatus,
+        /// When.
+        at: DateTime<Utc>,
+    },
 }
 
 impl kernel::Event for Event {
@@ -376,6 +364,10 @@ struct Case {
     merged_into: Option<TicketId>,
     /// Where it stood before it was merged.
     before_merge: Option<TicketStatus>,
+    /// What is promised of it, where anything is.
+    clock: Option<Box<TicketClock>>,
+    /// Where it moves by itself.
+    timer: Option<Timer>,
 }
 
 /// As what an actor stands before a ticket.
@@ -406,6 +398,8 @@ impl Aggregate for Ticket {
                 rated: false,
                 merged_into: None,
                 before_merge: None,
+                clock: None,
+                timer: None,
             }),
             (case, Event::CustomerReplied { seq, .. }) => case.map(|case| case.written(TicketSide::Customer, *seq)),
             (case, Event::AgentReplied { seq, .. }) => {
@@ -422,10 +416,13 @@ impl Aggregate for Ticket {
                 case.map(|case| Case { assignee_id: Some(*assignee_id), ..case })
             }
             (case, Event::Unassigned { .. }) => case.map(|case| Case { assignee_id: None, ..case }),
-            (case, Event::StatusChanged { to, reopen_until, .. }) => {
+            (case, Event::StatusChanged { from, to, reopen_until, .. }) => {
                 // Another resolution may be rated again.
                 let rated = |case: &Case| case.rated && matches!(to, TicketStatus::Resolved | TicketStatus::Closed);
-                case.map(|case| Case { status: *to, reopen_until: *reopen_until, rated: rated(&case), ..case })
+                case.map(|case| {
+                    let (rated, timer) = (rated(&case), case.timer_after(*from, *to));
+                    Case { status: *to, reopen_until: *reopen_until, rated, timer, ..case }
+                })
             }
             (case, Event::PriorityChanged { to, .. }) => case.map(|case| Case { priority: *to, ..case }),
             (case, Event::CategoryChanged { to, .. }) => case.map(|case| Case { category: *to, ..case }),
@@ -438,6 +435,16 @@ impl Aggregate for Ticket {
                 case.map(|case| Case { merged_into: Some(*into), before_merge: Some(*status), ..case })
             }
             (case, Event::Unmerged { .. }) => case.map(|case| Case { merged_into: None, before_merge: None, ..case }),
+            (
+                case,
+                told @ (Event::SlaClockStarted { .. }
+                | Event::SlaClockPaused { .. }
+                | Event::SlaClockResumed { .. }
+                | Event::SlaTargetChanged { .. }
+                | Event::SlaWarned { .. }
+                | Event::SlaBreached { .. }
+                | Event::TimerSet { .. }),
+            ) => case.map(|case| case.after_time(told)),
         };
         Self { case }
     }

@@ -1,12 +1,14 @@
 //! Opening a ticket.
 
+use super::clock::clock_started;
 use super::{Content, Event, Rejection, Subject, Tags, Ticket, TicketCategory, TicketPriority, WORK};
-use kernel::{ActorId, Command, Context, Decided, Decision, Private, Reach, Scope, View};
+use crate::support::sla_policy::{SlaPolicy, sla_policy_id};
+use kernel::{ActorId, Command, Context, Decided, Decision, Known, Private, Reach, Scope, View};
 use serde::Deserialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-/// Opens a ticket. It gets the tenant's next number, without gaps: `TKT-00042`.
+/// Opens a ticket. It gets the tenant's next number, without gaps: `TKT-00042`; and the terms of the tenant's policy.
 ///
 /// Refused with `support.ticket_for_somebody_else` where somebody who is not an agent names another customer.
 #[derive(Clone, Debug, Deserialize, ToSchema)]
@@ -30,16 +32,16 @@ pub struct OpenTicket {
 }
 
 impl Command for OpenTicket {
-    type Streams = Ticket;
+    type Streams = (Ticket, Known<SlaPolicy>);
     const NAME: &'static str = "support.open_ticket";
     const SCOPE: Scope = Scope::new("support.ticket:open");
     const REACH: Reach = Reach::Own { all: Some(WORK) };
 
-    fn streams(&self, target: Uuid, _cx: &Context) -> Uuid {
-        target
+    fn streams(&self, target: Uuid, cx: &Context) -> (Uuid, Uuid) {
+        (target, sla_policy_id(cx.tenant_id).0)
     }
 
-    fn decide(&self, ticket: View<'_, Self>, cx: &Context) -> Decision<Self> {
+    fn decide(&self, (ticket, policy): View<'_, Self>, cx: &Context) -> Decision<Self> {
         if ticket.case.is_some() {
             return Err(Rejection::AlreadyOpened);
         }
@@ -55,7 +57,8 @@ impl Command for OpenTicket {
             tags: self.tags.clone(),
             customer_id,
         };
-        Ok(Decided::from(opened).numbered("support.ticket"))
+        let clock = clock_started(policy.terms(), self.priority, cx.now);
+        Ok(Decided::new([opened].into_iter().chain(clock).collect()).numbered("support.ticket"))
     }
 }
 

@@ -57,7 +57,7 @@ impl Command for ReplyToTicket {
         if status == taken_up_from {
             events.push(case.moved_from(status, TicketStatus::InProgress, case.assignee_id));
         }
-        Ok(Decided::new(events))
+        Ok(Decided::new(case.timed(events, cx.now)))
     }
 }
 

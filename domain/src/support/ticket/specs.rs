@@ -6,6 +6,7 @@ use super::{
     SubmitTicketCsat, TagTicket, Tags, Ticket, TicketCategory, TicketId, TicketMessageId, TicketNoteId, TicketPriority,
     TicketSide, TicketStatus, UnassignTicket, UnmergeTicket, UntagTicket,
 };
+use crate::support::sla_policy::SlaPolicy;
 use TicketStatus::{Cancelled, Closed, InProgress, Open, Resolved, WaitingCustomer};
 use chrono::TimeDelta;
 use kernel::ids::derived;
@@ -137,7 +138,9 @@ impl Deed {
             Self::Note => AddInternalNote { content: text("Rude").into() }.decide(ticket, cx),
             Self::Assign(assignee_id) => ticket.assigned_to(*assignee_id, true).map(Decided::new),
             Self::Unassign => UnassignTicket {}.decide(ticket, cx),
-            Self::Move(status) => ChangeTicketStatus { status: *status, reason: None }.decide(ticket, cx),
+            Self::Move(status) => {
+                ChangeTicketStatus { status: *status, reason: None }.decide((ticket, &SlaPolicy::default()), cx)
+            }
             Self::Again => ReplyToTicket { content: text("Hello").into(), reopen: true }.decide(ticket, cx),
             Self::Prioritize(priority) => ChangeTicketPriority { priority: *priority }.decide(ticket, cx),
             Self::Tag(tag) => TagTicket { tags: Tags::parse([*tag]).unwrap() }.decide(ticket, cx),
@@ -221,6 +224,16 @@ impl Observer {
             Event::MergedInto { .. } | Event::Unmerged { .. } | Event::Absorbed { .. } | Event::Released { .. } => {
                 prop_assert!(false, "there is one ticket only");
             }
+            Event::TimerSet { from, to, .. } => {
+                prop_assert_eq!(*from, self.status);
+                prop_assert!(matches!((from, to), (WaitingCustomer, Resolved) | (Resolved, Closed)));
+            }
+            Event::SlaClockStarted { .. }
+            | Event::SlaClockPaused { .. }
+            | Event::SlaClockResumed { .. }
+            | Event::SlaTargetChanged { .. }
+            | Event::SlaWarned { .. }
+            | Event::SlaBreached { .. } => prop_assert!(false, "nothing was promised"),
         }
         Ok(())
     }
@@ -276,9 +289,16 @@ fn every_event_type_has_an_example() {
         "priority_changed",
         "read_up_to",
         "released",
+        "sla_breached",
+        "sla_clock_paused",
+        "sla_clock_resumed",
+        "sla_clock_started",
+        "sla_target_changed",
+        "sla_warned",
         "status_changed",
         "subject_changed",
         "tagged",
+        "timer_set",
         "unassigned",
         "unmerged",
         "untagged",

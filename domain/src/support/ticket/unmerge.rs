@@ -39,6 +39,9 @@ impl Command for UnmergeTicket {
         if let Some(before) = case.before_merge.filter(|before| *before != case.status) {
             events.push(case.moved(before, case.assignee_id));
         }
-        Ok(Decided::new((events, vec![Event::Released { ticket_id: TicketId(cx.target), customer_id }])))
+        Ok(Decided::new((
+            case.timed(events, cx.now),
+            vec![Event::Released { ticket_id: TicketId(cx.target), customer_id }],
+        )))
     }
 }
