@@ -249,6 +249,9 @@ pub(crate) struct CommandApi {
 pub(crate) struct QueryApi {
     #[command(flatten)]
     pub(crate) listen: ListenArgs,
+    /// The command API, like <http://commands:8080>, for the web console at `/console`; without it there is no console.
+    #[arg(long, env = "SILLAGE_COMMAND_URL", value_name = "URL")]
+    pub(crate) command_url: Option<String>,
     #[command(flatten)]
     pub(crate) auth: AuthArgs,
     #[command(flatten)]

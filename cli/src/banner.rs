@@ -39,6 +39,9 @@ impl fmt::Display for Banner<'_> {
             self.seconds,
             self.folder.display()
         )?;
+        let sign_in =
+            if run.password.is_some() { format!("   sign in as support-agent@{DOMAIN}") } else { String::new() };
+        writeln!(f, "  console    {}/console{sign_in}", run.query_url)?;
         writeln!(f, "  commands   {}   try them at {}/docs", run.command_url, run.command_url)?;
         writeln!(f, "  queries    {}   try them at {}/docs", run.query_url, run.query_url)?;
         if let Some(admin) = &run.admin_url {

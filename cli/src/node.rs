@@ -137,7 +137,7 @@ impl Node {
         }
         process.command_api(listeners.commands, &trust).await?;
         process.project(options.switch).await?;
-        process.query_api(listeners.queries, &trust).await?;
+        process.query_api(listeners.queries, &trust, None).await?;
         process.verify(options.verify_events_per_second).await?;
         if let Some(mail) = options.mail {
             process.effects(&mail, mailbox.clone()).await?;

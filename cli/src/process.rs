@@ -115,6 +115,8 @@ pub struct Process {
     directory: Option<Arc<Directory>>,
     /// The sign-in door, once there is a command API.
     door: Option<Arc<Door>>,
+    /// What the command API serves, once there is one: the console goes through it as well.
+    commands: Option<Router>,
 }
 
 impl Process {
@@ -137,6 +139,7 @@ impl Process {
             postgres_is_well: watch::Sender::new(true),
             directory: None,
             door: None,
+            commands: None,
         }
     }
 
@@ -219,14 +222,22 @@ impl Process {
             Page { title: "Commands", path: "/openapi.json", document: command_api::openapi() },
             Page { title: "Sign-in", path: "/openapi-sign-in.json", document: identity_api::openapi() },
         ];
-        self.api(listener, commands.merge(sign_in), &pages)
+        let served = commands.merge(sign_in);
+        self.commands = Some(served.clone());
+        self.api(listener, served, &pages)
     }
 
-    /// The read door on `listener`.
+    /// The read door on `listener`, and the console beside it: over the command API of this process, else over the one at
+    /// an address, else not at all.
     ///
     /// # Errors
     /// Postgres does not answer, the description cannot be written, or there is no vault.
-    pub async fn query_api(&mut self, listener: TcpListener, trust: &Trust) -> Result<(), Failure> {
+    pub async fn query_api(
+        &mut self,
+        listener: TcpListener,
+        trust: &Trust,
+        commands_at: Option<&str>,
+    ) -> Result<(), Failure> {
         let pool = self.pool("read", Role::Tenant, self.shared.connections.read);
         let verifier = self.verifier(trust, &Log::new(pool.clone())).await;
         let mut services = query_api::Services::new(verifier, pool).with_standing(self.standing());
@@ -246,7 +257,16 @@ impl Process {
             Err(reason) => tracing::info!(%reason, "events are shown on request and sealed, and are not followed live"),
         }
         let page = Page { title: "Queries", path: "/openapi.json", document: query_api::openapi() };
-        self.api(listener, query_api::router(Arc::new(services)), &[page])
+        let queries = query_api::router(Arc::new(services));
+        let served = match self.commands.clone().map(console::Door::Here).or_else(|| commands_at.map(console::Door::at))
+        {
+            Some(commands) => {
+                let behind = console::Door::Here(queries.clone());
+                queries.merge(console::Console::new(commands, behind, self.serving.clone()).router())
+            }
+            None => queries,
+        };
+        self.api(listener, served, &[page])
     }
 
     /// What operators work with over HTTP: the same as on the command line.

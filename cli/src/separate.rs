@@ -40,7 +40,9 @@ pub(crate) async fn query_api(arguments: &QueryApi) -> Result<(), Failure> {
     let listener = exactly("the query API", arguments.listen.listen, "--listen").await?;
     let trust = trust(&arguments.auth, &arguments.common)?;
     let url = url_of(&listener)?;
-    begun.run(true, &url, async |process| process.query_api(listener, &trust).await).await
+    begun
+        .run(true, &url, async |process| process.query_api(listener, &trust, arguments.command_url.as_deref()).await)
+        .await
 }
 
 pub(crate) async fn projector(arguments: &ProjectorProcess) -> Result<(), Failure> {
