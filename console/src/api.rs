@@ -34,8 +34,8 @@ pub enum Door {
     },
 }
 
-/// Who asks: the token, and what doors want to know of whoever sends a request.
-#[derive(Clone, Debug)]
+/// Who asks: the token, and what doors want to know of whoever sends a request. It is printed nowhere.
+#[derive(Clone)]
 pub(crate) struct Caller {
     pub(crate) token: Option<String>,
     pub(crate) cookies: Option<HeaderValue>,

@@ -98,7 +98,12 @@ mod tests {
 
     /// Doors that know one refresh token, and one list of tickets for its access token.
     fn console() -> Router {
-        let tokens = || async {
+        let tokens = |headers: HeaderMap| async move {
+            let shown = headers[COOKIE].to_str().unwrap();
+            assert!(
+                shown.contains("__Secure-sillage_refresh=first"),
+                "the door knows people by their cookies: {shown}"
+            );
             let cookie = "__Secure-sillage_refresh=next; Path=/v1/auth; HttpOnly";
             ([(SET_COOKIE, cookie)], Json(json!({"access_token": token(), "expires_in": 600})))
         };

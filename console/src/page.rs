@@ -24,7 +24,7 @@ const HX_REQUEST: &str = "hx-request";
 const HX_REDIRECT: HeaderName = HeaderName::from_static("hx-redirect");
 
 /// Whoever looks at a page, and how.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub(crate) struct Visit {
     pub(crate) caller: Caller,
     /// `None` before signing in.

@@ -306,6 +306,7 @@ fn changes(console: &Arc<Console>, visit: &Visit, path: String) -> Response<Body
 #[cfg(test)]
 mod tests {
     use super::*;
+    use askama::Template as _;
 
     #[test]
     fn a_name_leads_nowhere_else() {
@@ -321,5 +322,43 @@ mod tests {
         assert_eq!(order("rebuild", &form), json!({"reason": "why", "switch": "ask"}));
         assert_eq!(order("switch", &form), json!({"reason": "why", "generation": 2}));
         assert_eq!(order("rollback", &form), json!({"reason": "why"}));
+    }
+
+    fn generation(more: &Value) -> Value {
+        let mut one = json!({
+            "name": "support.tickets", "version": 2, "generation": 1, "state": "live", "serving": true, "kept": false,
+            "paused": false, "position": 1_234_567, "gap": 0, "lag_ms": 0, "error": null, "parked_streams": 0,
+            "trouble": null, "build": null,
+        });
+        one.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        one
+    }
+
+    #[tokio::test]
+    async fn a_build_shows_how_far_it_is_and_only_what_makes_sense_is_offered() {
+        let build = json!({"phase": "loading", "position": 250_000, "head": 1_000_000, "rows": 42_000,
+            "events_per_second": 90_000, "eta_s": 95});
+        let items = json!({"items": [generation(&json!({})), generation(&json!({
+            "generation": 2, "state": "building", "serving": false, "position": 0, "gap": 1_000_000, "lag_ms": 5_400_000,
+            "build": build,
+        })), generation(&json!({"generation": 3, "serving": false, "kept": true}))]});
+        let all: Generations = serde_json::from_value(items).unwrap();
+        let acts: Vec<Vec<&str>> = all.items.iter().map(GenerationStatus::acts).collect();
+        assert_eq!(acts, [vec![], vec!["pause", "cancel"], vec!["compare", "switch", "pause", "retire"]]);
+        let visit = crate::page::tests::visit(OPERATE).await;
+        let template = One {
+            page: visit.page("support.tickets"),
+            name: "support.tickets".to_owned(),
+            generations: all.items,
+            comparison: None,
+            operates: true,
+            can_roll_back: true,
+        };
+        let text = template.render().unwrap();
+        for shown in
+            ["<progress max=\"1000000\" value=\"250000\"", "folding", "42,000", "90,000", "1 min 35 s", "1 h 30 min"]
+        {
+            assert!(text.contains(shown), "{shown}: {text}");
+        }
     }
 }

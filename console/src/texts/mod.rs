@@ -32,7 +32,7 @@ macro_rules! texts {
 
 texts! {
     skip, rooms, other_language, other_language_short, change_theme, shortcuts, close, key_search,
-    key_rows, key_reply, key_send, key_help, live, any, filter, search,
+    key_rows, phase_waiting, phase_loading, phase_writing, phase_indexing, phase_catching_up, key_reply, key_send, key_help, live, any, filter, search,
     pages, first_page, next_page, show, change, refused, not_found, not_allowed,
     failed, trace, back_to_start, no_room, no_room_about, sign_in, sign_in_about, sign_out,
     email, password, second_factor, sign_in_failed, second_factor_asked, second_factor_wrong, too_many_tries, desk,
@@ -56,6 +56,18 @@ texts! {
 }
 
 impl Texts {
+    /// What a build is doing; its own name where it is a new one.
+    pub(crate) fn phase<'a>(&'a self, phase: &'a str) -> &'a str {
+        match phase {
+            "waiting" => self.phase_waiting,
+            "loading" => self.phase_loading,
+            "writing" => self.phase_writing,
+            "indexing" => self.phase_indexing,
+            "catching_up" => self.phase_catching_up,
+            other => other,
+        }
+    }
+
     /// What a button says that does this to a generation.
     pub(crate) fn act(&self, act: &str) -> &'static str {
         match act {
