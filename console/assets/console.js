@@ -1,4 +1,4 @@
-// What the pages do beyond htmx: theme, shortcuts, tabs, moments in the reader's time, charts. Without it all of them work.
+// What the pages do beyond htmx: theme, shortcuts, tabs, moments in the reader's time, charts. Without it people still sign in, read, filter and reply.
 "use strict";
 (() => {
   const all = (selector, within) => [...(within || document).querySelectorAll(selector)];

@@ -194,6 +194,21 @@ async function theDoor(browser) {
   say("signs in, in French too; a wrong password is told; tokens renew");
 }
 
+async function withoutScripts(browser, main) {
+  const person = await somebody(browser, { javaScriptEnabled: false });
+  const { page } = person;
+  await signIn(person, "support-agent");
+  await page.goto(`${run.query_url}/console/tickets?q=album`);
+  await page.click("#rows a[data-row]:has-text('Where is our wedding album?')");
+  await page.fill("[data-reply]", "Written without a script.");
+  await page.click("#write-reply button");
+  check((await text(page, "#thread")).includes("Written without a script."), "a reply is there at once");
+  await page.goto(`${run.query_url}/console/tickets/${main.id}/history?step=1`);
+  check(!(await text(page, "#as-of")).includes("Written without a script."), "and was not there at first");
+  await person.context.close();
+  say("without scripts too");
+}
+
 async function theTickets(person, { main, hostile }) {
   const { page } = person;
   await until("the seeded tickets", async () => {
@@ -441,6 +456,7 @@ try {
   const main = await theTickets(agent, tickets);
   await oneTicket(agent, main);
   await theDesk(agent);
+  await withoutScripts(browser, main);
   await theEvents(browser, main);
   await aCustomer(browser, tickets);
   await theProjections(browser);

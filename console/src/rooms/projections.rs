@@ -15,6 +15,7 @@ use axum::routing::{get, post};
 use axum::{Extension, Router};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -22,8 +23,9 @@ const LIST: &str = "/v1/operations/projections";
 const HERE: &str = "/console/projections";
 /// Works on read models.
 const OPERATE: &str = "operations.projection:operate";
-/// How often somebody who looks has it looked at again.
+/// How often somebody who looks at one has it looked at again; all of them are a longer look.
 const EVERY: Duration = Duration::from_secs(1);
+const ALL_EVERY: Duration = Duration::from_secs(2);
 /// What operators do to a generation; `rebuild` and `rollback` are about the read model.
 const ACTS: [&str; 7] = ["rebuild", "rollback", "switch", "pause", "resume", "cancel", "retire"];
 
@@ -89,6 +91,8 @@ struct Comparison {
 #[serde(default)]
 struct Asked {
     compare: Option<i32>,
+    /// What the page shows that follows.
+    seen: String,
 }
 
 impl GenerationStatus {
@@ -149,15 +153,18 @@ impl Comparison {
     }
 }
 
-/// What differs when something happens; that the log goes on is nothing to redraw for more often than every few events.
+/// A text that differs whenever something else is shown.
 fn shown(all: &Generations) -> String {
-    serde_json::to_string(all).unwrap_or_default()
+    let mut hasher = DefaultHasher::new();
+    serde_json::to_string(all).unwrap_or_default().hash(&mut hasher);
+    format!("{:x}", hasher.finish())
 }
 
 #[derive(askama::Template)]
 #[template(path = "projections.html")]
 struct All {
     page: Page,
+    seen: String,
     generations: Vec<GenerationStatus>,
 }
 
@@ -166,6 +173,7 @@ struct All {
 struct One {
     page: Page,
     name: String,
+    seen: String,
     generations: Vec<GenerationStatus>,
     comparison: Option<Comparison>,
     operates: bool,
@@ -182,11 +190,14 @@ pub(super) fn router() -> Router<Arc<Console>> {
 }
 
 async fn list(State(console): State<Arc<Console>>, Extension(visit): Who) -> Response<Body> {
-    let shown = async {
+    let made = async {
         let all: Generations = console.queries.get(&visit.caller, LIST).await?.value;
-        Ok(html(StatusCode::OK, &All { page: visit.page(visit.t().projections), generations: all.items }))
+        Ok(html(
+            StatusCode::OK,
+            &All { page: visit.page(visit.t().projections), seen: shown(&all), generations: all.items },
+        ))
     };
-    visit.answer(shown.await)
+    visit.answer(made.await)
 }
 
 /// The path of a read model; a name that cannot be one names nothing.
@@ -231,6 +242,7 @@ async fn show(
     let template = One {
         page: Page { refused, ..visit.page(name.as_str()) },
         name,
+        seen: shown(&all),
         comparison,
         operates: visit.may(OPERATE),
         can_roll_back: all.items.iter().any(|one| one.kept),
@@ -282,25 +294,26 @@ async fn act(
     visit.answer(done.await)
 }
 
-async fn follow(State(console): State<Arc<Console>>, Extension(visit): Who) -> Response<Body> {
-    changes(&console, &visit, LIST.to_owned())
+async fn follow(State(console): State<Arc<Console>>, Extension(visit): Who, uri: Uri) -> Response<Body> {
+    changes(&console, &visit, LIST.to_owned(), ALL_EVERY, &uri)
 }
 
 async fn follow_one(
     State(console): State<Arc<Console>>,
     Extension(visit): Who,
     Path(name): Path<String>,
+    uri: Uri,
 ) -> Response<Body> {
     match path(&name, "") {
-        Ok(path) => changes(&console, &visit, path),
+        Ok(path) => changes(&console, &visit, path, EVERY, &uri),
         Err(refused) => visit.refusal(refused),
     }
 }
 
-fn changes(console: &Arc<Console>, visit: &Visit, path: String) -> Response<Body> {
+fn changes(console: &Arc<Console>, visit: &Visit, path: String, every: Duration, uri: &Uri) -> Response<Body> {
     let look = live::asking::<Generations>(console, &visit.caller, path, shown);
     let ends = visit.visitor.as_ref().map(|visitor| visitor.expires_at()).unwrap_or_default();
-    live::changes(console, String::new(), ends, EVERY, look)
+    live::changes(console, asked::<Asked>(uri).seen, ends, every, look)
 }
 
 #[cfg(test)]
@@ -349,6 +362,7 @@ mod tests {
         let template = One {
             page: visit.page("support.tickets"),
             name: "support.tickets".to_owned(),
+            seen: shown(&all),
             generations: all.items,
             comparison: None,
             operates: true,
