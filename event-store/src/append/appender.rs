@@ -55,7 +55,6 @@ impl Appender {
             ("enable_seqscan", "off"),
             ("enable_hashjoin", "off"),
             ("enable_mergejoin", "off"),
-            ("jit", "off"),
         ]);
         let (queue, requests) = mpsc::channel(options.queue);
         let (committed, watcher) = watch::channel(Position::ZERO);
