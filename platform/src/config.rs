@@ -225,6 +225,76 @@ impl MailArgs {
     }
 }
 
+/// Where the bytes of files are kept.
+#[derive(Args, Clone, Debug, Default)]
+#[command(next_help_heading = "Files")]
+pub struct FilesArgs {
+    /// Folder for the bytes of files. Without it and without a bucket, `files` in the data folder.
+    #[arg(long, env = "SILLAGE_FILES_DIR", value_name = "FOLDER", conflicts_with = "s3_bucket")]
+    pub files_dir: Option<PathBuf>,
+    /// Where callers reach the command API, for addresses of files in a folder. Without it they are paths alone.
+    #[arg(long, env = "SILLAGE_FILES_URL", value_name = "URL")]
+    pub files_url: Option<String>,
+    /// Bucket of an S3-compatible service in which the bytes of files are kept instead. It must exist.
+    #[arg(long, env = "SILLAGE_S3_BUCKET", value_name = "BUCKET")]
+    pub s3_bucket: Option<String>,
+    /// Where the service is, like `https://s3.example.com`. Without it, AWS in the region. Callers must reach it, too.
+    #[arg(long, env = "SILLAGE_S3_ENDPOINT", value_name = "URL")]
+    pub s3_endpoint: Option<String>,
+    /// The service's region.
+    #[arg(long, env = "SILLAGE_S3_REGION", value_name = "REGION", default_value = "us-east-1")]
+    pub s3_region: String,
+    /// Who we are at the service.
+    #[arg(long, env = "SILLAGE_S3_ACCESS_KEY_ID", value_name = "ID")]
+    pub s3_access_key_id: Option<String>,
+    /// File with the key that proves it.
+    #[arg(long, env = "SILLAGE_S3_SECRET_ACCESS_KEY_FILE", value_name = "FILE")]
+    pub s3_secret_access_key_file: Option<PathBuf>,
+    /// The key itself. A file is safer: others cannot see it in a list of processes.
+    #[arg(
+        long,
+        env = "SILLAGE_S3_SECRET_ACCESS_KEY",
+        value_name = "KEY",
+        hide_env_values = true,
+        conflicts_with = "s3_secret_access_key_file"
+    )]
+    pub s3_secret_access_key: Option<Secret>,
+    /// The bucket is part of the service's host name, as AWS wants it, and not of the path.
+    #[arg(long, env = "SILLAGE_S3_VIRTUAL_HOSTED")]
+    pub s3_virtual_hosted: bool,
+}
+
+impl FilesArgs {
+    /// What is wrong with these settings, as far as their form tells.
+    pub fn check(&self) -> Vec<String> {
+        let mut findings = Findings::default();
+        let is_url = |url: &Option<String>| {
+            url.as_ref().is_none_or(|url| {
+                ["https://", "http://"].iter().any(|scheme| url.starts_with(scheme)) && !url.contains(['#', '?', ' '])
+            })
+        };
+        findings.unless(is_url(&self.files_url), "SILLAGE_FILES_URL must be like https://api.example.com");
+        findings.unless(is_url(&self.s3_endpoint), "SILLAGE_S3_ENDPOINT must be like https://s3.example.com");
+        let has_secret = self.s3_secret_access_key.is_some() || self.s3_secret_access_key_file.is_some();
+        findings.unless(
+            self.s3_bucket.is_none() || (self.s3_access_key_id.is_some() && has_secret),
+            "SILLAGE_S3_BUCKET needs SILLAGE_S3_ACCESS_KEY_ID and SILLAGE_S3_SECRET_ACCESS_KEY_FILE (who we are there)",
+        );
+        findings.unless(
+            self.s3_bucket.is_some() || self.s3_endpoint.is_none(),
+            "SILLAGE_S3_ENDPOINT needs SILLAGE_S3_BUCKET (where files are kept there)",
+        );
+        findings.unless(
+            self.s3_bucket.as_ref().is_none_or(|bucket| {
+                (3..=63).contains(&bucket.len())
+                    && bucket.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b"-.".contains(&b))
+            }),
+            "SILLAGE_S3_BUCKET must have 3 to 63 lower-case letters, digits, hyphens and dots",
+        );
+        findings.0
+    }
+}
+
 /// What is written to standard output.
 #[derive(Args, Clone, Debug)]
 #[command(next_help_heading = "Logs")]
@@ -378,6 +448,8 @@ mod tests {
         #[command(flatten)]
         mail: MailArgs,
         #[command(flatten)]
+        files: FilesArgs,
+        #[command(flatten)]
         log: LogArgs,
         #[command(flatten)]
         limits: LimitArgs,
@@ -391,6 +463,7 @@ mod tests {
                 self.listen.check(),
                 self.auth.check(),
                 self.mail.check(),
+                self.files.check(),
                 self.log.check(),
                 self.limits.check(),
             ]
@@ -439,6 +512,9 @@ mod tests {
             ["--token-audience", ""],
             ["--smtp-url", "smtp://h"],
             ["--public-url", "app.example.com"],
+            ["--files-url", "api.example.com"],
+            ["--s3-bucket", "sillage"],
+            ["--s3-endpoint", "https://s3.example.com"],
             ["--log", "info,=x=y"],
             ["--max-body-bytes", "2000000"],
             ["--request-timeout-s", "0"],

@@ -100,7 +100,8 @@ impl Exchanges {
         if busy >= self.limits.in_flight {
             return Some(overloaded());
         }
-        declares_more_than(self.limits.body_bytes, request).then(|| too_large(self.limits.body_bytes))
+        let limit = self.limits.of(request).body_bytes;
+        declares_more_than(limit, request).then(|| too_large(limit))
     }
 
     fn dress(&self, response: &mut Response<Body>, trace: Trace, log: &RequestLog) {
@@ -120,9 +121,9 @@ impl Exchanges {
 
     /// The handler's answer, or a problem when it panics or takes too long.
     async fn handle(&self, request: Request<Incoming>, log: RequestLog) -> Response<Body> {
-        let limits = &self.limits;
+        let limits = self.limits.of(&request);
         let mut request = request.map(|incoming| {
-            if incoming.is_end_stream() { Body::empty() } else { Body::new(BoundedBody::new(incoming, limits)) }
+            if incoming.is_end_stream() { Body::empty() } else { Body::new(BoundedBody::new(incoming, &limits)) }
         });
         request.extensions_mut().insert(log);
         let mut future = pin!(self.router.clone().call(request));

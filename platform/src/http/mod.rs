@@ -20,7 +20,7 @@ pub use client_address::{ClientAddress, Network};
 
 use crate::request_log::{LogRequests, RequestRecorder};
 use axum::Router;
-use axum::http::HeaderValue;
+use axum::http::{HeaderValue, Method, Request};
 use budget::Budgets;
 use exchange::Exchanges;
 use hyper::server::conn::http1;
@@ -36,6 +36,17 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
+
+/// Where longer bodies are taken, for longer: uploads at addresses that were given out for them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Uploads {
+    /// How their paths begin.
+    pub prefix: &'static str,
+    /// Longest body.
+    pub body_bytes: usize,
+    /// From the end of the headers to the start of the answer.
+    pub timeout: Duration,
+}
 
 /// What one server gives to callers before it stops listening to them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -60,6 +71,22 @@ pub struct Limits {
     pub connections: usize,
     /// Requests being worked on; further ones are answered 503 at once.
     pub in_flight: usize,
+    /// What else holds for uploads, where there are any.
+    pub uploads: Option<Uploads>,
+}
+
+impl Limits {
+    /// Those that hold for a request.
+    fn of<B>(&self, request: &Request<B>) -> Self {
+        match self.uploads {
+            Some(Uploads { prefix, body_bytes, timeout })
+                if request.method() == Method::PUT && request.uri().path().starts_with(prefix) =>
+            {
+                Self { body_bytes, body_timeout: timeout, request_timeout: timeout, ..*self }
+            }
+            _ => *self,
+        }
+    }
 }
 
 impl Default for Limits {
@@ -75,6 +102,7 @@ impl Default for Limits {
             header_bytes: 16 * 1024,
             connections: 10_000,
             in_flight: 1024,
+            uploads: None,
         }
     }
 }
