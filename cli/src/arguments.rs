@@ -13,7 +13,9 @@ use crate::tokens::Ttl;
 use crate::user_command::UserCommand;
 use crate::what_if::WhatIfCommand;
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use platform::config::{AuthArgs, DatabaseArgs, LimitArgs, ListenArgs, LogArgs, MailArgs, NatsArgs, RootKeyArgs};
+use platform::config::{
+    AuthArgs, DatabaseArgs, FilesArgs, LimitArgs, ListenArgs, LogArgs, MailArgs, NatsArgs, RootKeyArgs,
+};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -179,6 +181,8 @@ pub(crate) struct Up {
     #[command(flatten)]
     pub(crate) mail: MailArgs,
     #[command(flatten)]
+    pub(crate) files: FilesArgs,
+    #[command(flatten)]
     pub(crate) log: LogArgs,
     #[command(flatten)]
     pub(crate) limits: LimitArgs,
@@ -196,6 +200,7 @@ impl Up {
             self.nats.check(),
             self.auth.check(),
             crate::mail::findings(&self.mail),
+            crate::files::findings(&self.files),
             self.log.check(),
             self.limits.check(),
         ]
@@ -239,6 +244,8 @@ pub(crate) struct CommandApi {
     pub(crate) listen: ListenArgs,
     #[command(flatten)]
     pub(crate) auth: AuthArgs,
+    #[command(flatten)]
+    pub(crate) files: FilesArgs,
     #[command(flatten)]
     pub(crate) common: Common,
 }
@@ -287,6 +294,8 @@ pub(crate) struct EffectsProcess {
     pub(crate) admin_listen: SocketAddr,
     #[command(flatten)]
     pub(crate) mail: MailArgs,
+    #[command(flatten)]
+    pub(crate) files: FilesArgs,
     #[command(flatten)]
     pub(crate) common: Common,
 }

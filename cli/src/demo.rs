@@ -125,6 +125,6 @@ async fn tell(node: &Node, key: &LocalKey, day: chrono::NaiveDate) -> Result<Dem
     let pool = node.database().probe().clone();
     let verifier = Verifier::new(key.key_set()?, &audience.issuer, &audience.audience);
     let (appender, log) = (appender(&node.database().url, pool.clone())?, Log::new(pool));
-    let router = command_router(verifier, &appender, &log, node.vault().clone(), Arc::new(Unranked))?;
+    let router = command_router(verifier, &appender, &log, node.vault().clone(), Arc::new(Unranked), None)?;
     Story::new(router, key, &audience, day)?.tell().await
 }

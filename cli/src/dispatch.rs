@@ -64,7 +64,7 @@ async fn run(task: Task, matches: &ArgMatches) -> Result<ExitCode, Failure> {
             }
             done(Box::pin(up::run(&up)).await)
         }
-        Task::CommandApi(arguments) => done(separate::command_api(&arguments).await),
+        Task::CommandApi(arguments) => done(Box::pin(separate::command_api(&arguments)).await),
         Task::QueryApi(arguments) => done(separate::query_api(&arguments).await),
         Task::Projector(arguments) => done(separate::projector(&arguments).await),
         Task::Effects(arguments) => match &arguments.command {

@@ -15,6 +15,7 @@ mod effects_command;
 mod events;
 pub mod export;
 pub mod failure;
+pub mod files;
 mod heal;
 pub mod keys;
 mod listen;
@@ -46,6 +47,7 @@ mod what_if;
 
 pub use dispatch::main;
 pub use failure::{Exit, Failure};
+pub use files::FileSettings;
 pub use mail::MailSettings;
 pub use models::projections;
 pub use node::{Listeners, Node, NodeOptions, Urls};

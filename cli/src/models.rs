@@ -2,12 +2,13 @@
 
 use projector::{Projection, projection};
 use read_models::field_sales::{Buildings, Contracts, CurrentZones, DoorVisits, Doors, ZoneAssignments, Zones};
+use read_models::files::StoredFiles;
 use read_models::identity::{ApiKeys, AuditEntries, Invitations, Members, Sessions, Tenants, UserMemberships, Users};
 use read_models::messaging::{Conversations, Messages};
 use read_models::operations::ProjectionActs;
 use read_models::support::{
     ArticleRevisions, ArticleSlugs, Articles, CustomerTickets, PublishedArticles, SlaPolicies, TicketActivities,
-    TicketMessages, TicketNotes, Tickets,
+    TicketAttachments, TicketMessages, TicketNotes, Tickets,
 };
 
 /// A fresh projection of every read model. One line per read model.
@@ -19,12 +20,14 @@ pub fn projections() -> Vec<Box<dyn Projection>> {
         projection::<TicketMessages>(),
         projection::<TicketNotes>(),
         projection::<SlaPolicies>(),
+        projection::<TicketAttachments>(),
         projection::<Articles>(),
         projection::<PublishedArticles>(),
         projection::<ArticleSlugs>(),
         projection::<ArticleRevisions>(),
         projection::<Conversations>(),
         projection::<Messages>(),
+        projection::<StoredFiles>(),
         projection::<Zones>(),
         projection::<ZoneAssignments>(),
         projection::<CurrentZones>(),

@@ -1,6 +1,7 @@
 //! Everything in one process: both APIs, the relay, the projector, the operators' door.
 
 use crate::failure::Failure;
+use crate::files::FileSettings;
 use crate::mail::MailSettings;
 use crate::postgres::{Connections, Database};
 use crate::process::{Process, Shared, Trust};
@@ -64,6 +65,8 @@ pub struct NodeOptions {
     pub switch: SwitchMode,
     /// How mails leave; none are sent without it.
     pub mail: Option<MailSettings>,
+    /// Where the bytes of files are kept; none are taken without it.
+    pub files: Option<FileSettings>,
     /// Who hears what is going on.
     pub progress: Progress,
 }
@@ -84,6 +87,7 @@ impl NodeOptions {
             verify_events_per_second: 0,
             switch: SwitchMode::Auto,
             mail: None,
+            files: None,
             progress: Progress::new(true),
         }
     }
@@ -126,7 +130,8 @@ impl Node {
             admin: listeners.admin.as_ref().map(|(listener, _)| url_of(listener)).transpose()?,
         };
         let root_keys = Some(root_keys);
-        let shared = Shared { database: database.clone(), connections, settings, nats_url, root_keys };
+        let files = options.files.clone();
+        let shared = Shared { database: database.clone(), connections, settings, nats_url, root_keys, files };
         let mut process = Process::new(shared);
         let is_development = options.mail.as_ref().is_some_and(|mail| mail.server.is_none());
         let mailbox = is_development.then(|| process.mailbox());

@@ -1,28 +1,29 @@
 //! The running parts of one process, and how they stop: callers first, then what serves them.
 
+mod effects;
+mod files;
 mod tasks;
 
 use crate::directory::Directory;
 use crate::failure::Failure;
+use crate::files::FileSettings;
 use crate::log_command::standing;
-use crate::mail::MailSettings;
 use crate::models::projections;
 use crate::postgres::{Connections, Database};
 use crate::proving::{Proving, Told};
-use crate::root_key::{link_key, sign_in_keys};
+use crate::root_key::sign_in_keys;
 use crate::telling::tell_acts;
 use crate::watcher::Watcher;
+use ::effects::email::Mailbox;
 use axum::Router;
 use axum::response::Redirect;
 use axum::routing::get;
-use domain::processes::MailAboutAccounts;
-use effects::email::{EmailEffect, Links, Mailbox, Transport};
-use effects::{Departure, InvitationDeadline, Runner, TicketClock, Worker};
 use event_store::analysis::Indexer;
 use event_store::jetstream::MirrorOptions;
 use event_store::{
     Appender, Decisions, Log, ReadError, Relay, Role, RootKeys, States, Tail, Vault, append::AppenderOptions,
 };
+use file_store::Store;
 use identity_api::Door;
 use identity_api::api_keys::ApiKeys;
 use identity_api::trust::TrustFollower;
@@ -57,8 +58,6 @@ const ENGINE_CONNECTIONS: u32 = 2;
 const FOLLOW_CONNECTIONS: u32 = 4;
 /// For looking up who is suspended and who leads whom.
 const DIRECTORY_CONNECTIONS: u32 = 2;
-/// Mails that a process keeps in memory: each is read twice or three times.
-const EFFECT_STATES: usize = 5_000;
 /// For keys: nearly all of them are in memory.
 const VAULT_CONNECTIONS: u32 = 2;
 const NO_ROOT_KEY: &str = "Set SILLAGE_ROOT_KEY_FILE to the key of this installation.";
@@ -82,6 +81,8 @@ pub struct Shared {
     pub nats_url: Option<String>,
     /// What opens personal data, for the parts that need it.
     pub root_keys: Option<RootKeys>,
+    /// Where the bytes of files are, for the parts that hand them out or work on them.
+    pub files: Option<FileSettings>,
 }
 
 /// Whose tokens the APIs of a process accept.
@@ -110,6 +111,7 @@ pub struct Process {
     /// What all verifiers of this process know; there once the first is made.
     live: Option<Live>,
     vault: Option<Vault>,
+    store: Option<Store>,
     failed: watch::Sender<Option<String>>,
     postgres_is_well: watch::Sender<bool>,
     directory: Option<Arc<Directory>>,
@@ -135,6 +137,7 @@ impl Process {
             pools: Vec::new(),
             live: None,
             vault: None,
+            store: None,
             failed: watch::Sender::new(None),
             postgres_is_well: watch::Sender::new(true),
             directory: None,
@@ -214,7 +217,9 @@ impl Process {
         }
         let vault = self.vault().await?;
         let verifier = self.verifier(trust, &log).await;
-        let commands = command_router(verifier, &appender, &log, vault.clone(), self.standing())?;
+        let store = self.store().await?;
+        let uploads = store.as_ref().and_then(files::gate);
+        let commands = command_router(verifier, &appender, &log, vault.clone(), self.standing(), store)?;
         let verifier = Arc::new(self.verifier(trust, &log).await);
         let decisions = Decisions::new(appender, States::new(log.clone(), STATES), log, vault.clone());
         let sign_in = self.sign_in(decisions, verifier, trust, &vault).await?;
@@ -222,9 +227,14 @@ impl Process {
             Page { title: "Commands", path: "/openapi.json", document: command_api::openapi() },
             Page { title: "Sign-in", path: "/openapi-sign-in.json", document: identity_api::openapi() },
         ];
-        let served = commands.merge(sign_in);
+        let mut settings = self.shared.settings.clone();
+        let mut served = commands.merge(sign_in);
+        if let Some((gate, limits)) = uploads {
+            settings.limits.uploads = Some(limits);
+            served = served.merge(gate);
+        }
         self.commands = Some(served.clone());
-        self.api(listener, served, &pages)
+        self.api(listener, served, &pages, settings)
     }
 
     /// The read door on `listener`, and the console beside it: over the command API of this process, else over the one at
@@ -266,7 +276,7 @@ impl Process {
             }
             None => queries,
         };
-        self.api(listener, served, &[page])
+        self.api(listener, served, &[page], self.shared.settings.clone())
     }
 
     /// What operators work with over HTTP: the same as on the command line.
@@ -366,12 +376,18 @@ impl Process {
         identity_api::router(door).map_err(|error| Failure::usage("SILLAGE_CORS_ORIGINS cannot be used").because(error))
     }
 
-    fn api(&mut self, listener: TcpListener, router: Router, pages: &[Page]) -> Result<(), Failure> {
+    fn api(
+        &mut self,
+        listener: TcpListener,
+        router: Router,
+        pages: &[Page],
+        settings: Settings,
+    ) -> Result<(), Failure> {
         let description = platform::openapi::router(pages)
             .map_err(|error| Failure::failed("the API's description cannot be written").because(error))?;
         let start = Router::new().route("/", get(|| async { Redirect::temporary("/docs/") }));
         let router = router.merge(description).merge(start);
-        let (settings, serving) = (self.shared.settings.clone(), self.serving.clone());
+        let serving = self.serving.clone();
         self.servers.spawn(async move {
             let drained = platform::http::serve(listener, router, settings, serving).await;
             if drained.cut_off > 0 {
@@ -476,65 +492,6 @@ impl Process {
         Mailbox::new(self.pool("mailbox", Role::Engine, ENGINE_CONNECTIONS))
     }
 
-    /// Runs reactors, outbox and workers: mails leave as `mail` says, or go into `mailbox` where no server is set.
-    ///
-    /// # Errors
-    /// Postgres does not answer, or the mail server's settings cannot be read.
-    pub async fn effects(&mut self, mail: &MailSettings, mailbox: Option<Mailbox>) -> Result<(), Failure> {
-        let links = Links::new(&mail.public_url, link_key(&self.vault().await?)?);
-        match (&mail.server, mailbox) {
-            (Some(server), _) => self.effects_through(server.transport()?, mail, links).await,
-            (None, Some(mailbox)) => self.effects_through(mailbox, mail, links).await,
-            (None, None) => Err(Failure::usage("there is no mail server")
-                .remedy("Set SILLAGE_SMTP_URL, SILLAGE_MAIL_FROM and SILLAGE_PUBLIC_URL.")),
-        }
-    }
-
-    async fn effects_through<T: Transport>(
-        &mut self,
-        transport: T,
-        mail: &MailSettings,
-        links: Links,
-    ) -> Result<(), Failure> {
-        let pool = self.pool("effects", Role::Engine, self.shared.connections.write);
-        let log = Log::new(pool.clone());
-        let appender = appender(&self.shared.database.url, pool.clone())?;
-        if let Some(nats_url) = self.shared.nats_url.clone() {
-            self.relay_of(log.clone(), &nats_url, appender.committed());
-        }
-        let tail = self.tail(log.clone()).await?;
-        let states = States::new(log.clone(), EFFECT_STATES);
-        let vault = self.vault().await?;
-        let decisions = Decisions::new(appender, states.clone(), log, vault.clone());
-        let followers = vec![
-            effects::reactor::<MailAboutAccounts>(decisions.clone()),
-            effects::outbox::<EmailEffect<T>>(),
-            effects::outbox::<InvitationDeadline>(),
-            effects::outbox::<Departure>(),
-            effects::outbox::<TicketClock>(),
-        ];
-        let runner = Runner::new(tail, pool.clone(), followers);
-        let effect = EmailEffect::new(transport, mail.sender.clone(), links, states, vault);
-        let worker = Worker::new(effect, decisions.clone(), pool.clone(), runner.bell(), effects::Options::default());
-        // Nobody waits for a deadline: it is looked for once a second.
-        let deadline = InvitationDeadline::new(decisions.clone());
-        let options = effects::Options::default;
-        let deadlines = Worker::new(deadline, decisions.clone(), pool.clone(), Arc::default(), options());
-        let departure = Departure::new(decisions.clone(), pool.clone());
-        let departures = Worker::new(departure, decisions.clone(), pool.clone(), runner.bell(), options());
-        let clock = TicketClock::new(decisions.clone());
-        let clocks = Worker::new(clock, decisions, pool, runner.bell(), TicketClock::options());
-        let check = self.readiness.check("effects", Needed::Optional);
-        check.ok();
-        self.workers.spawn(tasks::tell_stopped(runner.stopped(), check.clone()));
-        self.workers.spawn(tasks::follow(runner, check, self.working.clone()));
-        self.workers.spawn(worker.run(self.working.clone()));
-        self.workers.spawn(deadlines.run(self.working.clone()));
-        self.workers.spawn(departures.run(self.working.clone()));
-        self.workers.spawn(clocks.run(self.working.clone()));
-        Ok(())
-    }
-
     /// Everything has been started: looks after Postgres, the pools and (where asked) the projections from now on.
     pub fn watch(&mut self, projections: bool) {
         let watcher = Watcher::new(
@@ -583,10 +540,11 @@ pub(crate) fn command_router(
     log: &Log,
     vault: Vault,
     standing: SharedStanding,
+    store: Option<Store>,
 ) -> Result<Router, Failure> {
     let states = States::new(log.clone(), STATES);
     let decisions = Decisions::new(appender.clone(), states, log.clone(), vault);
     let services = command_api::Services::new(verifier, decisions)
         .map_err(|error| Failure::failed("the command API cannot start").because(error))?;
-    Ok(command_api::router(Arc::new(services.with_standing(standing))))
+    Ok(command_api::router(Arc::new(services.with_standing(standing).with_files(store))))
 }

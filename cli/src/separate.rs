@@ -3,6 +3,7 @@
 use crate::arguments::{CommandApi, Common, EffectsProcess, ProjectorProcess, QueryApi, RelayProcess};
 use crate::attach;
 use crate::failure::{Exit, Failure};
+use crate::files::{self, FileSettings};
 use crate::keys::LocalKey;
 use crate::listen::exactly;
 use crate::mail::{self, MailSettings};
@@ -13,16 +14,17 @@ use crate::root_key;
 use crate::terminal::Progress;
 use event_store::Role;
 use platform::auth::KeySet;
-use platform::config::AuthArgs;
+use platform::config::{AuthArgs, FilesArgs};
 use std::net::SocketAddr;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 pub(crate) async fn command_api(arguments: &CommandApi) -> Result<(), Failure> {
-    let findings = [arguments.listen.check(), arguments.auth.check()].concat();
+    let files = files::findings(&arguments.files);
+    let findings = [arguments.listen.check(), arguments.auth.check(), files].concat();
     let begun =
         Begun::begin(&arguments.common, findings, arguments.listen.admin_listen, &[Role::Engine, Role::Tenant]).await?;
-    let begun = begun.with_root_key(&arguments.common)?;
+    let begun = begun.with_root_key(&arguments.common)?.with_files(&arguments.files, &arguments.common)?;
     let listener = exactly("the command API", arguments.listen.listen, "--listen").await?;
     let trust = trust(&arguments.auth, &arguments.common)?;
     let url = url_of(&listener)?;
@@ -73,13 +75,13 @@ pub(crate) async fn relay(arguments: &RelayProcess) -> Result<(), Failure> {
 }
 
 pub(crate) async fn effects(arguments: &EffectsProcess) -> Result<(), Failure> {
-    let mut findings = mail::findings(&arguments.mail);
+    let mut findings = [mail::findings(&arguments.mail), files::findings(&arguments.files)].concat();
     if arguments.mail.smtp_url.is_none() {
         findings.push("SILLAGE_SMTP_URL is missing: only `sillage up` has a development mailbox".to_owned());
     }
     let begun = Begun::begin(&arguments.common, findings, arguments.admin_listen, &[Role::Engine]).await?;
     let settings = MailSettings::of(&arguments.mail, "")?;
-    let begun = begun.with_root_key(&arguments.common)?;
+    let begun = begun.with_root_key(&arguments.common)?.with_files(&arguments.files, &arguments.common)?;
     begun.run(false, "effects", async |process| process.effects(&settings, None).await).await
 }
 
@@ -116,13 +118,19 @@ impl Begun {
         };
         let settings = common.limits.settings(&common.log);
         let connections = (&common.database).into();
-        let shared = Shared { database, connections, settings, nats_url, root_keys: None };
+        let shared = Shared { database, connections, settings, nats_url, root_keys: None, files: None };
         Ok(Self { shared, admin, stop })
     }
 
     /// For a process that works with personal data.
     fn with_root_key(mut self, common: &Common) -> Result<Self, Failure> {
         self.shared.root_keys = Some(root_key::find(&common.root_key, &common.folder)?);
+        Ok(self)
+    }
+
+    /// For a process that works with files.
+    fn with_files(mut self, files: &FilesArgs, common: &Common) -> Result<Self, Failure> {
+        self.shared.files = Some(FileSettings::of(files, &common.folder.data_dir)?);
         Ok(self)
     }
 

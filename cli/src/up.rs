@@ -5,6 +5,7 @@ use crate::attach::{cannot_start, locked};
 use crate::banner::Banner;
 use crate::demo::{self, Demo, Place, USERS};
 use crate::failure::Failure;
+use crate::files::FileSettings;
 use crate::keys::LocalKey;
 use crate::listen::or_free;
 use crate::mail::MailSettings;
@@ -135,6 +136,7 @@ async fn with_servers(
         verify_events_per_second: up.verify.verify_events_per_second,
         switch: up.changed.switch.into(),
         mail: Some(mail),
+        files: Some(FileSettings::of(&up.files, &up.folder.data_dir)?),
         progress: progress.clone(),
     };
     progress.say("starting the APIs and the projector");

@@ -8,6 +8,7 @@ use event_store::ReadError;
 use event_store::repository::LoadError;
 use event_store::vault::KeyedHash;
 use event_store::{Answer, AppendError, Decisions, Expected, Idempotency, Origin, Refused, VaultError};
+use file_store::Store;
 use kernel::{BlindIndexer, Command, CommandId, Context, Rejection, Streams, Team};
 use platform::Problem;
 use platform::auth::standing::{SharedStanding, Unranked, tenant_suspended};
@@ -27,6 +28,7 @@ pub struct Services {
     flights: Flights,
     blind: BlindIndexer,
     standing: SharedStanding,
+    files: Option<Store>,
     /// What a request is known by: its key and body may hold personal data, and an unkeyed hash of a short text is as good
     /// as the text.
     requests: KeyedHash,
@@ -40,13 +42,35 @@ impl Services {
     pub fn new(verifier: Verifier, decisions: Decisions) -> Result<Self, VaultError> {
         let blind = decisions.blind_indexer();
         let requests = decisions.vault().keyed("requests v1")?;
-        Ok(Self { verifier, decisions, flights: Flights::new(), blind, requests, standing: Arc::new(Unranked) })
+        Ok(Self {
+            verifier,
+            decisions,
+            flights: Flights::new(),
+            blind,
+            requests,
+            files: None,
+            standing: Arc::new(Unranked),
+        })
     }
 
     /// Asks `standing` which tenants are suspended and who leads whom.
     #[must_use]
     pub fn with_standing(self, standing: SharedStanding) -> Self {
         Self { standing, ..self }
+    }
+
+    /// Keeps files in `store`.
+    #[must_use]
+    pub fn with_files(self, store: Option<Store>) -> Self {
+        Self { files: store, ..self }
+    }
+
+    pub(crate) const fn files(&self) -> Option<&Store> {
+        self.files.as_ref()
+    }
+
+    pub(crate) const fn decisions(&self) -> &Decisions {
+        &self.decisions
     }
 
     pub(crate) async fn authenticate(&self, headers: &HeaderMap) -> Result<Arc<Identity>, Problem> {
@@ -79,7 +103,7 @@ pub(crate) async fn execute<C: Command>(services: &Services, asked: &Asked<'_>) 
     let idempotency = idempotency::<C>(&services.requests, asked)?;
     let reply = |answer: Answer| {
         asked.log.position(answer.position);
-        Reply { answer, collection: asked.collection }
+        Reply { answer, collection: asked.collection, grant: None }
     };
     if asked.key.is_none() {
         return decide(services, asked, &command, idempotency).await.map(reply);
@@ -203,7 +227,7 @@ fn same_request(hash: Uuid, asked: Idempotency, answer: Answer) -> Result<Answer
     }
 }
 
-fn load_problem(error: &LoadError) -> Problem {
+pub(crate) fn load_problem(error: &LoadError) -> Problem {
     match error {
         LoadError::Read(ReadError::Archived(archived)) => {
             Problem::new(StatusCode::CONFLICT, "log_archived", "What it is about is archived")

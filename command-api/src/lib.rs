@@ -7,6 +7,7 @@ mod batch;
 mod description;
 mod execute;
 mod field_sales;
+mod files;
 mod flights;
 mod identity;
 mod messaging;
@@ -28,6 +29,7 @@ pub fn routes() -> CommandRoutes {
         .merge(messaging::routes())
         .merge(field_sales::routes())
         .merge(identity::routes())
+        .merge(files::routes())
 }
 
 /// The command API as an axum router, under `/v1`.

@@ -4,9 +4,12 @@
 use axum::body::Body;
 use axum::http::header::{CONTENT_TYPE, ETAG, LOCATION};
 use axum::http::{HeaderName, HeaderValue, Response, StatusCode};
+use chrono::{DateTime, Utc};
 use event_store::Answer;
+use file_store::Grant;
 use platform::headers::{EPOCH, POSITION};
 use serde::Serialize;
+use std::collections::BTreeMap;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
@@ -24,14 +27,39 @@ pub(crate) struct CommandAnswer {
     /// The gap-free number that a thing got when it was made (`42` of `TKT-00042`); absent where it has none.
     #[serde(skip_serializing_if = "Option::is_none")]
     number: Option<i64>,
+    /// What the caller may do with the bytes of a file; only of commands that say so, and no longer than it is good. A repeat
+    /// gets it signed anew.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    grant: Option<GrantAnswer>,
+}
+
+/// A request to be sent as it is, without a token.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub(crate) struct GrantAnswer {
+    /// `PUT`, with the bytes as the body, or `GET`.
+    method: &'static str,
+    /// Where to, relative to this API unless it has a host.
+    url: String,
+    /// Header fields to be sent exactly so.
+    headers: BTreeMap<&'static str, String>,
+    /// Until when it may be sent.
+    until: DateTime<Utc>,
+}
+
+impl From<Grant> for GrantAnswer {
+    fn from(Grant { method, url, headers, until }: Grant) -> Self {
+        Self { method, url, headers: headers.into_iter().collect(), until }
+    }
 }
 
 /// An accepted command.
-#[derive(Clone, Copy)]
+#[derive(Clone)]
 pub(crate) struct Reply {
     pub(crate) answer: Answer,
     /// Where the made thing can be read; `None` for commands on something that exists.
     pub(crate) collection: Option<&'static str>,
+    /// What the caller may do besides.
+    pub(crate) grant: Option<GrantAnswer>,
 }
 
 impl Reply {
@@ -42,6 +70,7 @@ impl Reply {
             version: answer.version.0,
             position: answer.position.0,
             number: answer.number,
+            grant: self.grant.clone(),
         }
     }
 

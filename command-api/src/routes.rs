@@ -3,6 +3,7 @@
 use crate::batch;
 use crate::description;
 use crate::execute::{Asked, Services, execute};
+use crate::files::{AboutFile, execute_about_file};
 use crate::reply::Reply;
 use axum::Router;
 use axum::body::Body;
@@ -60,15 +61,30 @@ impl CommandRoutes {
     /// `POST path` makes something new; the server chooses its id.
     pub fn create<C: Command>(self, path: &str) -> Self {
         let path = self.path(path);
-        // Routes are declared once per process and live as long as it.
-        let collection: &'static str = Box::leak(path.clone().into_boxed_str());
-        self.add::<C>(path, Some(collection))
+        let collection = Some(collection(&path));
+        self.add::<C>(path, Executable { run: |services, asked| Box::pin(execute::<C>(services, asked)), collection })
     }
 
     /// `POST path` acts on the thing that the path's one parameter names.
     pub fn on<C: Command>(self, path: &str) -> Self {
         let path = self.path(path);
-        self.add::<C>(path, None)
+        let run: Executor = |services, asked| Box::pin(execute::<C>(services, asked));
+        self.add::<C>(path, Executable { run, collection: None })
+    }
+
+    /// `POST path` makes a file; its bytes go elsewhere.
+    pub(crate) fn create_file<C: AboutFile>(self, path: &str) -> Self {
+        let path = self.path(path);
+        let collection = Some(collection(&path));
+        let run: Executor = |services, asked| Box::pin(execute_about_file::<C>(services, asked));
+        self.add::<C>(path, Executable { run, collection })
+    }
+
+    /// `POST path` acts on a file, or on a thing and a file.
+    pub(crate) fn on_file<C: AboutFile>(self, path: &str) -> Self {
+        let path = self.path(path);
+        let run: Executor = |services, asked| Box::pin(execute_about_file::<C>(services, asked));
+        self.add::<C>(path, Executable { run, collection: None })
     }
 
     /// Both sets of routes.
@@ -81,15 +97,14 @@ impl CommandRoutes {
         format!("/v1{}{path}", self.prefix)
     }
 
-    fn add<C: Command>(mut self, path: String, collection: Option<&'static str>) -> Self {
+    fn add<C: Command>(mut self, path: String, executable: Executable) -> Self {
         let handler = post(move |services: State<Arc<Services>>, log: RequestLog, request: Request<Body>| async move {
-            match handle::<C>(&services, collection, &log, request).await {
+            match handle(&services, executable, &log, request).await {
                 Ok(reply) => reply.into_response(),
                 Err(problem) => problem.into_response(),
             }
         });
-        let executable = Executable { run: |services, asked| Box::pin(execute::<C>(services, asked)), collection };
-        let operation = description::of::<C>(&path, self.prefix, collection.is_some());
+        let operation = description::of::<C>(&path, self.prefix, executable.collection.is_some());
         self.routes.push(Route { path, name: C::NAME, handler, executable, operation });
         self
     }
@@ -109,9 +124,14 @@ impl CommandRoutes {
     }
 }
 
-async fn handle<C: Command>(
+/// Where what a path makes can be read. Routes are declared once per process and live as long as it.
+fn collection(path: &str) -> &'static str {
+    Box::leak(path.to_owned().into_boxed_str())
+}
+
+async fn handle(
     services: &Services,
-    collection: Option<&'static str>,
+    executable: Executable,
     log: &RequestLog,
     request: Request<Body>,
 ) -> Result<Reply, Problem> {
@@ -119,6 +139,7 @@ async fn handle<C: Command>(
     let identity = services.authenticate(&parts.headers).await?;
     log.caller(&identity)?;
     headers_are_json(&parts)?;
+    let collection = executable.collection;
     let target = if collection.is_some() { None } else { Some(target(&mut parts).await?) };
     let body = platform::http::read_body_of(body, COMMAND_BYTES).await?;
     let asked = Asked {
@@ -130,7 +151,7 @@ async fn handle<C: Command>(
         body: &body,
         collection,
     };
-    execute::<C>(services, &asked).await
+    (executable.run)(services, &asked).await
 }
 
 fn headers_are_json(parts: &Parts) -> Result<(), Problem> {

@@ -8,9 +8,9 @@ use domain::support::article::{
 };
 use domain::support::sla_policy::DefineSlaPolicy;
 use domain::support::ticket::{
-    AddInternalNote, ChangeTicketCategory, ChangeTicketPriority, ChangeTicketStatus, ChangeTicketSubject,
-    MarkTicketRead, MergeTicket, OpenTicket, ReplyToTicket, SubmitTicketCsat, TagTicket, UnassignTicket, UnmergeTicket,
-    UntagTicket,
+    AddInternalNote, AttachFile, ChangeTicketCategory, ChangeTicketPriority, ChangeTicketStatus, ChangeTicketSubject,
+    IssueAttachmentUrl, MarkTicketRead, MergeTicket, OpenTicket, ReplyToTicket, SubmitTicketCsat, TagTicket,
+    UnassignTicket, UnmergeTicket, UntagTicket,
 };
 
 pub(crate) fn routes() -> CommandRoutes {
@@ -30,6 +30,8 @@ pub(crate) fn routes() -> CommandRoutes {
         .on::<SubmitTicketCsat>("/tickets/{ticket_id}/csat")
         .on::<MergeTicket>("/tickets/{ticket_id}/merge")
         .on::<UnmergeTicket>("/tickets/{ticket_id}/unmerge")
+        .on_file::<AttachFile>("/tickets/{ticket_id}/attachments")
+        .on_file::<IssueAttachmentUrl>("/tickets/{ticket_id}/attachments/url")
         .create::<DefineSlaPolicy>("/sla-policies")
         .create::<DraftArticle>("/articles")
         .on::<ReviseArticle>("/articles/{article_id}/revise")

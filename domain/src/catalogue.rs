@@ -1,6 +1,6 @@
 //! Every aggregate's events, one line each: for those who read them all, whatever they are about.
 
-use crate::{field_sales, identity, messaging, notifications, operations, privacy, support};
+use crate::{field_sales, files, identity, messaging, notifications, operations, privacy, support};
 use kernel::Category;
 
 /// The events of every aggregate of every context, by category.
@@ -11,6 +11,7 @@ pub const fn categories() -> &'static [Category] {
         Category::of::<field_sales::door::Event>(),
         Category::of::<field_sales::zone::Event>(),
         Category::of::<field_sales::zone_assignment::Event>(),
+        Category::of::<files::stored_file::Event>(),
         Category::of::<identity::administrators::Event>(),
         Category::of::<identity::api_key::Event>(),
         Category::of::<identity::invitation::Event>(),

@@ -10,6 +10,7 @@ mod deadline;
 mod departure;
 pub mod effect;
 pub mod email;
+pub mod files;
 mod follower;
 mod lease;
 mod metrics;

@@ -99,6 +99,8 @@ impl Effect for TicketClock {
             | Event::MergedInto { .. }
             | Event::Absorbed { .. }
             | Event::Released { .. }
+            | Event::AttachmentLinked { .. }
+            | Event::InternalAttachmentLinked { .. }
             | Event::SlaClockPaused { .. }
             | Event::SlaWarned { .. }
             | Event::SlaBreached { .. } => None,

@@ -35,6 +35,8 @@ pub(crate) fn all() -> Vec<Enumeration> {
     use domain::field_sales::UserType;
     use domain::field_sales::door::DoorStatus;
     use domain::field_sales::zone_assignment::ClosingReason;
+    use domain::files::stored_file::{FileErasure, FileRefusal, FileStatus, FileVariant};
+    use domain::files::{FileKind, FilePurpose};
     use domain::identity::invitation::InvitationStatus;
     use domain::identity::session::{ClientKind, EndReason};
     use domain::identity::tenant::Plan;
@@ -71,6 +73,12 @@ pub(crate) fn all() -> Vec<Enumeration> {
         enumeration::<EndReason>(),
         enumeration::<Act>(),
         enumeration::<ProjectionAct>(),
+        enumeration::<FileStatus>(),
+        enumeration::<FileRefusal>(),
+        enumeration::<FileErasure>(),
+        enumeration::<FileVariant>(),
+        enumeration::<FileKind>(),
+        enumeration::<FilePurpose>(),
     ]
 }
 

@@ -9,6 +9,7 @@ mod description;
 mod detail;
 mod diff;
 mod field_sales;
+mod files;
 mod history;
 mod identity;
 mod labels;
@@ -38,6 +39,7 @@ pub fn routes() -> QueryRoutes {
         .merge(support::routes())
         .merge(messaging::routes())
         .merge(field_sales::routes())
+        .merge(files::routes())
         .merge(analyst::routes())
         .merge(identity::routes())
         .merge(operations::routes())

@@ -3,6 +3,8 @@
 //! They start when the first test asks and end with the program. Durability is off unless a test starts servers
 //! of its own: these are for logic, `tests/chaos` is for crashes.
 
+pub mod files;
+
 use event_store::{Role, RootKey, RootKeys, Vault};
 use local_servers::{Options, Servers};
 use sqlx::postgres::PgPoolOptions;

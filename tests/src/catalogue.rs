@@ -1,6 +1,6 @@
 //! Every aggregate, one line each, so that tests can go through all of them.
 
-use domain::{field_sales, identity, messaging, notifications, operations, privacy, support};
+use domain::{field_sales, files, identity, messaging, notifications, operations, privacy, support};
 use kernel::{Aggregate, Category, DecodeError, Event, EventData, EventType, codec};
 
 /// An aggregate with its type forgotten.
@@ -23,6 +23,7 @@ pub fn aggregates() -> Vec<Entry> {
         entry::<field_sales::door::Door>(),
         entry::<field_sales::zone::Zone>(),
         entry::<field_sales::zone_assignment::ZoneAssignment>(),
+        entry::<files::stored_file::StoredFile>(),
         entry::<identity::administrators::Administrators>(),
         entry::<identity::api_key::ApiKey>(),
         entry::<identity::invitation::Invitation>(),

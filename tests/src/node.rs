@@ -2,7 +2,7 @@
 
 use cli::keys::LocalKey;
 use cli::tokens::{Audience, Grant, issue};
-use cli::{Listeners, MailSettings, Node, NodeOptions, Trust};
+use cli::{FileSettings, Listeners, MailSettings, Node, NodeOptions, Trust};
 use domain::identity::membership::{self, Person, membership_id};
 use domain::identity::{EmailAddress, PersonName, Role, RoleSet, UserId};
 use event_store::append::AppenderOptions;
@@ -52,14 +52,29 @@ impl TestNode {
         let (database_url, _) = test_support::empty_database(&test_support::servers().database_url).await;
         let key = LocalKey::open_or_create(&test_support::scratch("keys")).expect("a key can be made");
         let nats_url = Some(test_support::servers().nats_url.clone());
-        Self::build(database_url, nats_url, key, Rates::default(), true).await
+        Self::build(database_url, nats_url, key, Rates::default(), Some(folder_of_files())).await
+    }
+
+    /// The same, with files kept there.
+    pub async fn with_files_at(files: FileSettings) -> Self {
+        let (database_url, _) = test_support::empty_database(&test_support::servers().database_url).await;
+        let key = LocalKey::open_or_create(&test_support::scratch("keys")).expect("a key can be made");
+        let nats_url = Some(test_support::servers().nats_url.clone());
+        Self::build(database_url, nats_url, key, Rates::default(), Some(files)).await
     }
 
     async fn with_key(database_url: String, nats_url: Option<String>, key: LocalKey, rates: Rates) -> Self {
-        Self::build(database_url, nats_url, key, rates, false).await
+        Self::build(database_url, nats_url, key, rates, None).await
     }
 
-    async fn build(database_url: String, nats_url: Option<String>, key: LocalKey, rates: Rates, letters: bool) -> Self {
+    /// With effects where `working` says where files are.
+    async fn build(
+        database_url: String,
+        nats_url: Option<String>,
+        key: LocalKey,
+        rates: Rates,
+        working: Option<FileSettings>,
+    ) -> Self {
         let audience = Audience::default();
         let trust = Trust {
             keys: key.key_set().expect("the key can be read"),
@@ -74,7 +89,9 @@ impl TestNode {
         options.settings.rates = rates;
         options.settings.origins = [HeaderValue::from_static("https://app.example")].into();
         options.allow_unsafe_postgres = true;
-        if letters {
+        let has_effects = working.is_some();
+        options.files = Some(working.unwrap_or_else(folder_of_files));
+        if has_effects {
             let mail = MailSettings::development("https://app.example").expect("the built-in sender");
             options.mail = Some(mail);
         }
@@ -196,9 +213,32 @@ impl TestNode {
     }
 }
 
+fn folder_of_files() -> FileSettings {
+    FileSettings::Folder { folder: test_support::scratch("files"), url: String::new() }
+}
+
 /// A tenant that no other test knows.
 pub fn tenant() -> TenantId {
     TenantId(Uuid::now_v7())
+}
+
+/// Sends what a grant says, with these bytes where it is an upload, and no token.
+pub async fn use_grant(actor: &Actor, grant: &Value, bytes: Vec<u8>) -> reqwest::Response {
+    let text = |value: &Value| value.as_str().unwrap_or_else(|| panic!("no text in {grant}")).to_owned();
+    let url = text(&grant["url"]);
+    let url = if url.starts_with('/') { format!("{}{url}", actor.urls.commands) } else { url };
+    let method = text(&grant["method"]).parse().expect("a method");
+    let mut request = actor.client.request(method, url);
+    for (name, value) in grant["headers"].as_object().expect("fields") {
+        // The client counts the bytes by itself.
+        if name != "content-length" {
+            request = request.header(name, text(value));
+        }
+    }
+    if grant["method"] == "PUT" {
+        request = request.body(bytes);
+    }
+    request.send().await.expect("the store answers")
 }
 
 /// Somebody with a token.

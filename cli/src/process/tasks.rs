@@ -5,6 +5,7 @@ use crate::models::projections;
 use effects::Runner;
 use event_store::Tail;
 use event_store::relay::RelayState;
+use file_store::Store;
 use kernel::Epoch;
 use platform::admin::Check;
 use projector::{Options, Projector, RunError, SwitchMode};
@@ -14,6 +15,8 @@ use tokio_util::sync::CancellationToken;
 
 /// Pause before a projector that could not declare its read models tries again.
 const PROJECTOR_PAUSE: Duration = Duration::from_secs(1);
+/// Between two looks at the file store.
+const FILES_PAUSE: Duration = Duration::from_secs(15);
 
 /// Folds until told to stop. What Postgres would not do (it may be going away or coming up) is tried again; a log that has
 /// diverged is waited for until somebody adopts it; what would be wrong is not.
@@ -58,6 +61,19 @@ pub(super) async fn follow(runner: Runner, check: Check, working: CancellationTo
         check.failing(Failure::failed("reactors and outbox have ended").because(error).to_string());
         runner.until_mended(&working).await;
         check.ok();
+    }
+}
+
+/// Shows whether the file store answers.
+pub(super) async fn probe_files(store: Store, check: Check, working: CancellationToken) {
+    loop {
+        match store.probe().await {
+            Ok(()) => check.ok(),
+            Err(error) => check.failing(Failure::failed("the file store does not answer").because(error).to_string()),
+        }
+        if working.run_until_cancelled(tokio::time::sleep(FILES_PAUSE)).await.is_none() {
+            return;
+        }
     }
 }
 

@@ -97,13 +97,21 @@ const ANY_ROLE: Bundle = &["identity.role:grant_any"];
 /// Seeing who else is there: to choose an assignee, to know a team.
 const COLLEAGUES: Bundle = &["identity.member:read"];
 
-const SUPPORT_CUSTOMER: Bundle =
-    &["support.ticket:open", "support.ticket:read", "support.ticket:reply", "support.article:rate"];
-const SUPPORT_AGENT: Bundle = &["support.ticket:work", "support.article:read", "support.article:write"];
+const SUPPORT_CUSTOMER: Bundle = &[
+    "support.ticket:open",
+    "support.ticket:read",
+    "support.ticket:reply",
+    "support.article:rate",
+    "files.stored_file:upload",
+];
+const SUPPORT_AGENT: Bundle =
+    &["support.ticket:work", "support.article:read", "support.article:write", "files.stored_file:upload_about_others"];
 /// Deciding what readers of the knowledge base see.
 const SUPPORT_EDITOR: Bundle = &["support.article:publish"];
 /// Saying what the desk promises.
 const SUPPORT_MANAGER: Bundle = &["support.sla_policy:manage"];
+/// Seeing and erasing what others have handed over.
+const FILES: Bundle = &["files.stored_file:manage"];
 const SUPPORT_ADMIN: Bundle = &["support.ticket:assign"];
 
 const STUDIO_CLIENT: Bundle =
@@ -179,7 +187,7 @@ impl Role {
             Self::SupportCustomer => &[SUPPORT_CUSTOMER],
             Self::SupportAgent => &[SUPPORT_CUSTOMER, SUPPORT_AGENT, SUPPORT_ADMIN, COLLEAGUES],
             Self::SupportAdmin => {
-                &[SUPPORT_CUSTOMER, SUPPORT_AGENT, SUPPORT_ADMIN, SUPPORT_EDITOR, SUPPORT_MANAGER, MEMBERS]
+                &[SUPPORT_CUSTOMER, SUPPORT_AGENT, SUPPORT_ADMIN, SUPPORT_EDITOR, SUPPORT_MANAGER, FILES, MEMBERS]
             }
 
             Self::StudioClient => &[STUDIO_CLIENT],

@@ -318,6 +318,8 @@ impl Policy for FirstAnswers {
             | Event::ReadUpTo { .. }
             | Event::CsatSubmitted { .. }
             | Event::MergedInto { .. }
+            | Event::AttachmentLinked { .. }
+            | Event::InternalAttachmentLinked { .. }
             | Event::Unmerged { .. }
             | Event::Absorbed { .. }
             | Event::Released { .. }

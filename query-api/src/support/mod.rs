@@ -10,6 +10,7 @@ mod get_ticket_statistics;
 mod line_diff;
 mod list_article_revisions;
 mod list_articles;
+mod list_attachments;
 mod list_notes;
 mod list_own_tickets;
 mod list_replies;
@@ -32,6 +33,7 @@ pub(crate) fn routes() -> QueryRoutes {
         .detail::<get_ticket::GetTicket>("/tickets/{ticket_id}")
         .list::<list_replies::ListReplies>("/tickets/{ticket_id}/replies")
         .list::<list_notes::ListNotes>("/tickets/{ticket_id}/notes")
+        .list::<list_attachments::ListAttachments>("/tickets/{ticket_id}/attachments")
         .list::<list_ticket_activities::ListTicketActivities>("/tickets/{ticket_id}/activities")
         .list::<list_own_tickets::ListOwnTickets>("/own-tickets")
         .raw("/tickets/stats", get_ticket_statistics::answer, get_ticket_statistics::describe)

@@ -89,6 +89,7 @@ impl ReadModel for CustomerTickets {
     fn keys(event: &Recorded<Event>) -> Keys<TicketId> {
         match &event.event {
             Event::InternalNoteAdded { .. }
+            | Event::InternalAttachmentLinked { .. }
             | Event::Tagged { .. }
             | Event::Untagged { .. }
             | Event::Absorbed { .. }
@@ -113,7 +114,8 @@ impl ReadModel for CustomerTickets {
             | Event::ReadUpTo { side: TicketSide::Customer, .. }
             | Event::CsatSubmitted { .. }
             | Event::MergedInto { .. }
-            | Event::Unmerged { .. } => Keys::One(TicketId(event.stream_id)),
+            | Event::Unmerged { .. }
+            | Event::AttachmentLinked { .. } => Keys::One(TicketId(event.stream_id)),
         }
     }
 
@@ -175,7 +177,9 @@ impl CustomerTicketRow {
             | Event::SlaTargetChanged { .. }
             | Event::SlaWarned { .. }
             | Event::SlaBreached { .. }
-            | Event::TimerSet { .. } => touched,
+            | Event::TimerSet { .. }
+            | Event::AttachmentLinked { .. }
+            | Event::InternalAttachmentLinked { .. } => touched,
         }
     }
 

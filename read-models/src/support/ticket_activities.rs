@@ -59,6 +59,8 @@ kernel::labelled! {
         SlaBreached: "sla_breached", "Time is over", "Délai dépassé";
         /// It will move by itself.
         TimerSet: "timer_set", "Will move by itself", "Changera d'état automatiquement";
+        /// A file was put on it.
+        FileAttached: "file_attached", "File attached", "Pièce jointe ajoutée";
     }
 }
 
@@ -155,6 +157,9 @@ fn step(event: &Event) -> (TicketAction, Option<String>, Option<String>) {
         Event::SlaWarned { goal, .. } => (TicketAction::SlaWarned, None, label(goal)),
         Event::SlaBreached { goal, .. } => (TicketAction::SlaBreached, None, label(goal)),
         Event::TimerSet { to, .. } => (TicketAction::TimerSet, None, label(to)),
+        Event::AttachmentLinked { attachment, .. } | Event::InternalAttachmentLinked { attachment, .. } => {
+            (TicketAction::FileAttached, None, label(&attachment.file_id))
+        }
     }
 }
 

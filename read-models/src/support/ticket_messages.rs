@@ -103,6 +103,8 @@ fn reply(event: &Event) -> Option<Reply<'_>> {
         }),
         Event::Opened { .. }
         | Event::InternalNoteAdded { .. }
+        | Event::AttachmentLinked { .. }
+        | Event::InternalAttachmentLinked { .. }
         | Event::Assigned { .. }
         | Event::Unassigned { .. }
         | Event::StatusChanged { .. }

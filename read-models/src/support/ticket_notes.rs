@@ -94,7 +94,9 @@ fn note(event: &Event) -> Option<(TicketNoteId, &Personal<Content>)> {
         | Event::SlaTargetChanged { .. }
         | Event::SlaWarned { .. }
         | Event::SlaBreached { .. }
-        | Event::TimerSet { .. } => None,
+        | Event::TimerSet { .. }
+        | Event::AttachmentLinked { .. }
+        | Event::InternalAttachmentLinked { .. } => None,
     }
 }
 

@@ -47,6 +47,8 @@ pub struct TicketRow {
     pub message_count: i32,
     /// The customer's messages that no agent has read.
     pub unread: i32,
+    /// How many files are on it, not counting those of internal notes.
+    pub attachment_count: i32,
     /// What the customer said of the resolution: 1 to 5.
     pub csat_score: Option<CsatScore>,
     /// The ticket in which it goes on.
@@ -107,6 +109,7 @@ impl ReadModel for Tickets {
             Column::optional("assigned_at", ColumnKind::Timestamp),
             Column::new("message_count", ColumnKind::Integer),
             Column::new("unread", ColumnKind::Integer),
+            Column::new("attachment_count", ColumnKind::Integer),
             Column::optional("csat_score", ColumnKind::Integer),
             Column::optional("merged_into", ColumnKind::Uuid),
             Column::optional("first_response_at", ColumnKind::Timestamp),
@@ -151,7 +154,9 @@ fn folded(row: Option<TicketRow>, key: TicketId, event: &Recorded<Event>) -> Opt
     let at = event.occurred_at;
     match &event.event {
         Event::Opened { .. } => opened(key, event),
-        Event::InternalNoteAdded { .. } | Event::ReadUpTo { side: TicketSide::Customer, .. } => {
+        Event::InternalNoteAdded { .. }
+        | Event::InternalAttachmentLinked { .. }
+        | Event::ReadUpTo { side: TicketSide::Customer, .. } => {
             row.map(|row| TicketRow { version: event.version, ..row })
         }
         Event::ReadUpTo { side: TicketSide::Desk, unread, .. } => {
@@ -188,6 +193,9 @@ fn folded(row: Option<TicketRow>, key: TicketId, event: &Recorded<Event>) -> Opt
             row.map(|row| TicketRow { merged_into: Some(*into), ..row.changed_by(event) })
         }
         Event::Unmerged { .. } => row.map(|row| TicketRow { merged_into: None, ..row.changed_by(event) }),
+        Event::AttachmentLinked { .. } => {
+            row.map(|row| TicketRow { attachment_count: row.attachment_count + 1, ..row.changed_by(event) })
+        }
         Event::Absorbed { .. } | Event::Released { .. } => row.map(|row| row.changed_by(event)),
         Event::SlaClockStarted { due, .. }
         | Event::SlaClockResumed { due, .. }
@@ -225,6 +233,7 @@ fn opened(ticket_id: TicketId, event: &Recorded<Event>) -> Option<TicketRow> {
         assigned_at: None,
         message_count: 0,
         unread: 0,
+        attachment_count: 0,
         csat_score: None,
         merged_into: None,
         first_response_at: None,

@@ -26,10 +26,11 @@ const PURE: [(&str, &[&str]); 3] = [
 ];
 
 /// The crates that know no business, and what of the workspace they may depend on.
-const MACHINERY: [(&str, &[&str]); 5] = [
+const MACHINERY: [(&str, &[&str]); 6] = [
     ("kernel", &[]),
     ("local-servers", &[]),
     ("event-store", &["kernel"]),
+    ("file-store", &["platform"]),
     ("projector", &["kernel", "event-store", "platform"]),
     ("platform", &["kernel"]),
 ];
@@ -69,9 +70,10 @@ const GENERIC: [(&str, &str); 3] = [
 
 /// Names of contexts and aggregates that were the machinery's own words first, and what they mean there. The business
 /// takes them up for the same things; they never count.
-const MACHINERYS_OWN: [(&str, &str); 10] = [
+const MACHINERYS_OWN: [(&str, &str); 11] = [
     ("api_key", "by what a service calls; its hash is among the secrets"),
     ("email", "what the token of a link proves the reading of"),
+    ("files", "what an export, an archive and a store are made of"),
     ("identity", "who calls; which log this is"),
     ("membership", "a role of Postgres within another"),
     ("operations", "what an API document describes"),
@@ -84,6 +86,10 @@ const MACHINERYS_OWN: [(&str, &str); 10] = [
 
 /// Where all contexts are named besides `processes`: the one table of roles shows what each permits in each.
 const TABLE_OF_ROLES: &str = "domain/src/identity/roles.rs";
+
+/// What serves every context, and may be named by all of them. It names none itself. A ticket and the file that is linked to it
+/// change in one decision, so the one must see the other's state.
+const SHARED: [&str; 1] = ["files"];
 
 /// The dependencies of a manifest, without those that only its tests use.
 fn dependencies(manifest: &str) -> Vec<&str> {
@@ -184,7 +190,8 @@ fn contexts(domain: &[&Source]) -> BTreeSet<String> {
 
 fn other_contexts(source: &Source, contexts: &BTreeSet<String>) -> Vec<String> {
     let Some(own) = source.folders().first().copied().filter(|own| contexts.contains(*own)) else { return Vec::new() };
-    let others = contexts.iter().filter(|name| *name != own && source.path != TABLE_OF_ROLES);
+    let is_other = |name: &&String| *name != own && !SHARED.contains(&name.as_str());
+    let others = contexts.iter().filter(|name| is_other(name) && source.path != TABLE_OF_ROLES);
     let finding = |at, other: &str| {
         source.finding(at, format!("{own} names {other}: only domain/src/processes may know two contexts"))
     };

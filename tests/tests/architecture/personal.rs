@@ -4,7 +4,7 @@ use crate::source::{self, Source, expect_none};
 use tests::personal_names::is_personal;
 
 /// Types that are nobody's data or keep what is sealed, where they may stand, and why. Review reads every new line.
-const NOT_PERSONAL: [(&str, &str, &str); 16] = [
+const NOT_PERSONAL: [(&str, &str, &str); 18] = [
     ("TenantName", "", "of a company, and known to everybody in it"),
     ("KeyName", "", "of a service"),
     ("ZoneName", "", "of a stretch of town"),
@@ -14,6 +14,8 @@ const NOT_PERSONAL: [(&str, &str, &str); 16] = [
     ("EmailFailure", "", "an enumeration"),
     ("EmailSuppression", "", "an enumeration"),
     ("ErasureReason", "", "an enumeration"),
+    ("FileRefusal", "", "an enumeration"),
+    ("FileErasure", "", "an enumeration"),
     ("EmailContent", "", "links and labels by their kind; what is about a person in it is personal itself"),
     ("PhoneEdit", "", "holds a private number"),
     ("PendingAddress", "", "holds a personal address"),

@@ -8,7 +8,12 @@ use std::path::Path;
 use tests::policy::{documents, routes};
 
 /// Commands that are no route of the write door, and who carries them out.
-const WITHOUT_ROUTE: [(&str, &str); 33] = [
+const WITHOUT_ROUTE: [(&str, &str); 38] = [
+    ("files.expire_upload", "the worker behind uploads"),
+    ("files.record_file_erased", "the worker that deletes bytes"),
+    ("files.record_file_refused", "the worker that looks into files"),
+    ("files.record_file_verified", "the worker that looks into files"),
+    ("files.remove_file", "the follower of erasures"),
     ("identity.accept_invitation", "the sign-in door, when the link was followed"),
     ("identity.change_profile", "the sign-in door, for the account of the caller"),
     ("identity.close_erased_user", "the operator's tool, when somebody is erased"),

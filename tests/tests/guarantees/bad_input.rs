@@ -2,7 +2,7 @@
 
 use crate::operations::commands;
 use crate::people::PLATFORM;
-use crate::world::{Everything, boss, open, published};
+use crate::world::{Everything, boss, open, published, verified_file};
 use chrono::Utc;
 use kernel::{ActorKind, TenantId};
 use platform::auth::Claims;
@@ -133,6 +133,16 @@ async fn the_good_bodies_are_good() {
         let path = match operation.target() {
             // Each on an article of its own: what follows would find an archived one.
             Some("article_id") => operation.at(&published(&stage.boss, stage.draft()).await),
+            // And each on a file of its own: what follows would find an erased one.
+            Some("file_id") => operation.at(&verified_file(&stage.node, &stage.boss, stage.boss.id, &[]).await),
+            _ if operation.id == "support.attach_file" => {
+                body["file_id"] = json!(verified_file(&stage.node, &stage.boss, stage.boss.id, &[]).await);
+                stage.path(&operation)
+            }
+            _ if operation.id == "support.issue_attachment_url" => {
+                body["file_id"] = json!(stage.things.file);
+                stage.path(&operation)
+            }
             _ if operation.id == "support.merge_ticket" => {
                 body["into"] = json!(open(&stage.boss, "Goes on").await);
                 operation.at(&open(&stage.boss, "Ends").await)

@@ -1,8 +1,10 @@
 //! One of everything in a tenant, with a mark in every text.
 
 use crate::people::People;
+use domain::files::stored_file::Event as FileEvent;
+use domain::files::{FileKind, FileName};
 use domain::identity::Role;
-use kernel::TenantId;
+use kernel::{ActorId, Event as _, Personal, TenantId};
 use serde_json::{Value, json};
 use tests::node::{Actor, TestNode};
 use uuid::Uuid;
@@ -36,6 +38,20 @@ pub(crate) async fn published(actor: &Actor, body: Value) -> String {
     article
 }
 
+/// A file that was looked into, handed over by somebody and about somebody, and what more happened to it; without its bytes.
+pub(crate) async fn verified_file(node: &TestNode, uploader: &Actor, person: ActorId, more: &[FileEvent]) -> String {
+    let mut events = FileEvent::examples();
+    events.truncate(4);
+    if let FileEvent::Requested { name, named, uploader_id, person_id, .. } = &mut events[0] {
+        *name = Personal::new(person, FileName::parse("A file.png").expect("a name"));
+        (*named, *uploader_id, *person_id) = (FileKind::Png, uploader.id, person);
+    }
+    events.extend_from_slice(more);
+    let file_id = Uuid::now_v7();
+    node.record(uploader, file_id, &events).await;
+    file_id.to_string()
+}
+
 /// Makes something and answers its id.
 pub(crate) async fn make(actor: &Actor, path: &str, body: Value) -> String {
     actor.insist(path, body).await.ok()["id"].as_str().expect("an id").to_owned()
@@ -45,11 +61,14 @@ pub(crate) async fn make(actor: &Actor, path: &str, body: Value) -> String {
 pub(crate) struct Everything {
     pub(crate) ticket: String,
     pub(crate) article: String,
+    pub(crate) sla_policy: String,
     pub(crate) conversation: String,
     pub(crate) zone: String,
     pub(crate) building: String,
     pub(crate) door: String,
     pub(crate) contract: String,
+    /// On the ticket.
+    pub(crate) file: String,
     pub(crate) people: People,
     /// The last event, and the story that it belongs to.
     pub(crate) event: String,
@@ -68,6 +87,7 @@ impl Everything {
         // Whoever was here before may have made the agent a member already.
         let agent = node.actor(maker.tenant, AGENT, &[]);
         node.join(&agent, Role::SupportAgent, None).await.ok();
+        let sla_policy = make(maker, "/v1/support/sla-policies", body("support.define_sla_policy")).await;
         let ticket = make(maker, "/v1/support/tickets", body("support.open_ticket")).await;
         let conversation = make(maker, "/v1/messaging/conversations", body("messaging.open_conversation")).await;
         let zone = make(maker, "/v1/field-sales/zones", body("field_sales.create_zone")).await;
@@ -83,6 +103,9 @@ impl Everything {
         ] {
             maker.post(&path, body(command)).await.ok();
         }
+        let file = verified_file(node, maker, maker.id, &[]).await;
+        let attach = json!({ "file_id": file });
+        maker.insist(&format!("/v1/support/tickets/{ticket}/attachments"), attach).await.ok();
         let people = People::make(node, maker, mark, rep).await;
         let sign = json!({ "building_id": building, "door_number": "102" });
         let signed = maker.post("/v1/field-sales/contracts", sign).await;
@@ -94,7 +117,22 @@ impl Everything {
         let last = maker.get_after(&format!("/v1/events?from_position={position}"), position).await;
         let of_last = |attribute: &str| last["items"][0][attribute].as_str().expect("the last event").to_owned();
         let (event, story) = (of_last("id"), of_last("correlationid"));
-        Self { ticket, article, conversation, zone, building, door, contract, people, event, story, rep, position }
+        Self {
+            ticket,
+            article,
+            sla_policy,
+            conversation,
+            zone,
+            building,
+            door,
+            contract,
+            file,
+            people,
+            event,
+            story,
+            rep,
+            position,
+        }
     }
 
     /// The id that a path's parameter stands for.
@@ -102,11 +140,13 @@ impl Everything {
         match parameter {
             "ticket_id" => &self.ticket,
             "article_id" => &self.article,
+            "sla_policy_id" => &self.sla_policy,
             "conversation_id" => &self.conversation,
             "zone_id" => &self.zone,
             "building_id" => &self.building,
             "door_id" => &self.door,
             "contract_id" => &self.contract,
+            "file_id" => &self.file,
             "event_id" => &self.event,
             "correlation_id" => &self.story,
             other => self.people.named(other),
@@ -117,7 +157,8 @@ impl Everything {
     pub(crate) fn ids(&self) -> Vec<&str> {
         let business =
             [&self.ticket, &self.article, &self.conversation, &self.zone, &self.building, &self.door, &self.contract];
-        business.into_iter().map(String::as_str).chain(self.people.ids()).collect()
+        let business = business.into_iter().chain([&self.file, &self.sla_policy]);
+        business.map(String::as_str).chain(self.people.ids()).collect()
     }
 
     /// A body that the command accepts.
@@ -128,13 +169,20 @@ impl Everything {
             }),
             "support.reply_to_ticket" | "support.add_internal_note" => json!({ "content": mark }),
             "support.assign_ticket" => json!({ "assignee_id": TestNode::id(AGENT) }),
-            "support.unassign_ticket"
+            "files.complete_upload"
+            | "files.erase_file"
+            | "support.unassign_ticket"
             | "support.publish_article"
             | "support.unpublish_article"
             | "support.feature_article"
             | "support.unfeature_article"
             | "support.archive_article"
             | "support.restore_article" => json!({}),
+            "support.attach_file" | "support.issue_attachment_url" => json!({ "file_id": Uuid::now_v7() }),
+            "files.request_upload" => json!({
+                "name": format!("{mark}.png"), "purpose": "ticket_attachment", "size_bytes": 1000, "about": me,
+            }),
+            "files.issue_file_url" => json!({ "variant": "thumbnail" }),
             "support.change_ticket_priority" => json!({ "priority": "urgent" }),
             "support.change_ticket_category" => json!({ "category": "billing" }),
             "support.change_ticket_subject" => json!({ "subject": mark }),
@@ -148,6 +196,9 @@ impl Everything {
                 "language": "en",
             }),
             "support.change_article_slug" => json!({ "slug": format!("s{}", Uuid::now_v7()) }),
+            "support.define_sla_policy" => {
+                json!({ "targets": { "high": { "first_response": "4h", "resolution": "2d" } } })
+            }
             "support.rate_article" => json!({ "helpful": true }),
             "support.change_ticket_status" => json!({ "status": "waiting_customer", "reason": mark }),
             "messaging.open_conversation" => json!({ "client_user_id": me, "studio_user_id": rep, "subject": mark }),

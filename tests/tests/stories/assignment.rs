@@ -67,7 +67,7 @@ async fn only_active_agents_are_responsible_also_while_they_are_removed() {
         items(&held).is_empty()
     })
     .await;
-    let told = boss.get(&format!("{}/activities", paths[0])).await.ok();
+    let told = boss.get_after(&format!("{}/activities", paths[0]), node.head().await).await;
     let last = items(&told).iter().find(|activity| activity["old_value"] == json!(bob.id)).cloned();
     assert!(last.is_some(), "{told}");
 

@@ -41,6 +41,8 @@ async fn every_enumerated_value_has_a_french_and_an_english_label() {
         "operations.projection_act",
         "support.article_language",
         "support.article_status",
+        "support.sla_goal",
+        "support.sla_state",
         "support.target_outcome",
         "support.ticket_action",
         "support.ticket_category",

@@ -1,9 +1,11 @@
 //! One example of every event of a ticket, for the catalogue and the golden files.
 
 use super::{
-    Content, CsatScore, Event, Reason, Subject, Tags, TicketCategory, TicketId, TicketMessageId, TicketNoteId,
-    TicketPriority, TicketSide, TicketStatus,
+    Content, CsatScore, Event, Reason, Subject, Tags, TicketAttachment, TicketCategory, TicketId, TicketMessageId,
+    TicketNoteId, TicketPriority, TicketSide, TicketStatus,
 };
+use crate::files::stored_file::StoredFileId;
+use crate::files::{FileKind, FileName};
 use crate::support::sla_terms::{GoalDue, SlaDue, SlaGoal};
 use chrono::DateTime;
 use kernel::{ActorId, Personal};
@@ -14,7 +16,7 @@ pub(super) fn examples() -> Vec<Event> {
     let (customer_id, agent, colleague) = (ActorId(id(1)), ActorId(id(2)), ActorId(id(3)));
     let text = |text: &str| Personal::new(customer_id, Content::parse(text).expect("an example is valid"));
     let tags = |tags: &[&str]| Tags::parse(tags.iter().copied()).expect("an example is valid");
-    vec![
+    let mut examples = vec![
         Event::Opened {
             subject: Personal::new(customer_id, Subject::parse("Invoice of March").expect("an example is valid")),
             description: text("The amount is wrong."),
@@ -72,10 +74,25 @@ pub(super) fn examples() -> Vec<Event> {
         Event::Unmerged { from: TicketId(id(20)), customer_id },
         Event::Absorbed { ticket_id: TicketId(id(21)), customer_id },
         Event::Released { ticket_id: TicketId(id(21)), customer_id },
+    ];
+    examples.extend(attachments(customer_id));
+    examples.extend(of_the_clock(agent));
+    examples
+}
+
+fn attachments(customer_id: ActorId) -> [Event; 2] {
+    let id = |n: u128| uuid::Uuid::from_u128(0x5000_0000_0000_4000_8000_0000_0000_0000 + n);
+    [
+        Event::AttachmentLinked {
+            attachment: attachment(customer_id, id(30), FileKind::Png),
+            message_id: Some(TicketMessageId(id(10))),
+            customer_id,
+        },
+        Event::InternalAttachmentLinked {
+            attachment: attachment(customer_id, id(31), FileKind::Pdf),
+            note_id: TicketNoteId(id(12)),
+        },
     ]
-    .into_iter()
-    .chain(of_the_clock(agent))
-    .collect()
 }
 
 fn of_the_clock(agent: ActorId) -> [Event; 7] {
@@ -100,4 +117,15 @@ fn of_the_clock(agent: ActorId) -> [Event; 7] {
         Event::SlaBreached { goal: SlaGoal::FirstResponse, due_at: at(4), priority, assignee_id: None },
         Event::TimerSet { from: TicketStatus::Resolved, to: TicketStatus::Closed, at: at(7 * 24) },
     ]
+}
+
+fn attachment(customer_id: ActorId, file_id: uuid::Uuid, kind: FileKind) -> TicketAttachment {
+    let name = FileName::parse(&format!("Invoice March.{}", kind.ending())).expect("an example is valid");
+    TicketAttachment {
+        file_id: StoredFileId(file_id),
+        name: Personal::new(customer_id, name),
+        kind,
+        size_bytes: 45_002,
+        has_thumbnail: kind == FileKind::Png,
+    }
 }

@@ -2,6 +2,8 @@
 
 mod add_internal_note;
 mod assign;
+mod attach_file;
+mod attachment;
 mod change_category;
 mod change_priority;
 mod change_status;
@@ -10,6 +12,7 @@ mod clock;
 mod csat;
 mod enumerations;
 mod examples;
+mod issue_attachment_url;
 mod keep_time;
 mod mark_read;
 mod merge;
@@ -30,12 +33,15 @@ mod untag;
 
 pub use super::tags::{Tag, Tags};
 pub use add_internal_note::AddInternalNote;
+pub use attach_file::AttachFile;
+pub use attachment::TicketAttachment;
 pub use change_category::ChangeTicketCategory;
 pub use change_priority::ChangeTicketPriority;
 pub use change_status::ChangeTicketStatus;
 pub use change_subject::ChangeTicketSubject;
 pub use csat::CsatScore;
 pub use enumerations::{TicketCategory, TicketMessageType, TicketPriority, TicketSide, TicketStatus};
+pub use issue_attachment_url::IssueAttachmentUrl;
 pub use keep_time::KeepTicketTime;
 pub use mark_read::MarkTicketRead;
 pub use merge::MergeTicket;
@@ -327,6 +333,22 @@ pub enum Event {
         /// When.
         at: DateTime<Utc>,
     },
+    /// A file was put on it, for everybody who sees the ticket.
+    AttachmentLinked {
+        /// The file.
+        attachment: TicketAttachment,
+        /// The public message that it belongs to.
+        message_id: Option<TicketMessageId>,
+        /// Whose ticket it is.
+        customer_id: ActorId,
+    },
+    /// A file was put on a note, for agents alone.
+    InternalAttachmentLinked {
+        /// The file.
+        attachment: TicketAttachment,
+        /// The note.
+        note_id: TicketNoteId,
+    },
 }
 
 impl kernel::Event for Event {
@@ -368,6 +390,11 @@ struct Case {
     clock: Option<Box<TicketClock>>,
     /// Where it moves by itself.
     timer: Option<Timer>,
+    /// Its public messages and its notes, to which files may belong.
+    messages: Vec<TicketMessageId>,
+    notes: Vec<TicketNoteId>,
+    /// How many files are on it.
+    attachment_count: i32,
 }
 
 /// As what an actor stands before a ticket.
@@ -400,18 +427,21 @@ impl Aggregate for Ticket {
                 before_merge: None,
                 clock: None,
                 timer: None,
+                messages: Vec::new(),
+                notes: Vec::new(),
+                attachment_count: 0,
             }),
-            (case, Event::CustomerReplied { seq, .. }) => case.map(|case| case.written(TicketSide::Customer, *seq)),
-            (case, Event::AgentReplied { seq, .. }) => {
-                case.map(|case| Case { answered: true, ..case.written(TicketSide::Desk, *seq) })
+            (case, Event::CustomerReplied { message_id, seq, .. }) => {
+                case.map(|case| case.written(TicketSide::Customer, *message_id, *seq))
             }
-            (
-                case,
-                Event::InternalNoteAdded { .. }
-                | Event::SubjectChanged { .. }
-                | Event::Absorbed { .. }
-                | Event::Released { .. },
-            ) => case,
+            (case, Event::AgentReplied { message_id, seq, .. }) => {
+                case.map(|case| Case { answered: true, ..case.written(TicketSide::Desk, *message_id, *seq) })
+            }
+            (case, Event::InternalNoteAdded { note_id, .. }) => case.map(|case| case.noted(*note_id)),
+            (case, Event::AttachmentLinked { .. } | Event::InternalAttachmentLinked { .. }) => {
+                case.map(|case| Case { attachment_count: case.attachment_count + 1, ..case })
+            }
+            (case, Event::SubjectChanged { .. } | Event::Absorbed { .. } | Event::Released { .. }) => case,
             (case, Event::Assigned { assignee_id, .. }) => {
                 case.map(|case| Case { assignee_id: Some(*assignee_id), ..case })
             }
@@ -485,10 +515,17 @@ impl Case {
     }
 
     /// With one more public message. Who writes has read what came before.
-    fn written(self, side: TicketSide, seq: i32) -> Self {
+    fn written(self, side: TicketSide, message_id: TicketMessageId, seq: i32) -> Self {
         let mut case = Self { message_count: seq, ..self }.read(side, seq);
         case.written.push(side);
+        case.messages.push(message_id);
         case
+    }
+
+    /// With one more internal note.
+    fn noted(mut self, note_id: TicketNoteId) -> Self {
+        self.notes.push(note_id);
+        self
     }
 
     fn read(self, side: TicketSide, seq: i32) -> Self {

@@ -68,6 +68,30 @@ pub enum Rejection {
     /// More keywords than a ticket may have.
     #[error("the ticket would have too many tags")]
     TooManyTags,
+    /// There is no such file, it is somebody else's, or not on this ticket.
+    #[error("there is no such file here")]
+    AttachmentNotFound,
+    /// The file has not been looked into yet.
+    #[error("the file is not verified yet")]
+    AttachmentNotVerified,
+    /// The file was refused, or is erased.
+    #[error("the file cannot be had")]
+    AttachmentGone,
+    /// The file would not go with the ticket's customer.
+    #[error("the file is about somebody else than the ticket")]
+    AttachmentAboutSomebodyElse,
+    /// The file is on another ticket.
+    #[error("the file is on another ticket")]
+    AttachmentElsewhere,
+    /// A file cannot be on a message and on a note.
+    #[error("a file belongs to a message or to a note")]
+    AttachmentToTwo,
+    /// More files than a ticket may have.
+    #[error("the ticket has too many files")]
+    TooManyAttachments,
+    /// There is no such message or note on this ticket, or the caller must not see it.
+    #[error("there is no such message on this ticket")]
+    MessageNotFound,
 }
 
 impl kernel::Rejection for Rejection {
@@ -91,14 +115,22 @@ impl kernel::Rejection for Rejection {
             Self::NotResolved => "support.ticket_not_resolved",
             Self::CsatGiven => "support.ticket_csat_given",
             Self::TooManyTags => "support.ticket_too_many_tags",
+            Self::AttachmentNotFound => "support.ticket_attachment_not_found",
+            Self::AttachmentNotVerified => "support.ticket_attachment_not_verified",
+            Self::AttachmentGone => "support.ticket_attachment_gone",
+            Self::AttachmentAboutSomebodyElse => "support.ticket_attachment_about_somebody_else",
+            Self::AttachmentElsewhere => "support.ticket_attachment_elsewhere",
+            Self::AttachmentToTwo => "support.ticket_attachment_to_two",
+            Self::TooManyAttachments => "support.ticket_too_many_attachments",
+            Self::MessageNotFound => "support.ticket_message_not_found",
         }
     }
 
     fn kind(&self) -> RejectionKind {
         match self {
-            Self::NotFound => RejectionKind::NotFound,
+            Self::NotFound | Self::AttachmentNotFound | Self::MessageNotFound => RejectionKind::NotFound,
             Self::ForSomebodyElse | Self::AgentsOnly | Self::CustomerOnly => RejectionKind::Forbidden,
-            Self::MergeIntoItself | Self::AssigneeNotAgent => RejectionKind::Invalid,
+            Self::MergeIntoItself | Self::AssigneeNotAgent | Self::AttachmentToTwo => RejectionKind::Invalid,
             Self::AlreadyOpened
             | Self::Resolved
             | Self::Closed
@@ -110,7 +142,12 @@ impl kernel::Rejection for Rejection {
             | Self::MergeOtherCustomer
             | Self::NotResolved
             | Self::CsatGiven
-            | Self::TooManyTags => RejectionKind::Conflict,
+            | Self::TooManyTags
+            | Self::AttachmentNotVerified
+            | Self::AttachmentGone
+            | Self::AttachmentAboutSomebodyElse
+            | Self::AttachmentElsewhere
+            | Self::TooManyAttachments => RejectionKind::Conflict,
         }
     }
 
@@ -129,6 +166,16 @@ impl kernel::Rejection for Rejection {
             Self::NotResolved => "Wait until the ticket is resolved.",
             Self::CsatGiven => "A ticket that is reopened and resolved again can be rated again.",
             Self::TooManyTags => "Take other tags off first; a ticket has at most 20.",
+            Self::AttachmentNotFound => {
+                "Check the id: you link what you have handed over, and have what is on the ticket."
+            }
+            Self::AttachmentNotVerified => "Say that the upload is complete, and wait until the file is verified.",
+            Self::AttachmentGone => "Hand the file over again.",
+            Self::AttachmentAboutSomebodyElse => "Hand the file over again, with the ticket's customer as `about`.",
+            Self::AttachmentElsewhere => "Hand the file over once more: a file is on one ticket.",
+            Self::AttachmentToTwo => "Name the message or the note, not both.",
+            Self::TooManyAttachments => "A ticket has at most 100 files; open another one.",
+            Self::MessageNotFound => "Check the id: it is that of a message of this ticket.",
             Self::Cancelled | Self::ReopenWindowOver => "Open a new ticket.",
             Self::StatusNotReachable { .. } => {
                 "An open ticket gets in progress when it is assigned or an agent replies, a waiting one when the \

@@ -214,6 +214,9 @@ impl Observer {
             Event::PriorityChanged { from, to, .. } => prop_assert!(by == BOB && from != to),
             Event::CategoryChanged { from, to, .. } => prop_assert!(by == BOB && from != to),
             Event::SubjectChanged { .. } => prop_assert!(by == BOB),
+            Event::AttachmentLinked { .. } | Event::InternalAttachmentLinked { .. } => {
+                prop_assert!(false, "no file is attached here");
+            }
             Event::Tagged { added, .. } => prop_assert!(by == BOB && !added.as_slice().is_empty()),
             Event::Untagged { removed, .. } => prop_assert!(by == BOB && !removed.as_slice().is_empty()),
             Event::ReadUpTo { seq, unread, .. } => prop_assert!(*seq + *unread <= self.messages),

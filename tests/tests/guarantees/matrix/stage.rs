@@ -3,7 +3,8 @@
 use crate::operations::filters;
 use crate::people::PLATFORM;
 use crate::standing::join;
-use crate::world::{Everything, boss, make, published};
+use crate::world::{Everything, boss, make, published, verified_file};
+use domain::files::stored_file::Event as FileEvent;
 use domain::identity::Role;
 use serde_json::{Value, json};
 use tests::node::{Actor, TestNode};
@@ -105,6 +106,21 @@ impl Stage {
                 let resolved = json!({ "status": "resolved" });
                 owner.post(&format!("/v1/support/tickets/{ticket}/status"), resolved).await.ok();
                 (command.at(&ticket), body())
+            }
+            "support.attach_file" => {
+                // What one links one has handed over oneself.
+                let file = verified_file(&self.node, &self.owners[0], owner.id, &[]).await;
+                (command.at(&ticket().await), json!({ "file_id": file }))
+            }
+            "support.issue_attachment_url" => {
+                let ticket = ticket().await;
+                let to = ticket.parse().expect("an id");
+                let linked = [FileEvent::Linked { to, restricted: false }];
+                let file = verified_file(&self.node, owner, owner.id, &linked).await;
+                (command.at(&ticket), json!({ "file_id": file }))
+            }
+            _ if command.target() == Some("file_id") => {
+                (command.at(&verified_file(&self.node, owner, owner.id, &[]).await), body())
             }
             _ if command.target() == Some("article_id") => {
                 let draft = Everything::body("support.draft_article", "An article", owner.id.0, owner.id.0);

@@ -1,0 +1,84 @@
+//! What a process does in the outside world: reactors, the outbox and its workers.
+
+use super::files::file_followers;
+use super::{Process, appender, tasks};
+use crate::failure::Failure;
+use crate::mail::MailSettings;
+use crate::root_key::link_key;
+use domain::processes::MailAboutAccounts;
+use effects::email::{EmailEffect, Links, Mailbox, Transport};
+use effects::{Departure, InvitationDeadline, Options, Runner, TicketClock, Worker, outbox, reactor};
+use event_store::{Decisions, Log, Role, States};
+use platform::admin::Needed;
+use std::sync::Arc;
+
+/// Mails that a process keeps in memory: each is read twice or three times.
+const EFFECT_STATES: usize = 5_000;
+
+impl Process {
+    /// Runs reactors, outbox and workers: mails leave as `mail` says, or go into `mailbox` where no server is set.
+    ///
+    /// # Errors
+    /// Postgres does not answer, or the mail server's settings cannot be read.
+    pub async fn effects(&mut self, mail: &MailSettings, mailbox: Option<Mailbox>) -> Result<(), Failure> {
+        let links = Links::new(&mail.public_url, link_key(&self.vault().await?)?);
+        match (&mail.server, mailbox) {
+            (Some(server), _) => self.effects_through(server.transport()?, mail, links).await,
+            (None, Some(mailbox)) => self.effects_through(mailbox, mail, links).await,
+            (None, None) => Err(Failure::usage("there is no mail server")
+                .remedy("Set SILLAGE_SMTP_URL, SILLAGE_MAIL_FROM and SILLAGE_PUBLIC_URL.")),
+        }
+    }
+
+    async fn effects_through<T: Transport>(
+        &mut self,
+        transport: T,
+        mail: &MailSettings,
+        links: Links,
+    ) -> Result<(), Failure> {
+        let pool = self.pool("effects", Role::Engine, self.shared.connections.write);
+        let log = Log::new(pool.clone());
+        let appender = appender(&self.shared.database.url, pool.clone())?;
+        if let Some(nats_url) = self.shared.nats_url.clone() {
+            self.relay_of(log.clone(), &nats_url, appender.committed());
+        }
+        let tail = self.tail(log.clone()).await?;
+        let states = States::new(log.clone(), EFFECT_STATES);
+        let vault = self.vault().await?;
+        let decisions = Decisions::new(appender, states.clone(), log, vault.clone());
+        let store = self.store().await?;
+        let mut followers = vec![
+            reactor::<MailAboutAccounts>(decisions.clone()),
+            outbox::<EmailEffect<T>>(),
+            outbox::<InvitationDeadline>(),
+            outbox::<Departure>(),
+            outbox::<TicketClock>(),
+        ];
+        if store.is_some() {
+            followers.extend(file_followers(&decisions, &pool));
+        }
+        let runner = Runner::new(tail, pool.clone(), followers);
+        if let Some(store) = store {
+            self.work_on_files(&store, &decisions, &pool, &runner.bell());
+        }
+        let effect = EmailEffect::new(transport, mail.sender.clone(), links, states, vault);
+        let worker = Worker::new(effect, decisions.clone(), pool.clone(), runner.bell(), Options::default());
+        // Nobody waits for a deadline: it is looked for once a second.
+        let deadline = InvitationDeadline::new(decisions.clone());
+        let options = Options::default;
+        let deadlines = Worker::new(deadline, decisions.clone(), pool.clone(), Arc::default(), options());
+        let departure = Departure::new(decisions.clone(), pool.clone());
+        let departures = Worker::new(departure, decisions.clone(), pool.clone(), runner.bell(), options());
+        let clock = TicketClock::new(decisions.clone());
+        let clocks = Worker::new(clock, decisions, pool, runner.bell(), TicketClock::options());
+        let check = self.readiness.check("effects", Needed::Optional);
+        check.ok();
+        self.workers.spawn(tasks::tell_stopped(runner.stopped(), check.clone()));
+        self.workers.spawn(tasks::follow(runner, check, self.working.clone()));
+        self.workers.spawn(worker.run(self.working.clone()));
+        self.workers.spawn(deadlines.run(self.working.clone()));
+        self.workers.spawn(departures.run(self.working.clone()));
+        self.workers.spawn(clocks.run(self.working.clone()));
+        Ok(())
+    }
+}
