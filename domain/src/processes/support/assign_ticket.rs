@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 /// Makes an agent responsible for a ticket; an open ticket gets in progress.
 ///
-/// Assigning the same agent again changes nothing. Refused on a closed or cancelled ticket, and with
+/// Assigning the same agent again changes nothing, unless he has left the desk. Refused on a closed or cancelled ticket, and with
 /// `support.ticket_assignee_not_agent` where the assignee is no active member of the tenant with a role that works tickets.
 #[derive(Clone, Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
