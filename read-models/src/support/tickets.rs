@@ -398,6 +398,6 @@ pub(super) mod tests {
         let story = <Event as kernel::Event>::examples()
             .into_iter()
             .fold(Story::new(), |story: Story<Event>, event| story.then(TICKET, BOB, event));
-        assert_eq!(row(&story).version, Version(25));
+        assert_eq!(row(&story).version, Version(27));
     }
 }
