@@ -8,6 +8,7 @@ use kernel::{Epoch, EventData, EventId, LogId, Position, Recorded};
 use sqlx::postgres::PgRow;
 use sqlx::{PgConnection, PgPool, Row, query, query_scalar};
 use std::time::Duration;
+use tokio::task::JoinHandle;
 use uuid::Uuid;
 
 /// Between two tries to record that the log is another one, and how many there are: a minute.
@@ -358,12 +359,12 @@ async fn mark_all(pool: &PgPool, error: &str, anyway: bool) -> Result<(), sqlx::
 }
 
 /// Records for all generations that the log is not the one that was folded. A standby that is being promoted takes no
-/// writes yet: then it is recorded as soon as it does, unless somebody has adopted its log before.
-pub(crate) async fn mark_all_diverged(pool: &PgPool, error: &str) {
-    let Err(refused) = mark_all(pool, error, true).await else { return };
+/// writes yet: then the task that is answered records it as soon as it does, unless somebody has adopted its log before.
+pub(crate) async fn mark_all_diverged(pool: &PgPool, error: &str) -> Option<JoinHandle<()>> {
+    let refused = mark_all(pool, error, true).await.err()?;
     tracing::error!(error = %refused, "the divergence cannot be recorded yet");
     let (pool, error) = (pool.clone(), error.to_owned());
-    tokio::spawn(async move {
+    Some(tokio::spawn(async move {
         for _ in 0..RECORDING_TRIES {
             tokio::time::sleep(RECORDING_PAUSE).await;
             if mark_all(&pool, &error, false).await.is_ok() {
@@ -371,7 +372,7 @@ pub(crate) async fn mark_all_diverged(pool: &PgPool, error: &str) {
             }
         }
         tracing::error!("the divergence could not be recorded");
-    });
+    }))
 }
 
 /// Whether the log has begun another life since a place was reached.

@@ -119,10 +119,14 @@ async fn create(
 mod tests {
     use super::*;
     use crate::acts::By;
+    use crate::control;
     use crate::operate::{OperateError, Operator};
     use crate::switch::{Switched, Wish, switch};
     use kernel::{Column, ColumnKind, Position, Table};
-    use sqlx::{PgPool, query_scalar};
+    use sqlx::postgres::PgPoolOptions;
+    use sqlx::{AssertSqlSafe, Executor as _, PgPool, query_scalar};
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicBool, Ordering};
 
     const NAME: &str = "test.things";
     const TABLE: Table = Table { key: 1, columns: &[Column::new("id", ColumnKind::Uuid)], indexes: &[] };
@@ -246,5 +250,43 @@ mod tests {
         assert_eq!(third.generation, 3);
         let again = operator.rebuild(NAME, crate::operate::Plan::default(), by()).await;
         assert!(matches!(again, Err(OperateError::Building { generation: 3, .. })));
+    }
+
+    /// Sessions of the same database that take no writes until the switch is turned.
+    async fn standby(pool: &PgPool) -> (Arc<AtomicBool>, PgPool) {
+        let takes_writes = Arc::new(AtomicBool::new(false));
+        let switch = Arc::clone(&takes_writes);
+        let standby = PgPoolOptions::new().max_connections(1).before_acquire(move |connection, _| {
+            let off = if switch.load(Ordering::Acquire) { "off" } else { "on" };
+            Box::pin(async move {
+                let set = format!("set default_transaction_read_only = {off}");
+                connection.execute(AssertSqlSafe(set)).await.map(|_| true)
+            })
+        });
+        // One session, which is asked from its second use on.
+        let standby = standby.connect_with((*pool.connect_options()).clone()).await.unwrap();
+        drop(standby.acquire().await.unwrap());
+        (takes_writes, standby)
+    }
+
+    #[tokio::test]
+    async fn a_divergence_is_recorded_as_soon_as_the_server_takes_writes_unless_its_log_was_adopted() {
+        let recorded = "select state = 'diverged' from projection.projections";
+        for adopted in [false, true] {
+            let (_, pool) = test_support::database().await;
+            generation(&pool, 1, 10).await;
+            query("select log.adopt('a promotion')").execute(&pool).await.unwrap();
+            query("update log.epochs set timeline = timeline + 1").execute(&pool).await.unwrap();
+            let (takes_writes, standby) = standby(&pool).await;
+            let trying = control::mark_all_diverged(&standby, "another history").await;
+            assert!(trying.is_some(), "it is tried again");
+            assert!(!query_scalar::<_, bool>(recorded).fetch_one(&pool).await.unwrap(), "nothing could be written");
+            if adopted {
+                query("select log.adopt('an operator')").execute(&pool).await.unwrap();
+            }
+            takes_writes.store(true, Ordering::Release);
+            trying.unwrap().await.unwrap();
+            assert_eq!(query_scalar::<_, bool>(recorded).fetch_one(&pool).await.unwrap(), !adopted);
+        }
     }
 }

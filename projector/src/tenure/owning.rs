@@ -162,7 +162,7 @@ impl Tenure {
     /// Records, for everybody to see, that the log is not the one that was read.
     pub(super) async fn foreign(&self, reason: Arc<str>) -> End {
         let error = RunError::Foreign(reason);
-        control::mark_all_diverged(self.shared.log().pool(), &error.to_string()).await;
+        drop(control::mark_all_diverged(self.shared.log().pool(), &error.to_string()).await);
         End::Failed(error)
     }
 
