@@ -362,17 +362,54 @@ async fn mark_all(pool: &PgPool, error: &str, anyway: bool) -> Result<(), sqlx::
 /// writes yet: then the task that is answered records it as soon as it does, unless somebody has adopted its log before.
 pub(crate) async fn mark_all_diverged(pool: &PgPool, error: &str) -> Option<JoinHandle<()>> {
     let refused = mark_all(pool, error, true).await.err()?;
-    tracing::error!(error = %refused, "the divergence cannot be recorded yet");
     let (pool, error) = (pool.clone(), error.to_owned());
-    Some(tokio::spawn(async move {
+    Some(record_later(&refused, move || {
+        let (pool, error) = (pool.clone(), error.clone());
+        async move { mark_all(&pool, &error, false).await }
+    }))
+}
+
+/// The same for one generation, which stands at `at`.
+pub(crate) async fn mark_diverged(
+    pool: &PgPool,
+    generation: &Generation,
+    error: &str,
+    at: Position,
+) -> Option<JoinHandle<()>> {
+    let refused = mark_one(pool, generation, error, at, true).await.err()?;
+    let (pool, generation, error) = (pool.clone(), generation.clone(), error.to_owned());
+    Some(record_later(&refused, move || {
+        let (pool, generation, error) = (pool.clone(), generation.clone(), error.clone());
+        async move { mark_one(&pool, &generation, &error, at, false).await }
+    }))
+}
+
+async fn mark_one(
+    pool: &PgPool,
+    generation: &Generation,
+    error: &str,
+    at: Position,
+    anyway: bool,
+) -> Result<(), sqlx::Error> {
+    let is_adopted = !anyway && query_scalar("select log.is_adopted()").fetch_one(pool).await?;
+    if is_adopted { Ok(()) } else { mark_stopped(pool, generation, "diverged", error, at).await }
+}
+
+/// Tries for a minute.
+fn record_later<F>(refused: &sqlx::Error, record: impl Fn() -> F + Send + 'static) -> JoinHandle<()>
+where
+    F: Future<Output = Result<(), sqlx::Error>> + Send,
+{
+    tracing::error!(error = %refused, "the divergence cannot be recorded yet");
+    tokio::spawn(async move {
         for _ in 0..RECORDING_TRIES {
             tokio::time::sleep(RECORDING_PAUSE).await;
-            if mark_all(&pool, &error, false).await.is_ok() {
+            if record().await.is_ok() {
                 return;
             }
         }
         tracing::error!("the divergence could not be recorded");
-    }))
+    })
 }
 
 /// Whether the log has begun another life since a place was reached.

@@ -121,6 +121,7 @@ mod tests {
     use crate::acts::By;
     use crate::control;
     use crate::operate::{OperateError, Operator};
+    use crate::part::Part;
     use crate::switch::{Switched, Wish, switch};
     use kernel::{Column, ColumnKind, Position, Table};
     use sqlx::postgres::PgPoolOptions;
@@ -272,13 +273,18 @@ mod tests {
     #[tokio::test]
     async fn a_divergence_is_recorded_as_soon_as_the_server_takes_writes_unless_its_log_was_adopted() {
         let recorded = "select state = 'diverged' from projection.projections";
-        for adopted in [false, true] {
+        for (adopted, alone) in [(false, false), (true, false), (false, true), (true, true)] {
             let (_, pool) = test_support::database().await;
-            generation(&pool, 1, 10).await;
+            let number = generation(&pool, 1, 10).await;
             query("select log.adopt('a promotion')").execute(&pool).await.unwrap();
             query("update log.epochs set timeline = timeline + 1").execute(&pool).await.unwrap();
             let (takes_writes, standby) = standby(&pool).await;
-            let trying = control::mark_all_diverged(&standby, "another history").await;
+            let one = control::Generation { name: NAME, number, version: 1, part: Part::WHOLE };
+            let trying = if alone {
+                control::mark_diverged(&standby, &one, "another history", Position(10)).await
+            } else {
+                control::mark_all_diverged(&standby, "another history").await
+            };
             assert!(trying.is_some(), "it is tried again");
             assert!(!query_scalar::<_, bool>(recorded).fetch_one(&pool).await.unwrap(), "nothing could be written");
             if adopted {

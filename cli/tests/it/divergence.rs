@@ -75,6 +75,18 @@ fn ticket(subject: &str) -> Value {
     json!({ "subject": subject, "description": "…" })
 }
 
+/// The server answers before its promotion is over; how long that takes is the disk's affair.
+async fn promoted(connection: &mut PgConnection) {
+    until("the server is promoted", Duration::from_mins(1), async || {
+        let in_recovery: bool = query_scalar("select pg_is_in_recovery()")
+            .fetch_one(&mut *connection)
+            .await
+            .map_err(|error| error.to_string())?;
+        if in_recovery { Err("it is in recovery".to_owned()) } else { Ok(()) }
+    })
+    .await;
+}
+
 /// Every read model has folded the whole log.
 async fn folded(url: &str) {
     until("everything is folded", Duration::from_mins(1), async || {
@@ -278,6 +290,7 @@ async fn a_standby_without_the_tail_is_noticed_by_all_and_healed() {
     std::fs::rename(&standby, &cluster).unwrap();
     postgres.restart().await.unwrap();
     let mut connection = PgConnection::connect(&url).await.unwrap();
+    promoted(&mut connection).await;
     let (ends, before) = (head(&mut connection).await, checkpoints(&mut connection).await);
     assert!(ends < end && position(&lost) > ends, "{ends} of {end}");
 

@@ -170,10 +170,7 @@ impl Tenure {
     pub(super) async fn diverged(&self, generation: &Generation, position: Position) -> RunError {
         let error = RunError::Diverged { name: generation.name, generation: generation.number, position };
         let pool = self.shared.log().pool();
-        let text = error.to_string();
-        if let Err(error) = control::mark_stopped(pool, generation, "diverged", &text, position).await {
-            tracing::error!(error = %error, "the divergence could not be recorded");
-        }
+        drop(control::mark_diverged(pool, generation, &error.to_string(), position).await);
         error
     }
 }
