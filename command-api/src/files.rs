@@ -106,15 +106,11 @@ pub(crate) async fn execute_about_file<C: AboutFile>(services: &Services, asked:
         (Permits::Upload | Permits::Download(_), None) => return Err(no_store()),
     };
     let tenant_id = asked.identity.tenant_id;
-    let forget = |file_id| services.decisions().states().forget(tenant_id, StoredFile::CATEGORY, file_id);
-    if let Some(target) = asked.target {
-        forget(command.file(target));
-    }
     let reply = execute::<C>(services, asked).await?;
     let Some(store) = store else { return Ok(reply) };
     let file_id = command.file(reply.answer.stream_id);
     if reply.answer.repeated {
-        forget(file_id);
+        services.decisions().states().forget(tenant_id, StoredFile::CATEGORY, file_id);
     }
     let source = services.decisions().states().of(tenant_id, None);
     let loaded = source.load::<StoredFile>(file_id).await.map_err(|error| crate::execute::load_problem(&error))?;
