@@ -120,6 +120,8 @@ impl Lane {
         loop {
             let (generation, table) = (self.member().generation.clone(), self.member().projection.table());
             let connect = self.shared.connect.clone();
+            // Two at a time where nobody else wants the cores.
+            let beside = (self.shared.live.left() == 100).then_some(&connect);
             let making = async {
                 let mut connection = tables::open(&connect).await?;
                 let made = tables::look(&mut connection, &generation).await?;
@@ -127,7 +129,7 @@ impl Lane {
                 match piece {
                     Piece::Table => tables::make(connection, &generation, &table).await,
                     Piece::Key => tables::add_key(connection, &generation, &table, &made).await,
-                    Piece::Indexes => tables::add_indexes(connection, &generation, &table, &made).await,
+                    Piece::Indexes => tables::add_indexes(connection, beside, &generation, &table, &made).await,
                 }
             };
             // Whoever goes away in the middle leaves a session whose server notices.

@@ -167,10 +167,12 @@ pub fn create_indexes(model: &str, generation: i32, table: &Table) -> Vec<(Strin
         });
         let index = format!("{name}_i{number}");
         if let Some(document) = document(columns, "") {
-            return (
-                index.clone(),
-                format!("create index if not exists \"{index}\" on read.\"{name}\" using gin ({document})"),
+            // The planner's statistics would cost as much as the index, and it needs none to choose it.
+            let statement = format!(
+                "create index if not exists \"{index}\" on read.\"{name}\" using gin ({document}); \
+                 alter index read.\"{index}\" alter column 1 set statistics 0"
             );
+            return (index, statement);
         }
         let statement = format!("create index if not exists \"{index}\" on read.\"{name}\" (tenant_id{sorted})");
         (index, statement)
@@ -358,7 +360,8 @@ mod tests {
         let table = Table { indexes: &[Index { columns: &["~number"] }], ..TABLE };
         assert_eq!(check("test.things", &table), Ok(()));
         let statement = "create index if not exists \"test_things_g2_i1\" on read.\"test_things_g2\" using gin \
-             (search.document(tenant_id, array[\"number\"]))";
+             (search.document(tenant_id, array[\"number\"])); \
+             alter index read.\"test_things_g2_i1\" alter column 1 set statistics 0";
         assert_eq!(create_indexes("test.things", 2, &table)[0].1, statement);
     }
 

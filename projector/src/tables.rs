@@ -5,6 +5,7 @@ use crate::ddl;
 use kernel::Table;
 use sqlx::postgres::PgConnectOptions;
 use sqlx::{AssertSqlSafe, ConnectOptions, PgConnection, PgPool, Row, query, query_scalar, raw_sql};
+use std::sync::{Mutex, PoisonError};
 
 /// What a session that builds tables is set to: an index of a large table takes long, and must not go on for a process that
 /// is gone. What it writes is durable with the checkpoint that comes after, or is built again.
@@ -86,16 +87,33 @@ pub(crate) async fn add_key(
     run(connection, ddl::add_key(generation.name, generation.number, table)).await
 }
 
-/// Makes the declared indexes that are missing, and tells the planner what is there.
+/// Makes the declared indexes that are missing, and tells the planner what is there. With `beside`, two are made at a
+/// time.
 pub(crate) async fn add_indexes(
     connection: &mut PgConnection,
+    beside: Option<&PgConnectOptions>,
     generation: &Generation,
     table: &Table,
     made: &Made,
 ) -> Result<(), sqlx::Error> {
-    for statement in made.missing(generation, table) {
-        run(connection, statement).await?;
-    }
+    let missing = Mutex::new(made.missing(generation, table).into_iter());
+    let next = || missing.lock().unwrap_or_else(PoisonError::into_inner).next();
+    let here = async {
+        while let Some(statement) = next() {
+            run(connection, statement).await?;
+        }
+        Ok::<_, sqlx::Error>(connection)
+    };
+    let there = async {
+        if let Some(options) = beside {
+            let mut beside = open(options).await?;
+            while let Some(statement) = next() {
+                run(&mut beside, statement).await?;
+            }
+        }
+        Ok(())
+    };
+    let (connection, ()) = futures_util::try_join!(here, there)?;
     run(connection, format!("analyze read.\"{}\"", ddl::table_name(generation.name, generation.number))).await
 }
 
@@ -111,7 +129,7 @@ pub(crate) async fn begin_again(
     raw_sql("begin").execute(&mut *connection).await?;
     run(connection, format!("truncate read.\"{}\"", ddl::table_name(generation.name, generation.number))).await?;
     let made = look(connection, generation).await?;
-    add_indexes(connection, generation, table, &made).await?;
+    add_indexes(connection, None, generation, table, &made).await?;
     let owned = control::begin_again(connection, generation, owner_epoch).await?;
     raw_sql(if owned { "commit" } else { "rollback" }).execute(connection).await?;
     Ok(owned)
