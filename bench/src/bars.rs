@@ -46,6 +46,11 @@ pub(crate) fn missed(line: &Line) -> Vec<String> {
             vec![at_least("the subject", line.subject, 100_000.0 * (line.baseline / 450_000.0).min(1.0))]
         }
         "as_of_1000" => vec![at_most("p99 in ms", p99_ms, 20.0)],
+        "ticket_list" => vec![
+            at_most("p95 of lists in ms", number(line, "list_p95_ms"), 100.0),
+            at_most("p95 of following pages in ms", number(line, "next_page_p95_ms"), 100.0),
+            at_most("p95 of details in ms", number(line, "detail_p95_ms"), 20.0),
+        ],
         "visible_latency" => vec![at_most("p50 in ms", p50_ms, 6.0), at_most("p99 in ms", p99_ms, 30.0)],
         "visible_latency_without_nats" => vec![at_most("p99 in ms", p99_ms, 1_500.0)],
         _ => Vec::new(),

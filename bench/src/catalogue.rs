@@ -61,6 +61,9 @@ pub(crate) enum Choice {
     /// The same with 16 connections.
     #[value(name = "get_by_id_16")]
     GetById16,
+    /// The list of a tenant with a million tickets, filtered, searched and paged, and details, against a page by hand-written SQL.
+    #[value(name = "ticket_list")]
+    TicketList,
     /// One row by its id under row level security with 16 connections against the same without it.
     #[value(name = "rls_get_by_id")]
     RlsGetById,
@@ -111,6 +114,7 @@ mod tests {
             "rebuild_under_load",
             "live_projection",
             "full_auth",
+            "ticket_list",
         ] {
             assert!(names.iter().any(|name| name == known), "{known} is gone");
         }

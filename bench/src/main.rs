@@ -24,6 +24,7 @@ mod rls_get_by_id;
 mod servers;
 mod sides;
 mod store_append;
+mod ticket_list;
 mod verify_log;
 mod visible_latency;
 
@@ -85,6 +86,8 @@ struct Plan {
     fold_events: i64,
     /// How many events are rebuilt from.
     rebuild_events: i64,
+    /// How many tickets are listed.
+    tickets: i64,
 }
 
 impl Plan {
@@ -97,6 +100,7 @@ impl Plan {
                 open_loop: Duration::from_secs(8),
                 fold_events: 300_000,
                 rebuild_events: 1_000_000,
+                tickets: 100_000,
             }
         } else {
             Self {
@@ -106,6 +110,7 @@ impl Plan {
                 open_loop: Duration::from_secs(30),
                 fold_events: 1_000_000,
                 rebuild_events: 1_000_000,
+                tickets: 1_000_000,
             }
         }
     }
@@ -203,6 +208,7 @@ async fn one(bench: &mut Bench, choice: Choice, plan: Plan) -> Result<Line, Fail
         Choice::VisibleLatencyWithoutNats => visible_latency::run(bench, choice, plan, false).await,
         Choice::GetById => get_by_id::run(bench, choice, plan, 64).await,
         Choice::GetById16 => get_by_id::run(bench, choice, plan, 16).await,
+        Choice::TicketList => ticket_list::run(bench, choice, plan).await,
         Choice::RlsGetById => rls_get_by_id::run(bench, choice, plan, 16).await,
     }
 }

@@ -179,6 +179,8 @@ async fn stage(bench: &Bench, database: &Database, events: i64) -> Result<Stage,
     };
     let side = Serving::start(&Side::Sillage(setup), bench.folder()).await?;
     history::folded(&database.pool, &MODELS, Position(events), PATIENCE).await?;
+    // What is still built would be heard in the quiet.
+    history::live(&database.pool, cli::projections().len(), PATIENCE).await?;
     let ids: Vec<Uuid> =
         sqlx::query_scalar("select ticket_id from read.support_tickets order by 1").fetch_all(&database.pool).await?;
     let mut actors = Vec::new();

@@ -30,14 +30,14 @@ const TEXT: &str = "The second delivery has not arrived yet, could you please lo
     expect it?";
 
 /// An aggregate and its stream's version.
-struct Stream<A> {
-    id: Uuid,
+pub(super) struct Stream<A> {
+    pub(super) id: Uuid,
     version: i32,
-    state: A,
+    pub(super) state: A,
 }
 
 impl<A: Aggregate> Stream<A> {
-    fn new(id: Uuid) -> Self {
+    pub(super) fn new(id: Uuid) -> Self {
         Self { id, version: 0, state: A::default() }
     }
 
@@ -95,7 +95,7 @@ impl World {
 
     /// Lets one case go a step further and writes its events, none beyond `last`.
     pub(super) fn step(&mut self, last: i64, rows: &mut BytesMut) -> Result<(), Failure> {
-        let dice = self.dice();
+        let dice = super::next_dice(&mut self.seed);
         let nth = usize::try_from(dice % OPEN_CASES as u64)?;
         if nth >= self.cases.len() {
             let case = Self::begin(dice >> 32);
@@ -134,14 +134,6 @@ impl World {
         }
     }
 
-    /// xorshift: the same history in every run, but for its ids.
-    const fn dice(&mut self) -> u64 {
-        self.seed ^= self.seed << 13;
-        self.seed ^= self.seed >> 7;
-        self.seed ^= self.seed << 17;
-        self.seed
-    }
-
     fn context(&self, actor: Uuid, scopes: &Scopes, target: Uuid) -> Context {
         Context {
             tenant_id: TENANT,
@@ -162,13 +154,36 @@ fn next(step: &mut u32) -> u32 {
 }
 
 /// Says of a step whether there are more.
-struct Telling<'a> {
+pub(super) struct Telling<'a> {
     world: &'a mut World,
     last: i64,
     rows: &'a mut BytesMut,
 }
 
-impl Telling<'_> {
+impl<'a> Telling<'a> {
+    /// Without an end.
+    pub(super) const fn of(world: &'a mut World, rows: &'a mut BytesMut) -> Self {
+        Self { world, last: i64::MAX, rows }
+    }
+
+    pub(super) const fn seed(&mut self) -> &mut u64 {
+        &mut self.world.seed
+    }
+
+    /// The number of the next ticket.
+    pub(super) const fn number(&mut self) -> i64 {
+        self.world.tickets += 1;
+        self.world.tickets
+    }
+
+    pub(super) fn as_customer(&self, customer: Uuid, target: Uuid) -> Context {
+        self.world.context(customer, &self.world.customers, target)
+    }
+
+    pub(super) fn as_agent(&self, target: Uuid) -> Context {
+        self.world.context(STUDIO, &self.world.agents, target)
+    }
+
     fn ticket(&mut self, ticket: &mut Stream<Ticket>, step: u32) -> Result<bool, Failure> {
         let customer = customer_of(ticket.id);
         let by_agent = matches!(step, 2 | 3 | 5 | 6 | 7);
@@ -195,10 +210,7 @@ impl Telling<'_> {
             _ => status(TicketStatus::Closed).decide((state, &policy), &cx),
         };
         let decided = decided.map_err(|rejection| refused(&rejection))?;
-        let number = decided.counter.map(|_| {
-            self.world.tickets += 1;
-            self.world.tickets
-        });
+        let number = decided.counter.map(|_| self.number());
         self.tell(ticket, &cx, number, &decided.events)?;
         Ok(step < 8)
     }
@@ -266,7 +278,7 @@ impl Telling<'_> {
     }
 
     /// Writes the events of one decision at the next positions.
-    fn tell<A: Aggregate>(
+    pub(super) fn tell<A: Aggregate>(
         &mut self,
         stream: &mut Stream<A>,
         cx: &Context,
@@ -301,7 +313,7 @@ fn customer_of(case: Uuid) -> Uuid {
     kernel::ids::derived(case, "customer")
 }
 
-fn refused(rejection: &impl Rejection) -> Failure {
+pub(super) fn refused(rejection: &impl Rejection) -> Failure {
     format!("a step of the history is against the rules: {rejection}").into()
 }
 

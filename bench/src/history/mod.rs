@@ -5,6 +5,7 @@
 
 mod cases;
 mod copy;
+pub(crate) mod desk;
 mod streams;
 
 use crate::Failure;
@@ -77,4 +78,12 @@ async fn until(
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
     Ok(())
+}
+
+/// xorshift: the same numbers in every run.
+pub(crate) const fn next_dice(seed: &mut u64) -> u64 {
+    *seed ^= *seed << 13;
+    *seed ^= *seed >> 7;
+    *seed ^= *seed << 17;
+    *seed
 }
