@@ -426,9 +426,29 @@ pub(crate) struct Rotate {
 
 #[derive(Subcommand, Debug)]
 pub(crate) enum PrivacyCommand {
+    /// Writes everything that is kept about a person into a folder, to be given to that person: events, files, sign-ins. Texts
+    /// about other people are masked. That it was done is in the log.
+    Export(Box<ExportPerson>),
     /// Erases a person for ever: destroys the keys of what is kept about him, takes clear text out of all tables, closes
     /// his account, and records the certificate. Stopped half way, the same command goes on.
     Erase(Box<Erase>),
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct ExportPerson {
+    /// About whom: the id of the user, the customer or whoever wrote.
+    #[arg(long, value_name = "ID")]
+    pub(crate) subject: uuid::Uuid,
+    /// Only what this tenant keeps; everything everywhere unless given.
+    #[arg(long, value_name = "ID")]
+    pub(crate) tenant: Option<uuid::Uuid>,
+    /// The folder; it must not be there yet.
+    #[arg(long, value_name = "FOLDER")]
+    pub(crate) out: std::path::PathBuf,
+    #[command(flatten)]
+    pub(crate) files: FilesArgs,
+    #[command(flatten)]
+    pub(crate) on: OnDatabase,
 }
 
 #[derive(Args, Debug)]

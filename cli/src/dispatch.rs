@@ -86,6 +86,7 @@ async fn run(task: Task, matches: &ArgMatches) -> Result<ExitCode, Failure> {
             Ok(ExitCode::SUCCESS)
         }
         Task::Keys(KeysCommand::Rotate(wanted)) => done(privacy::rotate(&wanted).await),
+        Task::Privacy(PrivacyCommand::Export(wanted)) => done(privacy::export_person(&wanted).await),
         Task::Privacy(PrivacyCommand::Erase(wanted)) => done(privacy::run(&wanted).await),
         Task::Projections(command) => Box::pin(projections::run(command)).await,
         Task::Events(command) => done(Box::pin(events::run(command)).await),

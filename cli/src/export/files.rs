@@ -67,7 +67,7 @@ pub(crate) fn sha256_of(path: &Path) -> Result<(String, u64)> {
 }
 
 /// The SHA-256 of bytes, in hexadecimal.
-pub(super) fn sha256(bytes: &[u8]) -> String {
+pub(crate) fn sha256(bytes: &[u8]) -> String {
     hexadecimal(digest::digest(&digest::SHA256, bytes).as_ref())
 }
 

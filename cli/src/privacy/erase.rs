@@ -3,7 +3,7 @@
 use domain::identity::{EMAIL_RESERVATION, INVITATION_RESERVATION, user};
 use domain::privacy::subject::{CertifyErasure, ErasedKey, ErasureReason, RequestErasure, Subject};
 use event_store::repository::LoadError;
-use event_store::{Decisions, InternalCommand, VaultError};
+use event_store::{Decisions, InternalCommand, States, Vault, VaultError};
 use kernel::{Aggregate, Command, CommandId, Labelled, Source as _, SubjectId, TenantId};
 use sqlx::{PgPool, query, query_as, query_scalar};
 use std::time::Duration;
@@ -218,7 +218,15 @@ impl Eraser {
         Ok(())
     }
 
-    async fn carry_out<C: Command>(&self, command: &C, target: Uuid) -> Result<(), EraseError> {
+    pub(super) fn vault(&self) -> &Vault {
+        self.decisions.vault()
+    }
+
+    pub(super) fn states(&self) -> &States {
+        self.decisions.states()
+    }
+
+    pub(super) async fn carry_out<C: Command>(&self, command: &C, target: Uuid) -> Result<(), EraseError> {
         let internal = InternalCommand::new(TenantId::PLATFORM, target, CommandId(Uuid::now_v7()));
         let done = self.decisions.carry_out_internal(command, &internal).await;
         done.map(drop).map_err(|refused| EraseError::Record(format!("{refused:?}")))

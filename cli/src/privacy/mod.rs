@@ -1,21 +1,25 @@
 //! What operators do for a person whom data is kept about, and with the keys of that data.
 
 mod erase;
+mod export;
 
 pub use erase::{EraseError, Erased, Eraser, Step};
+pub use export::{ExportPersonError, Given, GivenFile, PersonExporter};
 
-use crate::arguments::{Erase, Rotate};
+use crate::arguments::{Erase, ExportPerson, Rotate};
 use crate::failure::Failure;
+use crate::files::FileSettings;
 use crate::operator::{Opened, open};
 use crate::process::appender;
 use crate::root_key::sign_in_keys;
-use crate::terminal::print;
+use crate::terminal::{Meter, print};
 use chrono::{TimeDelta, Utc};
 use domain::privacy::subject::ErasureReason;
-use event_store::{Decisions, Log, Role, States};
+use event_store::{Decisions, Log, Role, States, Vault};
 use identity_api::families::Lifetimes;
 use identity_api::keys::{KeyStore, LEAD};
-use kernel::{Labelled, SubjectId, TenantId};
+use kernel::{Labelled, Position, SubjectId, TenantId};
+use sqlx::PgPool;
 use std::time::Duration;
 
 pub(crate) async fn run(wanted: &Erase) -> Result<(), Failure> {
@@ -29,10 +33,8 @@ pub(crate) async fn run(wanted: &Erase) -> Result<(), Failure> {
 
 async fn erase(wanted: &Erase, reason: ErasureReason, opened: &Opened) -> Result<(), Failure> {
     let vault = opened.vault(&wanted.on).await?;
-    let pool = opened.database.pool("sillage-privacy", Role::Engine, 4, Duration::from_secs(5));
-    let log = Log::new(pool.clone());
-    let appender = appender(&opened.database.url, pool.clone())?;
-    let eraser = Eraser::new(pool, Decisions::new(appender, States::new(log.clone(), 10), log, vault));
+    let pool = pool(opened);
+    let eraser = eraser(opened, &pool, vault)?;
     let (subject, tenant) = (SubjectId(wanted.subject), wanted.tenant.map(TenantId));
     let failed =
         |error| Failure::failed("the erasure is not complete").because(error).remedy("Run it again: it goes on.");
@@ -51,6 +53,53 @@ async fn erase(wanted: &Erase, reason: ErasureReason, opened: &Opened) -> Result
          Backups of the schema `keys` from before still open it: delete them. Freed pages of Postgres keep old bytes until \
          they are written over: `vacuum full` of the tables of schema `read` and of keys.subjects does it now.",
         certified.keys, certified.texts, certified.tables
+    ));
+    Ok(())
+}
+
+fn pool(opened: &Opened) -> PgPool {
+    opened.database.pool("sillage-privacy", Role::Engine, 4, Duration::from_secs(5))
+}
+
+fn eraser(opened: &Opened, pool: &PgPool, vault: Vault) -> Result<Eraser, Failure> {
+    let log = Log::new(pool.clone());
+    let appender = appender(&opened.database.url, pool.clone())?;
+    Ok(Eraser::new(pool.clone(), Decisions::new(appender, States::new(log.clone(), 10), log, vault)))
+}
+
+pub(crate) async fn export_person(wanted: &ExportPerson) -> Result<(), Failure> {
+    let opened = open(&wanted.on).await?;
+    let outcome = Box::pin(export(wanted, &opened)).await;
+    opened.close().await;
+    outcome
+}
+
+async fn export(wanted: &ExportPerson, opened: &Opened) -> Result<(), Failure> {
+    let vault = opened.vault(&wanted.on).await?;
+    let store = FileSettings::of(&wanted.files, &wanted.on.folder.data_dir)?.open(&vault)?;
+    let pool = pool(opened);
+    let exporter = PersonExporter::new(eraser(opened, &pool, vault)?, pool, opened.log(), store);
+    let (subject, tenant) = (SubjectId(wanted.subject), wanted.tenant.map(TenantId));
+    let meter = Meter::told("looking through the log", wanted.on.quiet);
+    let looked = |at: Position, of: Position| meter.tell(at.0, of.0, "events looked at");
+    let given = exporter.export(subject, tenant, &wanted.out, looked).await.map_err(|error| {
+        let remedy = match &error {
+            ExportPersonError::Nobody(_) => {
+                "Is it the id of a user or customer? Whoever was erased left nothing to read."
+            }
+            ExportPersonError::Exists(_) => "Name another folder with --out.",
+            ExportPersonError::File(..) => "See SILLAGE_FILES_DIR and SILLAGE_S3_BUCKET, then run it again.",
+            _ => "Run it again: it begins anew.",
+        };
+        Failure::failed("nothing was exported").because(error).remedy(remedy)
+    })?;
+    let kept = given.files.iter().filter(|file| file.path.is_some()).count();
+    print(&format!(
+        "{}: {} events, {} sign-ins, {kept} files about {subject}. It is clear text: hand it over safely, then delete it. That it \
+         was read is the event export_requested of privacy.subject {subject}.",
+        wanted.out.display(),
+        given.events,
+        given.sign_ins,
     ));
     Ok(())
 }

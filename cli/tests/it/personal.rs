@@ -109,6 +109,13 @@ async fn what_people_write_is_clear_nowhere_and_gone_when_they_are_erased() {
     let (path, customer) = people_write(&up).await;
     nothing_is_clear(&folder);
 
+    let export = ["privacy", "export", "--subject", &customer.to_string(), "--out", "given", "--quiet"];
+    let given = says(&folder, &export);
+    assert!(given.contains("files about") && !found_in(&folder.join("given"), CANARY.as_bytes()).is_empty(), "{given}");
+    let again = printed(&run(&folder, &export));
+    assert!(again.contains("given is there already") && again.contains("--out"), "{again}");
+    std::fs::remove_dir_all(folder.join("given")).unwrap();
+
     let erased = says(&folder, &["privacy", "erase", "--subject", &customer.to_string()]);
     assert!(erased.contains("is erased"), "{erased}");
     // Made anew from the first event, whatever no key opens any more.

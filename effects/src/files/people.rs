@@ -50,6 +50,7 @@ impl ErasedPeople {
         for event in &events {
             let keys = match &event.event {
                 subject::Event::ErasureRequested { erased_keys, .. } => erased_keys.clone(),
+                subject::Event::ExportRequested { .. } => Vec::new(),
                 subject::Event::ErasureCompleted { .. } => self.erased(event.stream_id).await?,
             };
             for key in keys {

@@ -7,7 +7,7 @@ use event_store::analysis::Cursor;
 use event_store::cloud_event::{CloudEvent, CloudEventError, source_of};
 use event_store::{Head, Vault, VaultError};
 use kernel::personal::ERASED;
-use kernel::{EventData, Position, Recorded, Sealed, TenantId};
+use kernel::{EventData, Position, Recorded, Sealed, SubjectId, TenantId};
 use platform::Problem;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -106,14 +106,22 @@ impl Outgoing {
     /// The same, able to show what is sealed in these events to whoever may see it.
     pub(super) async fn opening(&self, services: &Services, events: &[Recorded<EventData>]) -> Result<Self, Problem> {
         let Some(vault) = services.log.vault().filter(|_| self.sees_personal) else { return Ok(self.clone()) };
-        let mut sealed = HashSet::new();
-        for event in events.iter().filter(|event| has_sealed(&event.event.data)) {
-            if let Ok(data) = serde_json::from_slice(&event.event.data) {
-                collect(&data, event.tenant_id, &mut sealed);
-            }
-        }
-        let opened = open(vault, sealed.into_iter().collect()).await.map_err(|error| vault_problem(&error))?;
+        let opened = open(vault, sealed_in(events).collect()).await.map_err(|error| vault_problem(&error))?;
         Ok(Self { opened: Arc::new(opened), ..self.clone() })
+    }
+
+    /// The same, able to show what these events hold about these subjects, and nothing about anybody else.
+    ///
+    /// # Errors
+    /// Postgres does not answer.
+    pub async fn opening_about(
+        &self,
+        vault: &Vault,
+        subjects: &[SubjectId],
+        events: &[Recorded<EventData>],
+    ) -> Result<Self, VaultError> {
+        let about = sealed_in(events).filter(|(_, sealed)| subjects.contains(&sealed.subject()));
+        Ok(Self { opened: Arc::new(open(vault, about.collect()).await?), ..self.clone() })
     }
 
     /// One event as JSON.
@@ -178,6 +186,17 @@ async fn open(vault: &Vault, sealed: Vec<(TenantId, Sealed)>) -> Result<Opened, 
 /// Whether something in a payload may be sealed. Most hold nothing: a look at the bytes spares reading them.
 fn has_sealed(data: &[u8]) -> bool {
     data.windows(4).any(|bytes| bytes == b"\"v1:")
+}
+
+/// Every text in payloads that looks as if it were sealed, once.
+fn sealed_in(events: &[Recorded<EventData>]) -> impl Iterator<Item = (TenantId, Sealed)> {
+    let mut sealed = HashSet::new();
+    for event in events.iter().filter(|event| has_sealed(&event.event.data)) {
+        if let Ok(data) = serde_json::from_slice(&event.event.data) {
+            collect(&data, event.tenant_id, &mut sealed);
+        }
+    }
+    sealed.into_iter()
 }
 
 fn collect(value: &Value, tenant_id: TenantId, sealed: &mut HashSet<(TenantId, Sealed)>) {

@@ -8,7 +8,7 @@ use std::path::Path;
 use tests::policy::{documents, routes};
 
 /// Commands that are no route of the write door, and who carries them out.
-const WITHOUT_ROUTE: [(&str, &str); 38] = [
+const WITHOUT_ROUTE: [(&str, &str); 39] = [
     ("files.expire_upload", "the worker behind uploads"),
     ("files.record_file_erased", "the worker that deletes bytes"),
     ("files.record_file_refused", "the worker that looks into files"),
@@ -45,6 +45,7 @@ const WITHOUT_ROUTE: [(&str, &str); 38] = [
     ("operations.record_projection_act", "whoever folds: what was done is told in the log"),
     ("privacy.certify_erasure", "the operator's tool, when somebody is erased"),
     ("privacy.request_erasure", "the operator's tool, when somebody is erased"),
+    ("privacy.request_export", "the operator's tool, when somebody is given what is kept about him"),
     ("support.keep_ticket_time", "a timer"),
     ("support.release_ticket", "what follows when an agent leaves the desk"),
 ];

@@ -3,15 +3,16 @@
 use crate::s3_server::S3Server;
 use crate::world::{act, items, open_ticket, text};
 use cli::FileSettings;
-use cli::privacy::Eraser;
+use cli::privacy::{Eraser, ExportPersonError, PersonExporter};
 use domain::privacy::subject::ErasureReason;
 use event_store::append::AppenderOptions;
 use event_store::{Appender, Decisions, Log, Role, States, schema};
 use file_store::Store;
 use futures_util::{StreamExt as _, stream};
-use kernel::{SubjectId, TenantId};
+use kernel::{Position, SubjectId, TenantId};
 use reqwest::StatusCode;
 use serde_json::{Value, json};
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 use test_support::files::{GPS_CANARY, Sample, good, hostile, photo_with_place, plain_pdf, png};
 use tests::node::{Actor, TestNode, eventually, tenant, use_grant};
@@ -299,9 +300,14 @@ async fn a_person_is_erased_with_his_files(desk: &Desk) {
     let pool = schema::connect(&desk.node.database_url, "test-erase", Role::Engine, 2).await.expect("Postgres answers");
     let appender = Appender::start(&desk.node.database_url, pool.clone(), &AppenderOptions::default());
     let (log, vault) = (Log::new(pool.clone()), desk.node.node().vault().clone());
-    let decisions = Decisions::new(appender.expect("a good URL"), States::new(log.clone(), 10), log, vault);
+    let decisions = Decisions::new(appender.expect("a good URL"), States::new(log.clone(), 10), log.clone(), vault);
+    let exporter = PersonExporter::new(Eraser::new(pool.clone(), decisions.clone()), pool.clone(), log, desk.store());
+    people_are_given_what_is_theirs(desk, &exporter, &canary).await;
     let erased = Eraser::new(pool, decisions).erase(SubjectId(ada.id.0), None, ErasureReason::Asked, |_| true).await;
     assert!(erased.expect("it is done").keys > 0);
+    let folder = test_support::scratch("given-nothing").join("ada");
+    let nothing = exporter.export(SubjectId(ada.id.0), None, &folder, |_, _| ()).await;
+    assert!(matches!(nothing, Err(ExportPersonError::Nobody(_))), "{nothing:?}");
 
     let alice = &desk.alice;
     for (reader, file) in [(ada, &own["file_id"]), (alice, &about["file_id"]), (ada, &waiting["id"])] {
@@ -316,6 +322,47 @@ async fn a_person_is_erased_with_his_files(desk: &Desk) {
     assert_eq!(desk.holding(b"of Eve").await.len(), 1, "the search is not broken, and hers is there");
     let again = ada.post("/v1/files", wanted("again.txt", &canary)).await;
     again.refused(410, "subject_erased");
+}
+
+/// Somebody's folder holds what is about him, in clear, and nothing about anybody else.
+async fn people_are_given_what_is_theirs(desk: &Desk, exporter: &PersonExporter, canary: &[u8]) {
+    let folder = test_support::scratch("given");
+    let out = folder.join("ada");
+    let looked = AtomicI64::new(0);
+    let look = |at: Position, of: Position| {
+        assert!(at <= of);
+        looked.store(at.0, Ordering::Relaxed);
+    };
+    let ada = SubjectId(desk.ada.id.0);
+    let given = exporter.export(ada, None, &out, look).await.expect("it is written");
+    assert_eq!(looked.into_inner(), given.position.0);
+    let read = |path: &str| std::fs::read_to_string(out.join(path)).expect("a file of text");
+    let events = read("events.ndjson");
+    assert_eq!(events.lines().count() as u64, given.events);
+    for theirs in ["canary-name.txt", "canary-by-alice.txt", "late.txt"] {
+        assert!(events.contains(theirs), "{theirs}");
+    }
+    assert!(!events.contains("eve.txt") && !events.contains(&desk.eve.id.0.to_string()), "Eve is somebody else");
+    let with_bytes: Vec<&str> = given.files.iter().filter_map(|file| file.path.as_deref()).collect();
+    let bytes = |path: &&&str| std::fs::read(out.join(path)).expect("a file");
+    let texts = with_bytes.iter().filter(|path| bytes(path) == canary).count();
+    assert_eq!(texts, 2, "what she handed over and what was handed over about her: {with_bytes:?}");
+    let manifest: Value = serde_json::from_str(&read("manifest.json")).expect("JSON");
+    assert_eq!(manifest["events"], json!(given.events));
+    assert!(read("README.txt").contains("CE QUI EST CONSERVÉ"));
+
+    let again = exporter.export(ada, None, &out, |_, _| ()).await;
+    assert!(matches!(again, Err(ExportPersonError::Exists(_))), "{again:?}");
+    // What Alice did for Ada is Alice's too; what it says is about Ada.
+    hand_over(&desk.alice, wanted("of-alice.txt", b"of Alice"), b"of Alice").await;
+    let out = folder.join("alice");
+    exporter.export(SubjectId(desk.alice.id.0), Some(desk.tenant), &out, |_, _| ()).await.expect("it is written");
+    let events = std::fs::read_to_string(out.join("events.ndjson")).expect("a file of text");
+    assert!(
+        events.contains("[masked]") && events.contains("of-alice.txt") && !events.contains("canary-by-alice"),
+        "{events}"
+    );
+    std::fs::remove_dir_all(folder).expect("it is ours");
 }
 
 /// Sends a file the whole way; whether it was taken.

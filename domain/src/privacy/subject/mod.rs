@@ -1,4 +1,4 @@
-//! Somebody whom data is kept about: that he is to be erased, and that he was. This file is the stored contract.
+//! Somebody whom data is kept about: that he is given it, that he is to be erased, and that he was. This file is the stored contract.
 //!
 //! The stream's id is the subject's, and it is in the platform's tenant: one person may be known in many companies, under
 //! a key in each. Nothing here is personal data: ids, counts and reasons by name.
@@ -6,12 +6,14 @@
 mod certify_erasure;
 mod rejection;
 mod request_erasure;
+mod request_export;
 #[cfg(test)]
 mod specs;
 
 pub use certify_erasure::CertifyErasure;
 pub use rejection::Rejection;
 pub use request_erasure::RequestErasure;
+pub use request_export::RequestExport;
 
 use kernel::{Aggregate, Scope, SubjectId, TenantId};
 use serde::{Deserialize, Serialize};
@@ -19,6 +21,8 @@ use utoipa::ToSchema;
 
 /// What operators do. In no role and in no token.
 pub const ERASE: Scope = Scope::new("privacy.subject:erase");
+/// What operators do. In no role and in no token.
+pub const EXPORT: Scope = Scope::new("privacy.subject:export");
 
 /// One key that is destroyed: whom it stands for, and where.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, ToSchema)]
@@ -62,6 +66,13 @@ pub enum Event {
         /// Clear texts that were taken out of tables.
         texts_removed: i64,
     },
+    /// Everything that is kept about the person is read, to be given to that person.
+    ExportRequested {
+        /// What the subject is called where it is kept, in order.
+        known_as: Vec<SubjectId>,
+        /// What this tenant keeps; everywhere where none is named.
+        kept_by: Option<TenantId>,
+    },
 }
 
 impl kernel::Event for Event {
@@ -100,6 +111,7 @@ impl Aggregate for Subject {
                 all.dedup();
                 Some(Erasure { erased_keys: all, completed: false })
             }
+            (erasure, Event::ExportRequested { .. }) => erasure,
             (erasure, Event::ErasureCompleted { .. }) => erasure.map(|erasure| Erasure { completed: true, ..erasure }),
         };
         Self { erasure }
@@ -124,5 +136,6 @@ fn examples() -> Vec<Event> {
             reason: ErasureReason::Asked,
         },
         Event::ErasureCompleted { keys_destroyed: 2, texts_removed: 14 },
+        Event::ExportRequested { known_as: vec![SubjectId(id(1))], kept_by: Some(TenantId(id(2))) },
     ]
 }

@@ -41,6 +41,19 @@ fn nothing_is_erased_about_nobody() {
 }
 
 #[test]
+fn each_export_is_told_and_changes_nothing_of_an_erasure() {
+    let asked = RequestExport { known_as: vec![SubjectId(ADA), SubjectId(ADA)], kept_by: None };
+    let told = Event::ExportRequested { known_as: vec![SubjectId(ADA)], kept_by: None };
+    let cx = context(ActorId(Uuid::nil()), ADA, &[EXPORT.as_str()]);
+    given([]).when(&asked, &cx).answers([told.clone()]);
+    given([told.clone()]).when(&asked, &cx).answers([told.clone()]);
+    let nobody = RequestExport { known_as: Vec::new(), ..asked };
+    given([]).when(&nobody, &cx).is_rejected(&Rejection::NothingKept);
+    let subject: Subject = state_of([requested(&[1]), told]);
+    assert!(!subject.erasure().unwrap().completed);
+}
+
+#[test]
 fn a_key_that_turns_up_later_is_erased_too() {
     let certified = Event::ErasureCompleted { keys_destroyed: 1, texts_removed: 3 };
     let history = [requested(&[1]), certified];
