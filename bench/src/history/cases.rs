@@ -17,14 +17,18 @@ use domain::support::ticket::{
     AddInternalNote, ChangeTicketStatus, Content, OpenTicket, ReplyToTicket, Subject, Tags, Ticket, TicketStatus, WORK,
 };
 use event_store::Vault;
-use kernel::{Actor, ActorId, Aggregate, Command, CommandId, Context, Encoded, Event, Rejection, Scopes, personal};
+use kernel::{
+    Actor, ActorId, Aggregate, Command, CommandId, Context, Encoded, Event, Rejection, Scopes, SubjectId, personal,
+};
 use serde_json::json;
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use tokio::runtime::Handle;
 use uuid::Uuid;
 
 /// Cases that are open at a time.
 const OPEN_CASES: usize = 400;
+/// Cases whose people's keys are made in one go.
+const CASES_AHEAD: u64 = 400;
 /// What people write; event payloads come to 200 to 400 bytes.
 const TEXT: &str = "The second delivery has not arrived yet, could you please look into it and tell us when we may \
     expect it?";
@@ -64,6 +68,8 @@ struct House {
 /// Everything that is going on.
 pub(super) struct World {
     cases: Vec<Case>,
+    /// Not begun yet.
+    next_cases: Vec<Case>,
     seed: u64,
     position: i64,
     tickets: i64,
@@ -79,6 +85,7 @@ impl World {
         Self {
             vault,
             cases: Vec::new(),
+            next_cases: Vec::new(),
             seed: 0x51_11a9_e5ee_d000,
             position: 0,
             tickets: 0,
@@ -97,12 +104,11 @@ impl World {
     pub(super) fn step(&mut self, last: i64, rows: &mut BytesMut) -> Result<(), Failure> {
         let dice = super::next_dice(&mut self.seed);
         let nth = usize::try_from(dice % OPEN_CASES as u64)?;
+        let case = self.begin(dice >> 32)?;
         if nth >= self.cases.len() {
-            let case = Self::begin(dice >> 32);
             self.cases.push(case);
             return Ok(());
         }
-        let case = Self::begin(dice >> 32);
         let mut case = std::mem::replace(&mut self.cases[nth], case);
         let mut telling = Telling { world: self, last, rows };
         let goes_on = match &mut case {
@@ -111,7 +117,8 @@ impl World {
             Case::House(house, step) => telling.house(house, next(step))?,
         };
         if goes_on {
-            self.cases[nth] = case;
+            let unused = std::mem::replace(&mut self.cases[nth], case);
+            self.next_cases.push(unused);
         }
         Ok(())
     }
@@ -124,13 +131,39 @@ impl World {
         }
     }
 
+    /// A case that nobody has begun. Keys of the people in it are made for many cases at a time: one by one each would cost a
+    /// round trip.
+    fn begin(&mut self, dice: u64) -> Result<Case, Failure> {
+        if self.next_cases.is_empty() {
+            let mut people = BTreeSet::new();
+            for nth in 0..CASES_AHEAD {
+                let case = Self::case(dice.wrapping_add(nth), &mut people);
+                self.next_cases.push(case);
+            }
+            if let Some(vault) = &self.vault {
+                tokio::task::block_in_place(|| Handle::current().block_on(vault.ring(TENANT, &people)))?;
+            }
+        }
+        self.next_cases.pop().ok_or_else(|| "there are no further cases".into())
+    }
+
     /// Of eight new cases five are tickets, two conversations, one a building.
-    fn begin(dice: u64) -> Case {
+    fn case(dice: u64, people: &mut BTreeSet<SubjectId>) -> Case {
         let id = Uuid::now_v7();
         match dice % 8 {
-            0..5 => Case::Ticket(Stream::new(id), 0),
-            5..7 => Case::Talk(Stream::new(id), 0),
-            _ => Case::House(Box::new(House { building: Stream::new(id), doors: HashMap::new() }), 0),
+            0..5 => {
+                people.insert(SubjectId(customer_of(id)));
+                Case::Ticket(Stream::new(id), 0)
+            }
+            5..7 => {
+                people.extend([SubjectId(customer_of(id)), SubjectId(STUDIO)]);
+                Case::Talk(Stream::new(id), 0)
+            }
+            _ => {
+                let doors = (0..20).map(|step| SubjectId(door_id(BuildingId(id), &door_number(step)).0));
+                people.extend(doors);
+                Case::House(Box::new(House { building: Stream::new(id), doors: HashMap::new() }), 0)
+            }
         }
     }
 
@@ -260,7 +293,7 @@ impl<'a> Telling<'a> {
             _ => door::DoorStatus::Argued,
         };
         let step_number = i32::try_from(step)?;
-        let door_number = DoorNumber::of(step_number % 4 + 1, step_number % 5 + 1);
+        let door_number = door_number(step_number);
         let id = door_id(BuildingId(building.id), &door_number).0;
         let visited = doors.entry(id).or_insert_with(|| Stream::new(id));
         let visit = RecordVisit {
@@ -306,6 +339,11 @@ impl<'a> Telling<'a> {
         stream.take(events);
         Ok(())
     }
+}
+
+/// Where the nth step of a visit leads.
+fn door_number(step: i32) -> DoorNumber {
+    DoorNumber::of(step % 4 + 1, step % 5 + 1)
 }
 
 /// The customer of a case, without remembering him.

@@ -4,14 +4,14 @@ use super::cases::{Stream, Telling, World, refused};
 use super::copy::Writer;
 use super::{SETTLE, next_dice};
 use crate::Failure;
-use crate::identity::STUDIO;
+use crate::identity::{STUDIO, TENANT};
 use crate::servers::Database;
 use domain::support::sla_policy::SlaPolicy;
 use domain::support::ticket::{
     ChangeTicketStatus, Content, OpenTicket, ReplyToTicket, Subject, Tags, Ticket, TicketCategory, TicketPriority,
     TicketStatus,
 };
-use kernel::{ActorId, Command, Labelled as _, ids};
+use kernel::{ActorId, Command, Labelled as _, SubjectId, ids};
 use sqlx::{Connection, PgConnection};
 use uuid::Uuid;
 
@@ -44,7 +44,12 @@ pub(crate) fn word(rank: u64) -> String {
 pub(crate) async fn fill(database: &Database, tickets: i64) -> Result<i64, Failure> {
     let mut connection = PgConnection::connect(&database.url).await?;
     let mut writer = Writer::begin(&mut connection).await?;
-    let mut world = World::new(Some(database.vault().await?));
+    let vault = database.vault().await?;
+    let customers: Vec<SubjectId> = (0..CUSTOMERS).map(|nth| SubjectId(customer(nth))).collect();
+    for some in customers.chunks(1_000) {
+        vault.ring(TENANT, &some.iter().copied().collect()).await?;
+    }
+    let mut world = World::new(Some(vault));
     for _ in 0..tickets {
         let mut desk = Desk { telling: Telling::of(&mut world, writer.buffer()) };
         desk.ticket()?;
