@@ -13,7 +13,7 @@ use domain::files::stored_file::{
 };
 use domain::support::ticket::{AttachFile, IssueAttachmentUrl};
 use file_store::{Delivery, Grant, Key, Part, Store};
-use kernel::{Aggregate as _, Command, Source as _, TenantId};
+use kernel::{Command, Source as _, TenantId};
 use platform::Problem;
 use uuid::Uuid;
 
@@ -109,12 +109,14 @@ pub(crate) async fn execute_about_file<C: AboutFile>(services: &Services, asked:
     let reply = execute::<C>(services, asked).await?;
     let Some(store) = store else { return Ok(reply) };
     let file_id = command.file(reply.answer.stream_id);
-    if reply.answer.repeated {
-        services.decisions().states().forget(tenant_id, StoredFile::CATEGORY, file_id);
-    }
-    let source = services.decisions().states().of(tenant_id, None);
-    let loaded = source.load::<StoredFile>(file_id).await.map_err(|error| crate::execute::load_problem(&error))?;
-    let facts = loaded.state.facts().ok_or_else(Problem::not_found)?;
+    let states = services.decisions().states();
+    let file = if reply.answer.repeated {
+        states.current::<StoredFile>(tenant_id, file_id).await
+    } else {
+        states.of(tenant_id, None).load::<StoredFile>(file_id).await.map(|loaded| loaded.state)
+    };
+    let file = file.map_err(|error| crate::execute::load_problem(&error))?;
+    let facts = file.facts().ok_or_else(Problem::not_found)?;
     let grant = match permits {
         Permits::Upload => upload(store, tenant_id, facts).await,
         Permits::Download(variant) => download(store, tenant_id, facts, variant).await,

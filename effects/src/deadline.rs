@@ -5,7 +5,7 @@ use crate::follower::chain;
 use chrono::{DateTime, Utc};
 use domain::identity::invitation::{Event, ExpireInvitation, Invitation, Rejection};
 use event_store::{Decisions, Refused};
-use kernel::{Aggregate as _, Command as _, CommandId, Recorded, Rejection as _, Source as _, ids};
+use kernel::{Command as _, CommandId, Recorded, Rejection as _, ids};
 
 /// Ends invitations that nobody accepted in time, so that the address can be invited again.
 pub struct InvitationDeadline {
@@ -20,11 +20,8 @@ impl InvitationDeadline {
 
     /// Until when the last link is good, as it is in the log now: it may have been sent again by somebody else.
     async fn expires_at(&self, job: &Job) -> Result<Option<DateTime<Utc>>, String> {
-        let states = self.decisions.states();
-        states.forget(job.tenant_id, Invitation::CATEGORY, job.id);
-        let loaded = states.of(job.tenant_id, None).load::<Invitation>(job.id).await;
-        let loaded = loaded.map_err(|error| chain(&error))?;
-        Ok(loaded.state.offer().map(|offer| offer.expires_at))
+        let invitation = self.decisions.states().current::<Invitation>(job.tenant_id, job.id).await;
+        Ok(invitation.map_err(|error| chain(&error))?.offer().map(|offer| offer.expires_at))
     }
 
     async fn expire(&self, job: &Job) -> Result<Attempt, String> {
@@ -59,8 +56,6 @@ impl Effect for InvitationDeadline {
     }
 
     async fn perform(&self, job: &Job) -> Attempt {
-        // Others may have changed it since this process looked.
-        self.decisions.states().forget(job.tenant_id, Invitation::CATEGORY, job.id);
         self.expire(job).await.unwrap_or_else(|reason| Attempt::Away { reason })
     }
 

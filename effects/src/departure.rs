@@ -10,7 +10,7 @@ use domain::identity::membership::{Event, Membership};
 use domain::processes::support::{left_the_desk, works_tickets};
 use domain::support::ticket::{ReleaseTicket, TicketStatus};
 use event_store::{Decisions, Refused};
-use kernel::{ActorId, Aggregate as _, CommandId, Labelled as _, ReadModel as _, Recorded, Source as _, ids};
+use kernel::{ActorId, CommandId, Labelled as _, ReadModel as _, Recorded, ids};
 use read_models::support::Tickets;
 use sqlx::{PgPool, Row, query};
 use uuid::Uuid;
@@ -35,11 +35,9 @@ impl Departure {
     /// Who left; nobody where he is back.
     async fn who(&self, job: &Job) -> Result<Option<ActorId>, String> {
         let states = self.decisions.states();
-        // Others may have changed it since this process looked.
-        states.forget(job.tenant_id, Membership::CATEGORY, job.id);
-        let loaded = states.of(job.tenant_id, None).load::<Membership>(job.id).await.map_err(|error| chain(&error))?;
-        let gone = !works_tickets(&loaded.state, job.tenant_id);
-        Ok(loaded.state.member().filter(|_| gone).map(|member| ActorId(member.user_id.0)))
+        let membership = states.current::<Membership>(job.tenant_id, job.id).await.map_err(|error| chain(&error))?;
+        let gone = !works_tickets(&membership, job.tenant_id);
+        Ok(membership.member().filter(|_| gone).map(|member| ActorId(member.user_id.0)))
     }
 
     /// Some of what he is responsible for and what goes on; `None` where the read model does not show it yet.

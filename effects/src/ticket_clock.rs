@@ -8,7 +8,7 @@ use crate::follower::chain;
 use crate::worker::Options;
 use domain::support::ticket::{Event, KeepTicketTime, Ticket};
 use event_store::{Decisions, Refused};
-use kernel::{Aggregate as _, CommandId, Recorded, Rejection as _, Source as _};
+use kernel::{CommandId, Recorded, Rejection as _};
 use std::time::Duration;
 use uuid::Uuid;
 
@@ -38,18 +38,10 @@ impl TicketClock {
         }
     }
 
-    /// The ticket as the log has it now.
-    async fn ticket(&self, job: &Job) -> Result<Ticket, String> {
-        let states = self.decisions.states();
-        // Others may have changed it since this process looked.
-        states.forget(job.tenant_id, Ticket::CATEGORY, job.id);
-        let loaded = states.of(job.tenant_id, None).load::<Ticket>(job.id).await.map_err(|error| chain(&error))?;
-        Ok((*loaded.state).clone())
-    }
-
     async fn look(&self, job: &Job) -> Result<Attempt, String> {
         loop {
-            match self.ticket(job).await?.next_due() {
+            let ticket = self.decisions.states().current::<Ticket>(job.tenant_id, job.id).await;
+            match ticket.map_err(|error| chain(&error))?.next_due() {
                 None => return Ok(Attempt::Succeeded { receipt: "nothing more is due".to_owned() }),
                 Some(due) if due > chrono::Utc::now() => return Ok(Attempt::NotYet { until: due }),
                 Some(_) => {}

@@ -68,8 +68,18 @@ impl States {
         self.life.fetch_max(life, Ordering::AcqRel);
     }
 
+    /// A state as the log has it now, not as it is remembered here: others write the same streams, and nothing here notices.
+    /// Commands need none of it: their yes is checked by the append, and before a no the streams are read again.
+    ///
+    /// # Errors
+    /// As [`Source::load`].
+    pub async fn current<A: Aggregate>(&self, tenant_id: TenantId, id: Uuid) -> Result<Arc<A>, LoadError> {
+        self.forget(tenant_id, A::CATEGORY, id);
+        Ok(self.of(tenant_id, None).load::<A>(id).await?.state)
+    }
+
     /// Forgets a stream's state, after a conflict.
-    pub fn forget(&self, tenant_id: TenantId, category: &'static str, id: Uuid) {
+    pub(crate) fn forget(&self, tenant_id: TenantId, category: &'static str, id: Uuid) {
         self.cache.remove(&(tenant_id, id, category));
     }
 }

@@ -4,7 +4,7 @@ use crate::secret::{Sort, hash};
 use chrono::{DateTime, TimeDelta, Utc};
 use domain::identity::api_key::ApiKey;
 use event_store::States;
-use kernel::{Actor, ActorId, ActorKind, Aggregate as _, Source as _, TenantId};
+use kernel::{Actor, ActorId, ActorKind, TenantId};
 use platform::auth::{AuthError, Identity, OpaqueTokens, Proving};
 use quick_cache::sync::Cache;
 use sqlx::{PgPool, Row};
@@ -53,10 +53,8 @@ impl ApiKeys {
             .map_err(|_| AuthError::Unknowable)?;
         let row = row.ok_or(AuthError::UnknownKey)?;
         let (tenant_id, id): (TenantId, Uuid) = (TenantId(row.get(0)), row.get(1));
-        // As it is now, not as this process remembers it.
-        self.states.forget(tenant_id, ApiKey::CATEGORY, id);
-        let loaded = self.states.of(tenant_id, None).load::<ApiKey>(id).await.map_err(|_| AuthError::Unknowable)?;
-        let key = loaded.state.key().filter(|key| !key.revoked).ok_or(AuthError::Revoked)?;
+        let api_key = self.states.current::<ApiKey>(tenant_id, id).await.map_err(|_| AuthError::Unknowable)?;
+        let key = api_key.key().filter(|key| !key.revoked).ok_or(AuthError::Revoked)?;
         Ok(Identity {
             tenant_id,
             actor: Actor { kind: ActorKind::Service, id: ActorId(id), on_behalf_of: None },

@@ -15,8 +15,7 @@ use domain::identity::{EMAIL_RESERVATION, EmailAddress, UserId};
 use event_store::decisions::RefusedOf;
 use event_store::{Answer, Decisions, Idempotency, Log, Origin};
 use kernel::{
-    Actor, Aggregate, BlindIndexer, Command, CommandId, Context, CorrelationId, Scopes, Source as _, Team, TenantId,
-    TraceParent,
+    Actor, Aggregate, BlindIndexer, Command, CommandId, Context, CorrelationId, Scopes, Team, TenantId, TraceParent,
 };
 use platform::Problem;
 use platform::auth::{Identity, LinkKey, LogPlace, Verifier};
@@ -195,9 +194,7 @@ impl Door {
     /// A state as it is now, not as this process remembers it: others write the same streams, and what somebody may do
     /// hangs on it.
     pub(crate) async fn load<A: Aggregate>(&self, tenant_id: TenantId, id: Uuid) -> Result<Arc<A>, Refusal> {
-        let states = self.decisions.states();
-        states.forget(tenant_id, A::CATEGORY, id);
-        Ok(states.of(tenant_id, None).load::<A>(id).await?.state)
+        Ok(self.decisions.states().current(tenant_id, id).await?)
     }
 
     /// The end of the log. What is loaded from now on says what was so there, or later.

@@ -4,7 +4,7 @@ use domain::identity::{EMAIL_RESERVATION, INVITATION_RESERVATION, user};
 use domain::privacy::subject::{CertifyErasure, ErasedKey, ErasureReason, RequestErasure, Subject};
 use event_store::repository::LoadError;
 use event_store::{Decisions, InternalCommand, States, Vault, VaultError};
-use kernel::{Aggregate, Command, CommandId, Labelled, Source as _, SubjectId, TenantId};
+use kernel::{Command, CommandId, Labelled, SubjectId, TenantId};
 use sqlx::{PgPool, query, query_as, query_scalar};
 use std::time::Duration;
 use uuid::Uuid;
@@ -102,9 +102,8 @@ impl Eraser {
 
     /// By what invitations to the subject's address are found, where it has an account that can be read.
     async fn invitation_index(&self, subject: SubjectId) -> Result<Option<String>, EraseError> {
-        self.decisions.states().forget(TenantId::PLATFORM, user::User::CATEGORY, subject.0);
-        let user = self.decisions.states().of(TenantId::PLATFORM, None).load::<user::User>(subject.0).await?;
-        let Some(account) = user.state.account() else { return Ok(None) };
+        let user = self.states().current::<user::User>(TenantId::PLATFORM, subject.0).await?;
+        let Some(account) = user.account() else { return Ok(None) };
         let email = self.decisions.vault().reveal(TenantId::PLATFORM, &account.email).await?;
         let indexer = self.decisions.blind_indexer();
         Ok(email.map(|email| indexer.index(INVITATION_RESERVATION, email.as_str()).to_string()))
@@ -174,9 +173,8 @@ impl Eraser {
 
     /// All keys that were ever to be destroyed.
     async fn requested(&self, subject: SubjectId) -> Result<Option<Vec<ErasedKey>>, EraseError> {
-        self.decisions.states().forget(TenantId::PLATFORM, Subject::CATEGORY, subject.0);
-        let known = self.decisions.states().of(TenantId::PLATFORM, None).load::<Subject>(subject.0).await?;
-        Ok(known.state.erasure().map(|erasure| erasure.erased_keys.clone()))
+        let known = self.states().current::<Subject>(TenantId::PLATFORM, subject.0).await?;
+        Ok(known.erasure().map(|erasure| erasure.erased_keys.clone()))
     }
 
     /// Nobody signs in any more, the address is free, and what the sign-in door kept is deleted.

@@ -7,7 +7,7 @@ use domain::privacy::subject::RequestExport;
 use event_store::repository::LoadError;
 use event_store::{Head, Log, ReadError, Vault, VaultError};
 use file_store::{Key, Part, Store, StoreError};
-use kernel::{Aggregate, EventData, Labelled as _, Position, Recorded, Source as _, SubjectId, TenantId};
+use kernel::{Aggregate, EventData, Labelled as _, Position, Recorded, SubjectId, TenantId};
 use query_api::analyst::Outgoing;
 use serde::Serialize;
 use sqlx::{PgPool, query_scalar};
@@ -187,8 +187,8 @@ impl PersonExporter {
     }
 
     async fn file(&self, tenant_id: TenantId, file_id: Uuid, folder: &Path) -> Result<GivenFile, ExportPersonError> {
-        let loaded = self.eraser.states().of(tenant_id, None).load::<StoredFile>(file_id).await?;
-        let Some(facts) = loaded.state.facts() else {
+        let file = self.eraser.states().current::<StoredFile>(tenant_id, file_id).await?;
+        let Some(facts) = file.facts() else {
             return Ok(GivenFile { file_id, status: "missing", path: None, sha256: None });
         };
         let mut given = GivenFile { file_id, status: facts.status.as_str(), path: None, sha256: None };

@@ -21,7 +21,7 @@ use domain::notifications::email::{
     RecordEmailFailure, RecordEmailSent, SuppressEmail,
 };
 use event_store::{AppendError, Decisions, Refused, States, Vault, VaultError};
-use kernel::{Aggregate, Command, Labelled, Recorded, Rejection, Source as _, TenantId};
+use kernel::{Command, Labelled, Recorded, Rejection, Source as _, TenantId};
 use uuid::Uuid;
 use wording::{Addressee, Facts};
 
@@ -44,11 +44,8 @@ impl<T: Transport> EmailEffect<T> {
     /// What the inviting company is called now.
     async fn organisation(&self, content: &EmailContent) -> Result<Option<String>, String> {
         let EmailContent::Invitation { organisation_id, .. } = content else { return Ok(None) };
-        // Others rename it, and nothing here would notice.
-        self.states.forget(TenantId::PLATFORM, Tenant::CATEGORY, organisation_id.0);
-        let source = self.states.of(TenantId::PLATFORM, None);
-        let tenant = source.load::<Tenant>(organisation_id.0).await.map_err(|error| chain(&error))?;
-        Ok(tenant.state.profile().map(|profile| profile.name.as_str().to_owned()))
+        let tenant = self.states.current::<Tenant>(TenantId::PLATFORM, organisation_id.0).await;
+        Ok(tenant.map_err(|error| chain(&error))?.profile().map(|profile| profile.name.as_str().to_owned()))
     }
 
     /// To whom it goes; `None` where that person was erased.

@@ -23,17 +23,15 @@ use crate::follower::chain;
 use domain::files::stored_file::{Facts, StoredFile};
 use event_store::{AppendError, Decisions, Refused, VaultError};
 use file_store::{Key, Part, Store, StoreError};
-use kernel::{Aggregate as _, Command, CommandId, Rejection as _, Source as _, ids};
+use kernel::{Command, CommandId, Rejection as _, ids};
 
 /// The longest file of any purpose, and a little more: nothing longer is read.
 pub const MOST_BYTES: usize = 32 * 1024 * 1024;
 
-/// What is known about the job's file, as the log has it now: others change it, and nothing here would notice.
+/// What is known about the job's file, as the log has it now.
 async fn facts(decisions: &Decisions, job: &Job) -> Result<Option<Facts>, String> {
-    let states = decisions.states();
-    states.forget(job.tenant_id, StoredFile::CATEGORY, job.id);
-    let loaded = states.of(job.tenant_id, None).load::<StoredFile>(job.id).await;
-    Ok(loaded.map_err(|error| chain(&error))?.state.facts().cloned())
+    let file = decisions.states().current::<StoredFile>(job.tenant_id, job.id).await;
+    Ok(file.map_err(|error| chain(&error))?.facts().cloned())
 }
 
 /// Where some of the file's bytes are.

@@ -7,7 +7,7 @@ use event_store::{Decisions, InternalCommand, Refused};
 use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
 use kernel::reactor::{Start, command_id};
-use kernel::{Aggregate as _, EventSet as _, Recorded, Source as _, TenantId};
+use kernel::{Aggregate as _, EventSet as _, Recorded, TenantId};
 use sqlx::{PgPool, query_scalar};
 use uuid::Uuid;
 
@@ -64,11 +64,9 @@ impl ErasedPeople {
 
     /// Every key of the person that was to be destroyed.
     async fn erased(&self, person: Uuid) -> Result<Vec<ErasedKey>, Halt> {
-        let states = self.decisions.states();
-        states.forget(TenantId::PLATFORM, Subject::CATEGORY, person);
-        let loaded = states.of(TenantId::PLATFORM, None).load::<Subject>(person).await;
-        let loaded = loaded.map_err(|error| Halt(chain(&error)))?;
-        Ok(loaded.state.erasure().map(|erasure| erasure.erased_keys.clone()).unwrap_or_default())
+        let subject = self.decisions.states().current::<Subject>(TenantId::PLATFORM, person).await;
+        let subject = subject.map_err(|error| Halt(chain(&error)))?;
+        Ok(subject.erasure().map(|erasure| erasure.erased_keys.clone()).unwrap_or_default())
     }
 
     /// The files that are about somebody, from the log itself: a read model may be behind, or being built.
@@ -89,8 +87,6 @@ impl ErasedPeople {
             event.correlation_id,
             event.trace,
         );
-        // Others change the file, and nothing here would notice.
-        self.decisions.states().forget(tenant_id, StoredFile::CATEGORY, file_id);
         match self.decisions.carry_out_internal(&RemoveFile { reason: FileErasure::PersonErased }, &internal).await {
             Ok(_) | Err(Refused::Rejected(_)) => Ok(()),
             Err(Refused::Version(version)) => Err(Halt(format!("the version is {version}"))),
