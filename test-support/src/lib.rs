@@ -4,6 +4,7 @@
 //! of its own: these are for logic, `tests/chaos` is for crashes.
 
 pub mod files;
+pub mod itself;
 
 use event_store::{Role, RootKey, RootKeys, Vault};
 use local_servers::{Options, Servers};
@@ -12,7 +13,7 @@ use sqlx::{AssertSqlSafe, Connection, PgConnection, PgPool};
 use std::path::PathBuf;
 use std::sync::{Once, OnceLock};
 use std::time::Duration;
-use tokio::sync::oneshot;
+use tokio::sync::{OnceCell, oneshot};
 use uuid::Uuid;
 
 /// Where the shared servers listen.
@@ -30,6 +31,15 @@ const PREFIX: &str = "sillage-test-";
 const OLD: Duration = Duration::from_hours(24);
 /// For so long what a failure left behind may be looked at.
 const LOOKED_AT: Duration = Duration::from_mins(30);
+
+/// What Postgres says of a database that somebody still uses.
+const IN_USE: &str = "55006";
+/// A log is known by its id, wherever it is named.
+const ANOTHER_LOG: &str = "do $$ declare named regclass; another constant uuid := gen_random_uuid(); begin \
+    for named in select a.attrelid from pg_attribute a join pg_class t on t.oid = a.attrelid \
+        where a.attname = 'log_id' and t.relkind in ('r', 'p') and not t.relispartition loop \
+        execute format('update %s set log_id = $1', named) using another; \
+    end loop; end $$";
 
 static SWEPT: Once = Once::new();
 static SHARED: OnceLock<Shared> = OnceLock::new();
@@ -112,8 +122,35 @@ fn downloads() -> PathBuf {
 /// # Panics
 /// It cannot be made.
 pub async fn database() -> (String, PgPool) {
-    let (url, pool) = empty_database(&servers().database_url).await;
-    event_store::schema::migrate(&pool, 100_000).await.expect("the database is migrated");
+    static MIGRATED: OnceCell<String> = OnceCell::const_new();
+    let template = MIGRATED.get_or_init(async || {
+        let (url, pool) = empty_database(&servers().database_url).await;
+        event_store::schema::migrate(&pool, 100_000).await.expect("the database is migrated");
+        pool.close().await;
+        url
+    });
+    copy_of(template.await).await
+}
+
+/// A copy of a database that nobody uses any more, with a log of its own: as if everything in it had been made again.
+///
+/// # Panics
+/// It cannot be made.
+pub async fn copy_of(template: &str) -> (String, PgPool) {
+    let (server, original) = template.rsplit_once('/').expect("the URL names a database");
+    let name = format!("test_{}", Uuid::now_v7().simple());
+    let mut connection = PgConnection::connect(&servers().database_url).await.expect("Postgres answers");
+    let copy = format!("create database {name} template {original}");
+    while let Err(error) = sqlx::query(AssertSqlSafe(copy.clone())).execute(&mut connection).await {
+        let code = error.as_database_error().and_then(|error| error.code().map(std::borrow::Cow::into_owned));
+        assert_eq!(code.as_deref(), Some(IN_USE), "a database is copied: {error}");
+        let end = "select count(pg_terminate_backend(pid)) from pg_stat_activity where datname = $1";
+        sqlx::query(end).bind(original).execute(&mut connection).await.expect("what is left of its users ends");
+    }
+    let url = format!("{server}/{name}");
+    let pool =
+        event_store::schema::connect(&url, "test", event_store::Role::Owner, 10).await.expect("the database answers");
+    sqlx::raw_sql(ANOTHER_LOG).execute(&pool).await.expect("the log is another one");
     (url, pool)
 }
 

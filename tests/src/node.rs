@@ -15,6 +15,7 @@ use reqwest::{Client, Method, RequestBuilder, StatusCode};
 use serde_json::Value;
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::sync::OnceCell;
 use uuid::Uuid;
 
 /// A node on free ports with a database of its own.
@@ -30,8 +31,20 @@ pub struct TestNode {
 impl TestNode {
     /// On the shared servers of this test program.
     pub async fn start() -> Self {
-        let (database_url, _) = test_support::empty_database(&test_support::servers().database_url).await;
+        let database_url = Self::database().await;
         Self::on(database_url, Some(test_support::servers().nats_url.clone())).await
+    }
+
+    /// A database as the first start of a node leaves it: what takes seconds is made once per test program.
+    async fn database() -> String {
+        static STARTED: OnceCell<String> = OnceCell::const_new();
+        let template = STARTED.get_or_init(async || {
+            let (database_url, pool) = test_support::empty_database(&test_support::servers().database_url).await;
+            pool.close().await;
+            Self::on(database_url.clone(), None).await.stop().await;
+            database_url
+        });
+        test_support::copy_of(template.await).await.0
     }
 
     /// On a database and NATS of the caller's choice.
@@ -42,14 +55,14 @@ impl TestNode {
 
     /// Where callers may not ask as often as they like.
     pub async fn with_rates(rates: Rates) -> Self {
-        let (database_url, _) = test_support::empty_database(&test_support::servers().database_url).await;
+        let database_url = Self::database().await;
         let key = LocalKey::open_or_create(&test_support::scratch("keys")).expect("a key can be made");
         Self::with_key(database_url, Some(test_support::servers().nats_url.clone()), key, rates).await
     }
 
     /// On the shared servers, with reactors, outbox and mails, which are kept in the development mailbox.
     pub async fn with_letters() -> Self {
-        let (database_url, _) = test_support::empty_database(&test_support::servers().database_url).await;
+        let database_url = Self::database().await;
         let key = LocalKey::open_or_create(&test_support::scratch("keys")).expect("a key can be made");
         let nats_url = Some(test_support::servers().nats_url.clone());
         Self::build(database_url, nats_url, key, Rates::default(), Some(folder_of_files())).await
@@ -57,7 +70,7 @@ impl TestNode {
 
     /// The same, with files kept there.
     pub async fn with_files_at(files: FileSettings) -> Self {
-        let (database_url, _) = test_support::empty_database(&test_support::servers().database_url).await;
+        let database_url = Self::database().await;
         let key = LocalKey::open_or_create(&test_support::scratch("keys")).expect("a key can be made");
         let nats_url = Some(test_support::servers().nats_url.clone());
         Self::build(database_url, nats_url, key, Rates::default(), Some(files)).await
@@ -337,15 +350,7 @@ impl Actor {
 
     /// The same with this key.
     pub async fn insist_as(&self, path: &str, key: &str, body: Value) -> Answer {
-        let mut answer = self.post_as(path, key, body.clone()).await;
-        for _ in 0..20 {
-            if answer.status != StatusCode::SERVICE_UNAVAILABLE {
-                break;
-            }
-            tokio::time::sleep(Duration::from_millis(500)).await;
-            answer = self.post_as(path, key, body.clone()).await;
-        }
-        answer
+        again_while_busy(async || self.post_as(path, key, body.clone()).await).await
     }
 
     /// A command with this key.
@@ -364,11 +369,25 @@ impl Actor {
         send(self.query(path)).await
     }
 
-    /// A query that shows at least this position.
+    /// A query that shows at least this position, asked again while the node is too busy to have got that far.
     pub async fn get_after(&self, path: &str, position: i64) -> Value {
         let separator = if path.contains('?') { '&' } else { '?' };
-        self.get(&format!("{path}{separator}min_position={position}")).await.ok()
+        let path = format!("{path}{separator}min_position={position}");
+        again_while_busy(async || self.get(&path).await).await.ok()
     }
+}
+
+/// Asks up to twenty times more.
+async fn again_while_busy(mut ask: impl AsyncFnMut() -> Answer) -> Answer {
+    let mut answer = ask().await;
+    for _ in 0..20 {
+        if answer.status != StatusCode::SERVICE_UNAVAILABLE {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(500)).await;
+        answer = ask().await;
+    }
+    answer
 }
 
 /// Tries again until it is so, for what cannot be waited for by position.

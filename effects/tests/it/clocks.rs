@@ -9,44 +9,24 @@ use event_store::{Idempotency, Origin, Tail};
 use kernel::{Actor, ActorId, Command, CommandId, Context, CorrelationId, Team, TenantId};
 use serde_json::json;
 use sqlx::Row;
-use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
+use test_support::itself::{self, Itself};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-const CHILD: &str = "SILLAGE_TEST_CLOCKS";
 const TICKETS: i64 = 48;
 /// Tickets fall due over so long.
 const SPREAD: TimeDelta = TimeDelta::seconds(4);
 
 /// Keeps the time of tickets, in a process of its own, that can be killed.
-struct Process(Child);
-
-impl Process {
-    fn start(world: &World) -> Self {
-        let child = std::process::Command::new(std::env::current_exe().unwrap())
-            .args(["--exact", "clocks::a_process_that_keeps_time", "--nocapture"])
-            .env(CHILD, &world.url)
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
-        Self(child)
-    }
+fn keeper(world: &World) -> Itself {
+    Itself::running("clocks::a_process_that_keeps_time", &world.url)
 }
 
-impl Drop for Process {
-    fn drop(&mut self) {
-        // SIGKILL.
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
-
-/// Not a test: what the child process runs.
+/// Not a test: what [`keeper`] runs.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_process_that_keeps_time() {
-    let Ok(url) = std::env::var(CHILD) else { return };
+    let Some(url) = itself::told() else { return };
     let world = World::on(url).await;
     let stop = CancellationToken::new();
     let tail = Tail::start(world.log.clone(), None, stop.clone()).await.unwrap();
@@ -110,7 +90,7 @@ async fn breaches(world: &World) -> Vec<(Uuid, i64, f64)> {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_breach_is_told_within_two_seconds_and_once_whoever_is_killed() {
     let world = World::new().await;
-    let mut keepers = [Process::start(&world), Process::start(&world)];
+    let mut keepers = [keeper(&world), keeper(&world)];
     until("they follow the log", async || world.count("select count(*) from effects.followers").await == 1).await;
     promise(&world).await;
     // A minute before they fall due, one after the other, from three seconds from now on.
@@ -126,7 +106,7 @@ async fn a_breach_is_told_within_two_seconds_and_once_whoever_is_killed() {
     let (mut kills, mut stall, began) = (0_usize, Duration::ZERO, Instant::now());
     let end = first + TimeDelta::minutes(1) + SPREAD;
     while Utc::now() < end {
-        keepers[kills % 2] = Process::start(&world);
+        keepers[kills % 2] = keeper(&world);
         kills += 1;
         let until = Instant::now() + Duration::from_millis(900 + (began.elapsed().as_millis() % 7) as u64 * 40);
         while Instant::now() < until {
@@ -151,7 +131,7 @@ async fn a_breach_is_told_within_two_seconds_and_once_whoever_is_killed() {
     let waits = open(&world, Utc::now() - TimeDelta::days(8)).await;
     let waiting = ChangeTicketStatus { status: TicketStatus::WaitingCustomer, reason: None };
     at(&world, Utc::now() - TimeDelta::days(7), waits, &waiting).await;
-    let _keeper = Process::start(&world);
+    let _keeper = keeper(&world);
     until("what was missed is told", async || breaches(&world).await.iter().any(|(id, ..)| *id == missed)).await;
     let resolved = "select count(*) from log.events where type = 'status_changed' and actor_kind = 'system'";
     until("nobody answered for a week", async || world.count(resolved).await == 1).await;

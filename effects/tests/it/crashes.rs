@@ -5,41 +5,21 @@ use crate::world::{World, quick, smtp, until};
 use domain::identity::Locale;
 use effects::Options;
 use std::collections::HashMap;
-use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
+use test_support::itself::{self, Itself};
 
-const CHILD: &str = "SILLAGE_TEST_EFFECTS";
 const MAILS: usize = 300;
 
 /// Everything that sends mails, in a process of its own, that can be killed and paused.
-struct Process(Child);
-
-impl Process {
-    fn start(world: &World, server: &MailServer) -> Self {
-        let child = Command::new(std::env::current_exe().unwrap())
-            .args(["--exact", "crashes::a_process_that_sends_mails", "--nocapture"])
-            .env(CHILD, format!("{} {}", world.url, server.url()))
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
-        Self(child)
-    }
+fn sender(world: &World, server: &MailServer) -> Itself {
+    Itself::running("crashes::a_process_that_sends_mails", &format!("{} {}", world.url, server.url()))
 }
 
-impl Drop for Process {
-    fn drop(&mut self) {
-        // SIGKILL.
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
-
-/// Not a test: what the child process runs.
+/// Not a test: what [`sender`] runs.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_process_that_sends_mails() {
-    let Ok(given) = std::env::var(CHILD) else { return };
-    let (url, server) = given.split_once(' ').unwrap();
+    let Some(told) = itself::told() else { return };
+    let (url, server) = told.split_once(' ').unwrap();
     let world = World::on(url.to_owned()).await;
     let _running = world.start(smtp(server), impatient()).await;
     std::future::pending::<()>().await;
@@ -74,7 +54,7 @@ async fn killed_again_and_again_over_a_server_that_fails_a_third_of_the_time_not
     register(&world, "flaky", MAILS).await;
     let (began, mut kills, mut pause_ms) = (Instant::now(), 0_usize, 150_u64);
     loop {
-        let process = Process::start(&world, &server);
+        let process = sender(&world, &server);
         // Killed at another moment each time: while it starts, reads, sends, notes, records.
         pause_ms = (pause_ms * 7 + 131) % 1_400 + 200;
         tokio::time::sleep(Duration::from_millis(pause_ms)).await;
@@ -87,7 +67,7 @@ async fn killed_again_and_again_over_a_server_that_fails_a_third_of_the_time_not
         assert!(began.elapsed() < Duration::from_mins(5), "{done} of {MAILS} after {kills} kills");
         if kills >= 25 {
             // Enough: let one finish.
-            let _last = Process::start(&world, &server);
+            let _last = sender(&world, &server);
             world.settled(i64::try_from(MAILS).unwrap()).await;
             break;
         }

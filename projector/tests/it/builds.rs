@@ -10,10 +10,10 @@ use projector::acts::By;
 use projector::operate::Plan;
 use projector::{Budget, Operator, Options, Projection, Projector, State, SwitchMode, projection};
 use sqlx::{AssertSqlSafe, PgPool, Row, query, query_scalar};
-use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
+use test_support::itself::{self, Itself};
 use tokio_util::sync::CancellationToken;
 
 fn by() -> By {
@@ -193,35 +193,14 @@ async fn a_build_keeps_to_its_budget() {
 }
 
 /// A projector in a process of its own, that can be killed.
-struct Process(Child);
-
-const CHILD: &str = "SILLAGE_TEST_BUILDER";
-
-impl Process {
-    fn start(url: &str, memory: usize) -> Self {
-        let child = Command::new(std::env::current_exe().unwrap())
-            .args(["--exact", "builds::a_builder_process", "--nocapture"])
-            .env(CHILD, format!("{memory} {url}"))
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
-        Self(child)
-    }
+fn builder(url: &str, memory: usize) -> Itself {
+    Itself::running("builds::a_builder_process", &format!("{memory} {url}"))
 }
 
-impl Drop for Process {
-    fn drop(&mut self) {
-        // It may have ended already.
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
-
-/// Not a test: what [`Process`] runs. Ends by itself after two minutes, should nobody end it.
+/// Not a test: what [`builder`] runs. Ends by itself after two minutes, should nobody end it.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_builder_process() {
-    let Ok(told) = std::env::var(CHILD) else { return };
+    let Some(told) = itself::told() else { return };
     let (memory, url) = told.split_once(' ').unwrap();
     let pool = event_store::schema::connect(url, "builder", Role::Owner, 5).await.unwrap();
     let shutdown = CancellationToken::new();
@@ -244,10 +223,9 @@ async fn a_build_that_is_killed_anywhere_is_taken_up_by_the_next_process() {
         let recording = keep_recording(pool.clone(), 100 + round, Arc::clone(&stop));
         let mut dice = Dice::new(200 + round);
         for kill in 0..12 {
-            let mut process = Process::start(&url, memory);
+            let mut process = builder(&url, memory);
             tokio::time::sleep(Duration::from_millis(150 + dice.roll(900) + kill * 20)).await;
-            process.0.kill().unwrap();
-            process.0.wait().unwrap();
+            process.kill();
             let seen: Vec<String> = query_scalar("select phase || ' ' || (position > 0)::text from projection.builds")
                 .fetch_all(&pool)
                 .await
@@ -256,7 +234,7 @@ async fn a_build_that_is_killed_anywhere_is_taken_up_by_the_next_process() {
         }
         stop.store(true, Ordering::SeqCst);
         let last = recording.await.unwrap();
-        let process = Process::start(&url, memory);
+        let process = builder(&url, memory);
         wait(&pool, "test.boxes", last).await;
         wait(&pool, "test.labels", last).await;
         live(&pool, "test.boxes", 1).await;

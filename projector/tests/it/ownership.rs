@@ -5,10 +5,10 @@ use event_store::{Log, Tail};
 use kernel::Position;
 use projector::{Options, Projector};
 use sqlx::{AssertSqlSafe, PgPool, query_as, query_scalar, raw_sql};
-use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
+use test_support::itself::{self, Itself};
 use tokio::io::copy_bidirectional;
 use tokio::net::{TcpListener, TcpStream};
 use tokio_util::sync::CancellationToken;
@@ -17,54 +17,26 @@ use tokio_util::sync::CancellationToken;
 const TAKE_OVER: Duration = Duration::from_secs(10);
 
 /// A projector in a process of its own, that can be killed and frozen.
-pub(crate) struct Process {
-    pub(crate) child: Child,
+pub(crate) fn projector(url: &str) -> Itself {
+    Itself::running("ownership::a_projector_process", url)
 }
 
-const CHILD: &str = "SILLAGE_TEST_PROJECTOR";
-
-impl Process {
-    pub(crate) fn start(url: &str) -> Self {
-        let child = Command::new(std::env::current_exe().unwrap())
-            .args(["--exact", "ownership::a_projector_process", "--nocapture"])
-            .env(CHILD, url)
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
-        Self { child }
-    }
-
-    pub(crate) fn signal(&self, name: &str) {
-        let sent = Command::new("kill").args([name, &self.child.id().to_string()]).status().unwrap();
-        assert!(sent.success());
-    }
-
-    /// How many read models it folds, as the others see it.
-    async fn folds(&self, pool: &PgPool) -> i64 {
-        query_scalar(
-            "select count(*) from projection.leases join projection.processes using (process) \
-             where place like '% ' || $1 and projection.is_alive(beat_at, backend_pid)",
-        )
-        .bind(self.child.id().to_string())
-        .fetch_one(pool)
-        .await
-        .unwrap()
-    }
+/// How many read models a process folds, as the others see it.
+async fn folds(process: &Itself, pool: &PgPool) -> i64 {
+    query_scalar(
+        "select count(*) from projection.leases join projection.processes using (process) \
+         where place like '% ' || $1 and projection.is_alive(beat_at, backend_pid)",
+    )
+    .bind(process.id().to_string())
+    .fetch_one(pool)
+    .await
+    .unwrap()
 }
 
-impl Drop for Process {
-    fn drop(&mut self) {
-        // It may have ended already.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
-/// Not a test: what [`Process`] runs. Ends by itself, should nobody end it.
+/// Not a test: what [`projector`] runs. Ends by itself, should nobody end it.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_projector_process() {
-    let Ok(url) = std::env::var(CHILD) else { return };
+    let Some(url) = itself::told() else { return };
     let pool = event_store::schema::connect(&url, "projector", event_store::Role::Owner, 5).await.unwrap();
     let shutdown = CancellationToken::new();
     let tail = Tail::start(Log::new(pool), None, shutdown.clone()).await.unwrap();
@@ -135,14 +107,14 @@ impl Stage {
 async fn processes_share_and_take_over_from_one_that_is_killed() {
     let stage = Stage::new(5).await;
     let pool = &stage.pool;
-    let mut first = Process::start(&stage.url);
-    until("the first folds both", async || first.folds(pool).await == 2).await;
+    let mut first = projector(&stage.url);
+    until("the first folds both", async || folds(&first, pool).await == 2).await;
     for _ in 0..2 {
-        let second = Process::start(&stage.url);
-        until("they share", async || first.folds(pool).await == 1 && second.folds(pool).await == 1).await;
+        let second = projector(&stage.url);
+        until("they share", async || folds(&first, pool).await == 1 && folds(&second, pool).await == 1).await;
         let begun = Instant::now();
-        first.child.kill().unwrap();
-        until("the second folds both", async || second.folds(pool).await == 2).await;
+        first.kill();
+        until("the second folds both", async || folds(&second, pool).await == 2).await;
         assert!(begun.elapsed() < TAKE_OVER, "took over after {:?}", begun.elapsed());
         first = second;
     }
@@ -156,22 +128,22 @@ async fn a_frozen_owner_is_replaced_and_writes_nothing_when_it_wakes_up() {
     let (rounds, seconds) = wanted.split_once('x').expect("ROUNDSxSECONDS");
     let stage = Stage::new(6).await;
     let pool = &stage.pool;
-    let (mut sleeper, mut other) = (Process::start(&stage.url), Process::start(&stage.url));
+    let (mut sleeper, mut other) = (projector(&stage.url), projector(&stage.url));
     let mut longest = Duration::ZERO;
     for round in 0..rounds.parse().unwrap() {
-        until("they share", async || sleeper.folds(pool).await == 1 && other.folds(pool).await == 1).await;
-        sleeper.signal("-STOP");
+        until("they share", async || folds(&sleeper, pool).await == 1 && folds(&other, pool).await == 1).await;
+        sleeper.signal("STOP");
         let begun = Instant::now();
-        until("the other folds both", async || other.folds(pool).await == 2).await;
+        until("the other folds both", async || folds(&other, pool).await == 2).await;
         let took = begun.elapsed();
         assert!(took < TAKE_OVER, "round {round}: took over after {took:?}");
         longest = longest.max(took);
         eprintln!("round {round}: took over after {} ms", took.as_millis());
         tokio::time::sleep(Duration::from_secs(seconds.parse().unwrap()).saturating_sub(took)).await;
-        sleeper.signal("-CONT");
+        sleeper.signal("CONT");
         std::mem::swap(&mut sleeper, &mut other);
     }
-    until("they share again", async || sleeper.folds(pool).await == 1 && other.folds(pool).await == 1).await;
+    until("they share again", async || folds(&sleeper, pool).await == 1 && folds(&other, pool).await == 1).await;
     let steps = stage.ends_well().await;
     eprintln!("{rounds} rounds of {seconds} s: longest {} ms; none of {steps} steps was stale", longest.as_millis());
 }
@@ -205,13 +177,13 @@ async fn an_owner_that_is_cut_off_from_postgres_is_replaced() {
     let stage = Stage::new(7).await;
     let pool = &stage.pool;
     let cut = CancellationToken::new();
-    let far = Process::start(&cable(&stage.url, cut.clone()).await);
-    until("the first folds both", async || far.folds(pool).await == 2).await;
-    let near = Process::start(&stage.url);
-    until("they share", async || far.folds(pool).await == 1 && near.folds(pool).await == 1).await;
+    let far = projector(&cable(&stage.url, cut.clone()).await);
+    until("the first folds both", async || folds(&far, pool).await == 2).await;
+    let near = projector(&stage.url);
+    until("they share", async || folds(&far, pool).await == 1 && folds(&near, pool).await == 1).await;
     cut.cancel();
     let begun = Instant::now();
-    until("the other folds both", async || near.folds(pool).await == 2).await;
+    until("the other folds both", async || folds(&near, pool).await == 2).await;
     assert!(begun.elapsed() < TAKE_OVER, "took over after {:?}", begun.elapsed());
     stage.ends_well().await;
 }

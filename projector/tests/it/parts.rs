@@ -4,7 +4,7 @@ use crate::fixtures::{
     Boxed, Boxes, Dice, Labels, Running, assert_equal_to_log, keep_recording, models, record_boxed, record_some, until,
     wait,
 };
-use crate::ownership::Process;
+use crate::ownership::projector;
 use event_store::Log;
 use kernel::Position;
 use projector::acts::By;
@@ -119,7 +119,7 @@ async fn random_splits_merges_kills_and_freezes_change_nothing() {
     watch_steps(&pool).await;
     let stop = Arc::new(AtomicBool::new(false));
     let recording = keep_recording(pool.clone(), 44, Arc::clone(&stop));
-    let mut processes = [Process::start(&url), Process::start(&url)];
+    let mut processes = [projector(&url), projector(&url)];
     until("it is live", async || {
         let all = projector::status(&pool).await.unwrap();
         !all.is_empty() && all.iter().all(|one| one.state == State::Live)
@@ -131,8 +131,8 @@ async fn random_splits_merges_kills_and_freezes_change_nothing() {
         // Half of the time somebody dies or freezes in the middle of what comes next.
         let victim = usize::try_from(dice.roll(2)).unwrap();
         match dice.roll(4) {
-            0 => processes[victim] = Process::start(&url),
-            1 => processes[victim].signal("-STOP"),
+            0 => processes[victim] = projector(&url),
+            1 => processes[victim].signal("STOP"),
             _ => {}
         }
         if split && (round + 1 == rounds || dice.roll(2) == 0) {
@@ -144,7 +144,7 @@ async fn random_splits_merges_kills_and_freezes_change_nothing() {
                 .await;
             splits += 1;
         }
-        processes[victim].signal("-CONT");
+        processes[victim].signal("CONT");
         let at = log.head().await.unwrap().position;
         wait(&pool, NAME, at).await;
     }
