@@ -315,7 +315,11 @@ pub(super) mod tests {
     }
 
     pub(crate) fn note() -> Event {
-        Event::InternalNoteAdded { note_id: TicketNoteId(Uuid::from_u128(300)), content: text("SECRET") }
+        Event::InternalNoteAdded {
+            note_id: TicketNoteId(Uuid::from_u128(300)),
+            content: text("SECRET"),
+            assignee_id: None,
+        }
     }
 
     fn assigned() -> Event {

@@ -30,13 +30,15 @@ impl Command for AddInternalNote {
         let case = ticket.existing()?;
         case.takes_messages()?;
         let note_id = TicketNoteId(cx.derived_id("note"));
-        Ok(Decided::from(Event::InternalNoteAdded { note_id, content: self.content.about(case.customer_id) }))
+        let content = self.content.about(case.customer_id);
+        let assignee_id = case.assignee_id.filter(|assignee_id| *assignee_id != case.customer_id);
+        Ok(Decided::from(Event::InternalNoteAdded { note_id, content, assignee_id }))
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::specs::{BOB, agent, agent_replied, moved, note, opened, text};
+    use super::super::specs::{ADA, BOB, agent, agent_replied, assigned, moved, note, opened, text};
     use super::super::{Rejection, ReplyToTicket, TicketStatus};
     use super::*;
     use kernel::specs::given;
@@ -51,6 +53,15 @@ mod tests {
         given([opened(), note()])
             .when(&ReplyToTicket { content: text("Hello").into(), reopen: false }, &agent(BOB))
             .answers([agent_replied(1, true), moved(TicketStatus::Open, TicketStatus::InProgress)]);
+    }
+
+    #[test]
+    fn a_note_names_the_colleague_who_should_know_and_never_the_customer() {
+        for (assignee, named) in [(BOB, Some(BOB)), (ADA, None)] {
+            let decided = given([opened(), assigned(assignee, None)]).when(&add(), &agent(BOB)).accepted();
+            let [Event::InternalNoteAdded { assignee_id, .. }] = decided.events[..] else { panic!("{decided:?}") };
+            assert_eq!(assignee_id, named);
+        }
     }
 
     #[test]

@@ -39,7 +39,7 @@ pub(super) fn examples() -> Vec<Event> {
             customer_id,
             first_response: true,
         },
-        Event::InternalNoteAdded { note_id: TicketNoteId(id(12)), content: text("Second time this month.") },
+        noted(text("Second time this month."), agent),
         Event::Assigned {
             assignee_id: agent,
             previous_assignee_id: Some(colleague),
@@ -78,6 +78,11 @@ pub(super) fn examples() -> Vec<Event> {
     examples.extend(attachments(customer_id));
     examples.extend(of_the_clock(agent));
     examples
+}
+
+fn noted(content: Personal<Content>, agent: ActorId) -> Event {
+    let note_id = TicketNoteId(uuid::Uuid::from_u128(0x5000_0000_0000_4000_8000_0000_0000_000c));
+    Event::InternalNoteAdded { note_id, content, assignee_id: Some(agent) }
 }
 
 fn attachments(customer_id: ActorId) -> [Event; 2] {

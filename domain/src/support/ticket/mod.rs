@@ -59,7 +59,7 @@ pub use untag::UntagTicket;
 use super::sla_terms::{SlaDue, SlaGoal, SlaTerms};
 use chrono::{DateTime, Utc};
 use clock::{TicketClock, Timer};
-use kernel::{ActorId, Aggregate, Context, Personal, Scope, Text, typed_id};
+use kernel::{ActorId, Aggregate, Context, Personal, Scope, Text, Upcaster, typed_id};
 use serde::{Deserialize, Serialize};
 
 /// What makes an actor an agent: sees and works on every ticket of the tenant.
@@ -141,6 +141,8 @@ pub enum Event {
         note_id: TicketNoteId,
         /// What was written.
         content: Personal<Content>,
+        /// Which colleague should know; nobody where the customer himself is responsible. Absent in version 1.
+        assignee_id: Option<ActorId>,
     },
     /// An agent became responsible.
     Assigned {
@@ -353,6 +355,8 @@ pub enum Event {
 
 impl kernel::Event for Event {
     const CATEGORY: &'static str = "support.ticket";
+    /// A field was added that may be missing.
+    const UPCASTERS: &'static [Upcaster] = &[Upcaster { event_type: "internal_note_added", from: 1, lift: |old| old }];
 
     fn examples() -> Vec<Self> {
         examples::examples()

@@ -80,7 +80,8 @@ pub(super) fn customer_replied(seq: i32, assignee_id: Option<ActorId>) -> Event 
 }
 
 pub(super) fn note() -> Event {
-    Event::InternalNoteAdded { note_id: TicketNoteId(agent(BOB).derived_id("note")), content: about(text("Rude")) }
+    let note_id = TicketNoteId(agent(BOB).derived_id("note"));
+    Event::InternalNoteAdded { note_id, content: about(text("Rude")), assignee_id: None }
 }
 
 pub(super) fn assigned(assignee_id: ActorId, previous_assignee_id: Option<ActorId>) -> Event {
