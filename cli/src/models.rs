@@ -5,6 +5,7 @@ use read_models::field_sales::{Buildings, Contracts, CurrentZones, DoorVisits, D
 use read_models::files::StoredFiles;
 use read_models::identity::{ApiKeys, AuditEntries, Invitations, Members, Sessions, Tenants, UserMemberships, Users};
 use read_models::messaging::{Conversations, Messages};
+use read_models::notifications::{Feeds, Notifications};
 use read_models::operations::ProjectionActs;
 use read_models::support::{
     ArticleRevisions, ArticleSlugs, Articles, CustomerTickets, PublishedArticles, SlaPolicies, TicketActivities,
@@ -27,6 +28,8 @@ pub fn projections() -> Vec<Box<dyn Projection>> {
         projection::<ArticleRevisions>(),
         projection::<Conversations>(),
         projection::<Messages>(),
+        projection::<Notifications>(),
+        projection::<Feeds>(),
         projection::<StoredFiles>(),
         projection::<Zones>(),
         projection::<ZoneAssignments>(),

@@ -11,6 +11,7 @@ mod files;
 mod flights;
 mod identity;
 mod messaging;
+mod notifications;
 mod reply;
 mod routes;
 mod support;
@@ -27,6 +28,7 @@ pub fn routes() -> CommandRoutes {
     CommandRoutes::default()
         .merge(support::routes())
         .merge(messaging::routes())
+        .merge(notifications::routes())
         .merge(field_sales::routes())
         .merge(identity::routes())
         .merge(files::routes())

@@ -4,12 +4,12 @@
 //! model has come as far as the departure, it shows all of them.
 
 use crate::effect::{Attempt, Effect, Job, Order, RecordError, Settled};
-use crate::follower::chain;
+use crate::follower::{chain, refusal};
 use chrono::{DateTime, TimeDelta, Utc};
 use domain::identity::membership::{Event, Membership};
 use domain::processes::support::{left_the_desk, works_tickets};
 use domain::support::ticket::{ReleaseTicket, TicketStatus};
-use event_store::{Decisions, Refused};
+use event_store::Decisions;
 use kernel::{ActorId, CommandId, Labelled as _, ReadModel as _, Recorded, ids};
 use read_models::support::Tickets;
 use sqlx::{PgPool, Row, query};
@@ -67,15 +67,7 @@ impl Departure {
         for ticket in &held {
             let command_id = CommandId(ids::derived(job.event_id.0, &format!("release {ticket}")));
             let internal = event_store::InternalCommand { target: *ticket, ..job.command(command_id) };
-            match self.decisions.carry_out_internal(&ReleaseTicket { assignee_id }, &internal).await {
-                Ok(_) => {}
-                Err(Refused::Rejected(rejection)) => return Err(format!("{rejection:?}")),
-                Err(Refused::Version(version)) => return Err(format!("the version is {version}")),
-                Err(Refused::Load(error)) => return Err(chain(&error)),
-                Err(Refused::Append(error)) => return Err(chain(&error)),
-                Err(Refused::Read(error)) => return Err(chain(&error)),
-                Err(Refused::Vault(error)) => return Err(chain(&error)),
-            }
+            self.decisions.carry_out_internal(&ReleaseTicket { assignee_id }, &internal).await.map_err(refusal)?;
         }
         match i64::try_from(held.len()) {
             // There may be more: they are looked for once these are shown without him.

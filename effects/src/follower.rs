@@ -5,10 +5,10 @@ use crate::lease::Lease;
 use crate::metrics;
 use crate::outbox::{self, Ordered};
 use crate::reactions::{self, Refusal};
-use event_store::{Tail, TailError};
+use event_store::{Refused, Tail, TailError};
 use futures_util::future::BoxFuture;
 use kernel::reactor::Start;
-use kernel::{DecodeError, EventData, EventSet, Position, Recorded};
+use kernel::{DecodeError, EventData, EventSet, Position, Recorded, Rejection};
 use sqlx::{Connection, PgPool};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -105,6 +105,18 @@ pub(crate) enum End {
 impl From<ControlError> for End {
     fn from(error: ControlError) -> Self {
         Self::Lost(chain(&error))
+    }
+}
+
+/// Why a command that must not be refused was not carried out, on one line: later is worth a try.
+pub(crate) fn refusal<R: Rejection>(refused: Refused<R>) -> String {
+    match refused {
+        Refused::Rejected(rejection) => rejection.code().to_owned(),
+        Refused::Version(version) => format!("the version is {version}"),
+        Refused::Load(error) => chain(&error),
+        Refused::Append(error) => chain(&error),
+        Refused::Read(error) => chain(&error),
+        Refused::Vault(error) => chain(&error),
     }
 }
 

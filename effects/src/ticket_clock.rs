@@ -4,11 +4,11 @@
 //! The timer only says when to look. What is told, and that it is told once, is decided from the ticket's own events.
 
 use crate::effect::{Attempt, Effect, Job, Order, RecordError, Settled};
-use crate::follower::chain;
+use crate::follower::{chain, refusal};
 use crate::worker::Options;
 use domain::support::ticket::{Event, KeepTicketTime, Ticket};
-use event_store::{Decisions, Refused};
-use kernel::{CommandId, Recorded, Rejection as _};
+use event_store::Decisions;
+use kernel::{CommandId, Recorded};
 use std::time::Duration;
 use uuid::Uuid;
 
@@ -48,15 +48,7 @@ impl TicketClock {
             }
             // Another id each time: what was not due under this clock may be due the next time. It repeats nothing.
             let command = job.command(CommandId(Uuid::now_v7()));
-            match self.decisions.carry_out_internal(&KeepTicketTime {}, &command).await {
-                Ok(_) => {}
-                Err(Refused::Rejected(rejection)) => return Err(rejection.code().to_owned()),
-                Err(Refused::Version(version)) => return Err(format!("the version is {version}")),
-                Err(Refused::Load(error)) => return Err(chain(&error)),
-                Err(Refused::Append(error)) => return Err(chain(&error)),
-                Err(Refused::Read(error)) => return Err(chain(&error)),
-                Err(Refused::Vault(error)) => return Err(chain(&error)),
-            }
+            self.decisions.carry_out_internal(&KeepTicketTime {}, &command).await.map_err(refusal)?;
         }
     }
 }

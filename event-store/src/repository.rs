@@ -57,6 +57,11 @@ impl States {
         Self { log, cache: Arc::new(Cache::new(capacity)), life: Arc::new(AtomicU64::new(0)) }
     }
 
+    /// The log that they are folded from.
+    pub const fn log(&self) -> &Log {
+        &self.log
+    }
+
     /// The states of one tenant. `fresh` is an id that was made just now: no stream can have it yet.
     pub fn of(&self, tenant_id: TenantId, fresh: Option<Uuid>) -> Repository<'_> {
         Repository { states: self, tenant_id, fresh, life: self.life.load(Ordering::Acquire) }

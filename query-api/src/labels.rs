@@ -42,12 +42,15 @@ pub(crate) fn all() -> Vec<Enumeration> {
     use domain::identity::tenant::Plan;
     use domain::identity::{Locale, Role};
     use domain::messaging::conversation::MessageKind;
+    use domain::notifications::WrittenIn;
+    use domain::notifications::feed::{MailCadence, NotificationTopic};
     use domain::operations::projection::ProjectionAct;
     use domain::support::article::{ArticleLanguage, ArticleStatus};
     use domain::support::response_targets::TargetOutcome;
     use domain::support::sla_terms::SlaGoal;
     use domain::support::ticket::{TicketCategory, TicketMessageType, TicketPriority, TicketSide, TicketStatus};
     use read_models::identity::audit_entries::Act;
+    use read_models::notifications::NotificationMail;
     use read_models::support::{SlaState, TicketAction};
     vec![
         enumeration::<TicketStatus>(),
@@ -79,6 +82,10 @@ pub(crate) fn all() -> Vec<Enumeration> {
         enumeration::<FileVariant>(),
         enumeration::<FileKind>(),
         enumeration::<FilePurpose>(),
+        enumeration::<NotificationTopic>(),
+        enumeration::<NotificationMail>(),
+        enumeration::<MailCadence>(),
+        enumeration::<WrittenIn>(),
     ]
 }
 

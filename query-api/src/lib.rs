@@ -15,6 +15,7 @@ mod identity;
 mod labels;
 mod list;
 mod messaging;
+mod notifications;
 pub mod operations;
 mod parameters;
 mod personal;
@@ -38,6 +39,7 @@ pub fn routes() -> QueryRoutes {
     QueryRoutes::default()
         .merge(support::routes())
         .merge(messaging::routes())
+        .merge(notifications::routes())
         .merge(field_sales::routes())
         .merge(files::routes())
         .merge(analyst::routes())

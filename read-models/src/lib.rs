@@ -4,5 +4,6 @@ pub mod field_sales;
 pub mod files;
 pub mod identity;
 pub mod messaging;
+pub mod notifications;
 pub mod operations;
 pub mod support;

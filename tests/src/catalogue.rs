@@ -33,6 +33,7 @@ pub fn aggregates() -> Vec<Entry> {
         entry::<identity::user::User>(),
         entry::<messaging::conversation::Conversation>(),
         entry::<notifications::email::Email>(),
+        entry::<notifications::feed::Feed>(),
         entry::<operations::projection::Projection>(),
         entry::<privacy::subject::Subject>(),
         entry::<support::article::Article>(),

@@ -5,9 +5,9 @@ use super::{Process, appender, tasks};
 use crate::failure::Failure;
 use crate::mail::MailSettings;
 use crate::root_key::link_key;
-use domain::processes::MailAboutAccounts;
+use domain::processes::{MailAboutAccounts, NotifyAboutTickets};
 use effects::email::{EmailEffect, Links, Mailbox, Transport};
-use effects::{Departure, InvitationDeadline, Options, Runner, TicketClock, Worker, outbox, reactor};
+use effects::{Departure, InvitationDeadline, NewsClock, Options, Runner, TicketClock, Worker, outbox, reactor};
 use event_store::{Decisions, Log, Role, States};
 use platform::admin::Needed;
 use std::sync::Arc;
@@ -53,6 +53,8 @@ impl Process {
             outbox::<InvitationDeadline>(),
             outbox::<Departure>(),
             outbox::<TicketClock>(),
+            reactor::<NotifyAboutTickets>(decisions.clone()),
+            outbox::<NewsClock>(),
         ];
         if store.is_some() {
             followers.extend(file_followers(&decisions, &pool));
@@ -70,7 +72,10 @@ impl Process {
         let departure = Departure::new(decisions.clone(), pool.clone());
         let departures = Worker::new(departure, decisions.clone(), pool.clone(), runner.bell(), options());
         let clock = TicketClock::new(decisions.clone());
-        let clocks = Worker::new(clock, decisions, pool, runner.bell(), TicketClock::options());
+        let clocks = Worker::new(clock, decisions.clone(), pool.clone(), runner.bell(), TicketClock::options());
+        // Nothing is mailed in the moment in which it is told.
+        let news = NewsClock::new(decisions.clone());
+        let news = Worker::new(news, decisions, pool, Arc::default(), NewsClock::options());
         let check = self.readiness.check("effects", Needed::Optional);
         check.ok();
         self.workers.spawn(tasks::tell_stopped(runner.stopped(), check.clone()));
@@ -79,6 +84,7 @@ impl Process {
         self.workers.spawn(deadlines.run(self.working.clone()));
         self.workers.spawn(departures.run(self.working.clone()));
         self.workers.spawn(clocks.run(self.working.clone()));
+        self.workers.spawn(news.run(self.working.clone()));
         Ok(())
     }
 }

@@ -1,7 +1,7 @@
 //! The one table of who may do what: roles, each a bundle of scopes.
 //!
 //! A member of a tenant holds any number of roles; his token permits what they permit together, and what everybody
-//! may do with his own account ([`EVERYBODY`]). Scopes that no route asks for yet are the contract of what is to come.
+//! may do with his own account and notifications ([`EVERYBODY`]). Scopes that no route asks for yet are the contract of what is to come.
 //! This is the only file outside `processes` that names all contexts. `docs/generated/authorization.txt` shows the
 //! table against the routes.
 
@@ -66,7 +66,8 @@ kernel::labelled! {
 type Bundle = &'static [&'static str];
 
 /// What everybody who is signed in may do.
-pub const EVERYBODY: Bundle = &["identity.account:read", "identity.account:change"];
+pub const EVERYBODY: Bundle =
+    &["identity.account:read", "identity.account:change", "notifications.feed:read", "notifications.feed:change"];
 
 const PLATFORM: Bundle = &[
     "identity.tenant:read",

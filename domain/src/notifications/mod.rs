@@ -1,9 +1,10 @@
-//! Telling people, over every channel out. Mail is the one that is built.
+//! Telling people: where they work, and over every channel out. Mail is the one that is built.
 //!
 //! Whoever wants somebody told says what about, never how it is worded: the wording belongs to the channel, in the
 //! language of whoever reads it.
 
 pub mod email;
+pub mod feed;
 
 use kernel::{ParseError, Text};
 use serde::{Deserialize, Deserializer, Serialize};

@@ -106,10 +106,15 @@ fn recipient(to: &Recipient) -> EmailRecipient {
     EmailRecipient {
         address: to.email.clone().map(|email| MailAddress::known(email.as_str())),
         name: to.given_name.clone(),
-        language: match to.locale {
-            Locale::Fr => WrittenIn::Fr,
-            Locale::En => WrittenIn::En,
-        },
+        language: written_in(to.locale),
+    }
+}
+
+/// In which language somebody is written to whose account is in this one.
+pub(in crate::processes) const fn written_in(locale: Locale) -> WrittenIn {
+    match locale {
+        Locale::Fr => WrittenIn::Fr,
+        Locale::En => WrittenIn::En,
     }
 }
 

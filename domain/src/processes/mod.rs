@@ -5,6 +5,9 @@
 //! stream in the append that it makes. See [`kernel::Known`].
 
 mod mail_about_accounts;
+pub mod notifications;
+mod notify_about_tickets;
 pub mod support;
 
 pub use mail_about_accounts::MailAboutAccounts;
+pub use notify_about_tickets::NotifyAboutTickets;

@@ -125,9 +125,8 @@ fn raw(name: &'static str, value: &str) -> HeaderValue {
 mod tests {
     use super::*;
     use crate::email::links::Links;
-    use crate::email::wording::{Facts, letter, tests::contents};
+    use crate::email::wording::{letter, tests::contents, tests::facts};
     use domain::notifications::{MailAddress, RecipientName, WrittenIn};
-    use kernel::TenantId;
     use platform::auth::LinkKey;
 
     fn sender() -> Sender {
@@ -137,7 +136,7 @@ mod tests {
     fn composed(name: Option<&str>, language: WrittenIn) -> Vec<Outgoing> {
         let links = Links::new("https://app.example.com", LinkKey::new(&[7; 32]));
         let organisation = Some("Encre\r\nX-Evil: yes".to_owned());
-        let facts = Facts { links: &links, tenant_id: TenantId::PLATFORM, organisation };
+        let facts = facts(&links, organisation);
         let to = Addressee {
             address: MailAddress::parse("ada@example.org").unwrap(),
             name: name.map(|name| RecipientName::parse(name).unwrap()),

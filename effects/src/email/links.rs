@@ -4,6 +4,7 @@
 //! no server on the way sees it, nor does any that the page loads something from.
 
 use domain::notifications::email::{EmailContent, EmailLink};
+use domain::notifications::feed::ThreadId;
 use kernel::TenantId;
 use platform::auth::link_token::{Link, LinkKey, Purpose};
 
@@ -32,11 +33,22 @@ impl Links {
             | EmailContent::SignUpRepeated {}
             | EmailContent::SecondFactorEnabled {}
             | EmailContent::SecondFactorDisabled {}
-            | EmailContent::SignInThrottled { .. } => return None,
+            | EmailContent::SignInThrottled { .. }
+            | EmailContent::News { .. } => return None,
         };
         let EmailLink { subject_id, request_id, expires_at } = *link;
         let token = self.key.token(purpose, &Link { tenant_id, subject_id, cause_id: request_id, expires_at });
         Some(format!("{}/{path}#token={token}", self.public_url))
+    }
+
+    /// Where a ticket is read, by whoever may.
+    pub(crate) fn ticket(&self, thread_id: ThreadId) -> String {
+        format!("{}/tickets/{thread_id}", self.public_url)
+    }
+
+    /// Where somebody sees what he was told, and says how he wants to be told.
+    pub(crate) fn notifications(&self) -> String {
+        format!("{}/notifications", self.public_url)
     }
 
     /// Where somebody signs in.

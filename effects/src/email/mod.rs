@@ -20,8 +20,11 @@ use domain::notifications::email::{
     self, EmailContent, EmailFailure, EmailRecipient, EmailStatus, EmailSuppression, Event, Letter, Receipt,
     RecordEmailFailure, RecordEmailSent, SuppressEmail,
 };
-use event_store::{AppendError, Decisions, Refused, States, Vault, VaultError};
-use kernel::{Command, Labelled, Recorded, Rejection, Source as _, TenantId};
+use domain::notifications::feed::{self, Feed, ThreadId};
+use domain::support::ticket::{Ticket, TicketNumber};
+use event_store::{AppendError, Decisions, ReadError, Refused, States, Vault, VaultError};
+use kernel::{Aggregate, Command, Labelled, Recorded, Rejection, Source as _, TenantId, Version};
+use std::collections::BTreeMap;
 use uuid::Uuid;
 use wording::{Addressee, Facts};
 
@@ -59,6 +62,37 @@ impl<T: Transport> EmailEffect<T> {
         Ok(Some(Addressee { address, name, language: to.language }))
     }
 
+    /// Whether what a mail tells was read or muted since it was asked for.
+    async fn is_of_no_use(&self, tenant_id: TenantId, content: &EmailContent) -> Result<bool, String> {
+        let EmailContent::News { recipient_id, news } = content else { return Ok(false) };
+        let feed_id = feed::feed_id(tenant_id, *recipient_id).0;
+        let feed = self.states.current::<Feed>(tenant_id, feed_id).await.map_err(|error| chain(&error))?;
+        Ok(feed.has_settled(news))
+    }
+
+    /// By which numbers people know the tickets that a mail tells of.
+    async fn numbers(
+        &self,
+        tenant_id: TenantId,
+        content: &EmailContent,
+    ) -> Result<BTreeMap<ThreadId, TicketNumber>, String> {
+        let EmailContent::News { news, .. } = content else { return Ok(BTreeMap::new()) };
+        let mut numbers = BTreeMap::new();
+        for thread_id in news.iter().take(wording::news::NAMED).map(|news| news.thread_id) {
+            let stream = (Ticket::CATEGORY, thread_id.0);
+            match self.states.log().stream(tenant_id, stream.0, stream.1, Version::ZERO, None, 1).await {
+                Ok(first) => {
+                    let number = first.first().and_then(|opened| opened.number);
+                    numbers.extend(number.map(|number| (thread_id, TicketNumber(number))));
+                }
+                // Its beginning is in files: the mail does without the number.
+                Err(ReadError::Archived(_)) => {}
+                Err(error) => return Err(chain(&error)),
+            }
+        }
+        Ok(numbers)
+    }
+
     async fn attempt(&self, job: &Job) -> Result<Attempt, String> {
         let loaded = self.states.of(job.tenant_id, None).load::<email::Email>(job.id).await;
         let loaded = loaded.map_err(|error| chain(&error))?;
@@ -73,8 +107,12 @@ impl<T: Transport> EmailEffect<T> {
         if content.expires_at().is_some_and(|end| end <= Utc::now()) {
             return Ok(Attempt::Suppressed { code: EmailSuppression::Expired.as_str() });
         }
+        if self.is_of_no_use(job.tenant_id, content).await? {
+            return Ok(Attempt::Suppressed { code: EmailSuppression::Read.as_str() });
+        }
         let organisation = self.organisation(content).await?;
-        let facts = Facts { links: &self.links, tenant_id: job.tenant_id, organisation };
+        let numbers = self.numbers(job.tenant_id, content).await?;
+        let facts = Facts { links: &self.links, tenant_id: job.tenant_id, organisation, numbers };
         let Some(to) = self.addressee(job.tenant_id, to).await? else {
             return Ok(Attempt::Suppressed { code: EmailSuppression::Erased.as_str() });
         };

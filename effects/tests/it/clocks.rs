@@ -5,8 +5,8 @@ use chrono::{DateTime, TimeDelta, Utc};
 use domain::support::sla_policy::{DefineSlaPolicy, sla_policy_id};
 use domain::support::ticket::{ChangeTicketStatus, OpenTicket, TicketStatus};
 use effects::{Runner, TicketClock, Worker, outbox};
-use event_store::{Idempotency, Origin, Tail};
-use kernel::{Actor, ActorId, Command, CommandId, Context, CorrelationId, Team, TenantId};
+use event_store::Tail;
+use kernel::{ActorId, Command, TenantId};
 use serde_json::json;
 use sqlx::Row;
 use std::time::{Duration, Instant};
@@ -36,29 +36,9 @@ async fn a_process_that_keeps_time() {
     tokio::join!(runner.run(stop.clone()), worker.run(stop.clone())).0.unwrap();
 }
 
-/// Carries out what somebody asked for at another moment.
+/// Carries out what an agent asked for at another moment.
 async fn at<C: Command>(world: &World, now: DateTime<Utc>, target: Uuid, command: &C) -> Uuid {
-    let command_id = CommandId(Uuid::now_v7());
-    let context = Context {
-        tenant_id: TenantId::PLATFORM,
-        actor: Actor::user(ActorId(Uuid::from_u128(0xada))),
-        scopes: [C::SCOPE.as_str(), "support.ticket:work"].into_iter().collect(),
-        command_id,
-        target,
-        now: DateTime::from_timestamp_micros(now.timestamp_micros()).unwrap(),
-        blind: world.decisions.blind_indexer(),
-        team: Team::none(),
-    };
-    let origin = Origin {
-        idempotency: Idempotency { key: command_id.0, request_hash: Uuid::nil() },
-        correlation_id: CorrelationId(command_id.0),
-        causation_id: None,
-        trace: None,
-        fresh: None,
-        expected: None,
-    };
-    let answer = world.decisions.carry_out(command, &context, &origin).await;
-    answer.map_err(|refused| format!("{refused:?}")).unwrap().stream_id
+    world.act(ActorId(Uuid::from_u128(0xada)), &["support.ticket:work"], now, target, command).await
 }
 
 async fn open(world: &World, at: DateTime<Utc>) -> Uuid {

@@ -60,6 +60,8 @@ async fn it_shows_what_would_have_been_sent_and_only_here() {
         "/dev/join",
         "/dev/sign-in",
         "/dev/forgot-password",
+        "/dev/notifications",
+        "/dev/tickets/7",
     ] {
         assert_eq!(get(&mailbox, path, here).await.status(), StatusCode::OK, "{path}");
     }

@@ -4,6 +4,7 @@ mod clocks;
 mod crashes;
 mod delivery;
 mod mailbox;
+mod notifications;
 mod reactors;
 mod smtp;
 mod world;

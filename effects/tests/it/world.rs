@@ -1,13 +1,14 @@
 //! A database with everything that sends mails, and people who register.
 
+use chrono::{DateTime, Utc};
 use domain::identity::user::{RegisterUser, RequestPasswordReset};
 use domain::identity::{EmailAddress, Locale, PersonName};
 use domain::processes::MailAboutAccounts;
 use effects::email::{EmailEffect, Links, Sender, Smtp, Transport};
 use effects::{Options, Runner, Worker, outbox, reactor};
 use event_store::append::AppenderOptions;
-use event_store::{Appender, Decisions, InternalCommand, Log, Role, States, Tail, schema};
-use kernel::{Command, CommandId, TenantId};
+use event_store::{Appender, Decisions, Idempotency, InternalCommand, Log, Origin, Role, States, Tail, schema};
+use kernel::{ActorId, Command, CommandId, Context, CorrelationId, Team, TenantId};
 use platform::auth::LinkKey;
 use sqlx::PgPool;
 use std::time::{Duration, Instant};
@@ -47,6 +48,38 @@ impl World {
     pub(crate) async fn carry_out<C: Command>(&self, command: &C, target: Uuid) -> Uuid {
         let internal = InternalCommand::new(TenantId::PLATFORM, target, CommandId(Uuid::now_v7()));
         let answer = self.decisions.carry_out_internal(command, &internal).await;
+        answer.map_err(|refused| format!("{refused:?}")).unwrap().stream_id
+    }
+
+    /// Carries out in the platform's tenant what somebody asked for at that moment, who may do `more` than the command asks for.
+    pub(crate) async fn act<C: Command>(
+        &self,
+        who: ActorId,
+        more: &[&str],
+        now: DateTime<Utc>,
+        target: Uuid,
+        command: &C,
+    ) -> Uuid {
+        let command_id = CommandId(Uuid::now_v7());
+        let context = Context {
+            tenant_id: TenantId::PLATFORM,
+            actor: kernel::Actor::user(who),
+            scopes: [C::SCOPE.as_str()].into_iter().chain(more.iter().copied()).collect(),
+            command_id,
+            target,
+            now: DateTime::from_timestamp_micros(now.timestamp_micros()).unwrap(),
+            blind: self.decisions.blind_indexer(),
+            team: Team::none(),
+        };
+        let origin = Origin {
+            idempotency: Idempotency { key: command_id.0, request_hash: Uuid::nil() },
+            correlation_id: CorrelationId(command_id.0),
+            causation_id: None,
+            trace: None,
+            fresh: None,
+            expected: None,
+        };
+        let answer = self.decisions.carry_out(command, &context, &origin).await;
         answer.map_err(|refused| format!("{refused:?}")).unwrap().stream_id
     }
 
@@ -121,6 +154,10 @@ pub(crate) struct Running {
 }
 
 impl Running {
+    pub(crate) const fn new(stop: CancellationToken, tasks: Vec<JoinHandle<()>>) -> Self {
+        Self { stop, tasks }
+    }
+
     pub(crate) async fn stop(self) {
         self.stop.cancel();
         for task in self.tasks {

@@ -4,6 +4,7 @@ use crate::people::People;
 use domain::files::stored_file::Event as FileEvent;
 use domain::files::{FileKind, FileName};
 use domain::identity::Role;
+use domain::notifications::feed::{Event as FeedEvent, ThreadId, feed_id};
 use kernel::{ActorId, Event as _, Personal, TenantId};
 use serde_json::{Value, json};
 use tests::node::{Actor, TestNode};
@@ -57,6 +58,19 @@ pub(crate) async fn make(actor: &Actor, path: &str, body: Value) -> String {
     actor.insist(path, body).await.ok()["id"].as_str().expect("an id").to_owned()
 }
 
+/// Records that he was told something of a ticket, and answers his feed's id.
+async fn told(node: &TestNode, maker: &Actor, ticket: &str) -> String {
+    let mut events = FeedEvent::examples();
+    events.truncate(1);
+    if let FeedEvent::Notified { recipient_id, thread_id, .. } = &mut events[0] {
+        (*recipient_id, *thread_id) = (maker.id, ThreadId(ticket.parse().expect("an id")));
+    }
+    let feed = feed_id(maker.tenant, maker.id).0;
+    // Whoever was here before may have been told something already.
+    drop(node.try_record(maker, feed, &events).await);
+    feed.to_string()
+}
+
 /// One of everything.
 pub(crate) struct Everything {
     pub(crate) ticket: String,
@@ -69,6 +83,8 @@ pub(crate) struct Everything {
     pub(crate) contract: String,
     /// On the ticket.
     pub(crate) file: String,
+    /// The maker's own.
+    pub(crate) feed: String,
     pub(crate) people: People,
     /// The last event, and the story that it belongs to.
     pub(crate) event: String,
@@ -106,6 +122,7 @@ impl Everything {
         let file = verified_file(node, maker, maker.id, &[]).await;
         let attach = json!({ "file_id": file });
         maker.insist(&format!("/v1/support/tickets/{ticket}/attachments"), attach).await.ok();
+        let feed = told(node, maker, &ticket).await;
         let people = People::make(node, maker, mark, rep).await;
         let sign = json!({ "building_id": building, "door_number": "102" });
         let signed = maker.post("/v1/field-sales/contracts", sign).await;
@@ -127,6 +144,7 @@ impl Everything {
             door,
             contract,
             file,
+            feed,
             people,
             event,
             story,
@@ -147,6 +165,7 @@ impl Everything {
             "door_id" => &self.door,
             "contract_id" => &self.contract,
             "file_id" => &self.file,
+            "feed_id" => &self.feed,
             "event_id" => &self.event,
             "correlation_id" => &self.story,
             other => self.people.named(other),
@@ -157,7 +176,7 @@ impl Everything {
     pub(crate) fn ids(&self) -> Vec<&str> {
         let business =
             [&self.ticket, &self.article, &self.conversation, &self.zone, &self.building, &self.door, &self.contract];
-        let business = business.into_iter().chain([&self.file, &self.sla_policy]);
+        let business = business.into_iter().chain([&self.file, &self.feed, &self.sla_policy]);
         business.map(String::as_str).chain(self.people.ids()).collect()
     }
 
@@ -204,6 +223,11 @@ impl Everything {
             "messaging.open_conversation" => json!({ "client_user_id": me, "studio_user_id": rep, "subject": mark }),
             "messaging.send_message" => json!({ "message_id": Uuid::new_v4(), "content": mark }),
             "messaging.mark_read_up_to" => json!({ "seq": 1 }),
+            "notifications.mark_notifications_read" => json!({ "up_to": 1 }),
+            "notifications.change_notification_preferences" => json!({
+                "language": "en", "topics": [{ "topic": "ticket_noted", "in_app": false, "mail": "digest" }],
+            }),
+            "notifications.mute_thread" | "notifications.unmute_thread" => json!({ "thread_id": Uuid::now_v7() }),
             "field_sales.create_zone" => json!({
                 "name": mark, "center": { "latitude": 48.85, "longitude": 2.35 }, "radius_m": 500,
             }),

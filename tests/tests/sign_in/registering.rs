@@ -35,7 +35,9 @@ async fn somebody_registers_proves_his_address_and_signs_in() {
     let tokens = world.login(&ada, &email.to_uppercase(), PASSWORD).await.ok();
     assert_eq!((tokens["token_type"].as_str(), tokens["expires_in"].as_i64()), (Some("Bearer"), Some(600)));
     assert_eq!((&tokens["tenant_id"], &tokens["roles"]), (&Value::Null, &json!([])));
-    assert_eq!(tokens["scopes"], json!(["identity.account:change", "identity.account:read"]));
+    let everybody =
+        ["identity.account:change", "identity.account:read", "notifications.feed:change", "notifications.feed:read"];
+    assert_eq!(tokens["scopes"], json!(everybody));
     ada.keep(&tokens);
     let me = world.get(&ada, "/v1/me").await.ok();
     assert_eq!((me["user_id"].as_str(), me["email_verified"].as_bool()), (Some(&*id.to_string()), Some(true)));

@@ -10,6 +10,7 @@ mod files;
 mod knowledge;
 mod messaging;
 mod moments;
+mod notifications;
 mod operating;
 mod reading;
 mod s3_server;

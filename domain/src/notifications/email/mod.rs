@@ -4,6 +4,7 @@
 //! the sender's domain, the `Message-ID`. The stream is in the tenant of what caused it, and whom the mail goes to is sealed
 //! under the same key as there.
 
+mod news;
 mod record_failure;
 mod record_sent;
 mod rejection;
@@ -13,6 +14,7 @@ mod requeue;
 mod specs;
 mod suppress;
 
+pub use news::{NewsCount, NewsOfThread};
 pub use record_failure::RecordEmailFailure;
 pub use record_sent::RecordEmailSent;
 pub use rejection::Rejection;
@@ -22,7 +24,7 @@ pub use suppress::SuppressEmail;
 
 use super::{MailAddress, RecipientName, WrittenIn};
 use chrono::{DateTime, Utc};
-use kernel::{Aggregate, Personal, Scope, TenantId, Text};
+use kernel::{ActorId, Aggregate, Personal, Scope, TenantId, Text};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use uuid::Uuid;
@@ -102,6 +104,13 @@ pub enum EmailContent {
         /// Lets him join.
         link: EmailLink,
     },
+    /// Tells what happened to tickets: to one of them, or as a digest.
+    News {
+        /// Whose feed says so.
+        recipient_id: ActorId,
+        /// What happened to which.
+        news: Vec<NewsOfThread>,
+    },
 }
 
 kernel::labelled! {
@@ -123,6 +132,8 @@ kernel::labelled! {
         Expired: "expired", "The link has ended", "Le lien a expiré";
         /// The person was erased.
         Erased: "erased", "The person was erased", "La personne a été effacée";
+        /// What it tells was read, or muted, before it could be sent.
+        Read: "read", "Read meanwhile", "Lu entre-temps";
     }
 }
 
@@ -212,7 +223,8 @@ impl EmailContent {
             | Self::SignUpRepeated {}
             | Self::SecondFactorEnabled {}
             | Self::SecondFactorDisabled {}
-            | Self::SignInThrottled { .. } => None,
+            | Self::SignInThrottled { .. }
+            | Self::News { .. } => None,
         }
     }
 }

@@ -70,13 +70,15 @@ impl Mailbox {
 }
 
 /// The pages that a front end has for the links in mails.
-const LINKS: [(&str, &str, &str); 6] = [
+const LINKS: [(&str, &str, &str); 8] = [
     ("/dev/verify-email", "verify-email", "proves the address of a new account"),
     ("/dev/confirm-email", "confirm-email", "proves the new address of an account"),
     ("/dev/reset-password", "reset-password", "lets its reader choose a new password"),
     ("/dev/join", "join", "accepts an invitation"),
     ("/dev/sign-in", "sign-in", "is where people sign in"),
     ("/dev/forgot-password", "forgot-password", "is where people ask for a new password"),
+    ("/dev/notifications", "notifications", "is where people see what they were told, and say how"),
+    ("/dev/tickets/{id}", "ticket", "shows a ticket"),
 ];
 
 async fn only_loopback(request: Request, next: Next) -> Response {

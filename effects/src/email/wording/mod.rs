@@ -6,14 +6,18 @@
 mod accounts;
 mod invitation;
 mod moments;
+pub(crate) mod news;
 mod security;
 
 use super::letter::{Action, Letter};
 use super::links::Links;
 use chrono::{DateTime, Utc};
 use domain::notifications::email::EmailContent;
+use domain::notifications::feed::ThreadId;
 use domain::notifications::{MailAddress, RecipientName, WrittenIn};
+use domain::support::ticket::TicketNumber;
 use kernel::TenantId;
+use std::collections::BTreeMap;
 
 /// What the words need besides the mail itself.
 pub(crate) struct Facts<'a> {
@@ -23,6 +27,8 @@ pub(crate) struct Facts<'a> {
     pub(crate) tenant_id: TenantId,
     /// What the inviting company is called, where that is known.
     pub(crate) organisation: Option<String>,
+    /// The numbers of the tickets that the mail tells of, as far as they are known.
+    pub(crate) numbers: BTreeMap<ThreadId, TicketNumber>,
 }
 
 /// To whom a mail goes, in clear: in memory only, while it is made and handed over.
@@ -55,6 +61,7 @@ pub(crate) fn letter(to: &Addressee, content: &EmailContent, facts: &Facts<'_>) 
             let organisation = facts.organisation.as_deref().map(one_line);
             invitation::invitation(&reader, organisation.as_deref(), &roles, link.expires_at)
         }
+        EmailContent::News { news, .. } => news::news(&reader, news, facts),
     }
 }
 

@@ -1,8 +1,9 @@
 //! What holds for every mail in every language.
 
 use super::*;
-use domain::notifications::email::{EmailLink, RoleLabel};
-use kernel::Labelled;
+use domain::notifications::email::{EmailLink, NewsCount, NewsOfThread, RoleLabel};
+use domain::notifications::feed::NotificationTopic;
+use kernel::{ActorId, Labelled};
 use platform::auth::link_token::LinkKey;
 use std::collections::HashSet;
 use uuid::Uuid;
@@ -29,6 +30,11 @@ pub(crate) fn contents() -> Vec<EmailContent> {
             roles: vec![RoleLabel::parse("Commercial").unwrap()],
             link,
         },
+        about_tickets(&[(1, &[(NotificationTopic::Answered, 2)])]),
+        about_tickets(&[
+            (1, &[(NotificationTopic::CustomerReplied, 1), (NotificationTopic::Overdue, 1)]),
+            (2, &[(NotificationTopic::Noted, 3)]),
+        ]),
     ];
     // Whoever adds a sort is sent here by the compiler.
     for content in &contents {
@@ -42,10 +48,23 @@ pub(crate) fn contents() -> Vec<EmailContent> {
             | EmailContent::SecondFactorEnabled {}
             | EmailContent::SecondFactorDisabled {}
             | EmailContent::SignInThrottled { .. }
-            | EmailContent::Invitation { .. } => {}
+            | EmailContent::Invitation { .. }
+            | EmailContent::News { .. } => {}
         }
     }
     contents
+}
+
+fn about_tickets(told: &[(u128, &[(NotificationTopic, i32)])]) -> EmailContent {
+    let counts = |counts: &[(NotificationTopic, i32)]| {
+        counts.iter().map(|(topic, count)| NewsCount { topic: *topic, count: *count }).collect()
+    };
+    let news = told.iter().map(|(ticket, told)| NewsOfThread {
+        thread_id: ThreadId(Uuid::from_u128(*ticket)),
+        counts: counts(told),
+        unread: Vec::new(),
+    });
+    EmailContent::News { recipient_id: ActorId(Uuid::from_u128(4)), news: news.collect() }
 }
 
 fn to(language: WrittenIn, name: &str) -> Addressee {
@@ -56,10 +75,15 @@ fn to(language: WrittenIn, name: &str) -> Addressee {
     }
 }
 
+/// The ticket 1 is known by its number, other tickets are not.
+pub(crate) fn facts(links: &Links, organisation: Option<String>) -> Facts<'_> {
+    let numbers = BTreeMap::from([(ThreadId(Uuid::from_u128(1)), TicketNumber(42))]);
+    Facts { links, tenant_id: TenantId::PLATFORM, organisation, numbers }
+}
+
 fn written(language: WrittenIn, name: &str, content: &EmailContent) -> Letter {
     let links = Links::new("https://app.example.com", LinkKey::new(&[7; 32]));
-    let facts =
-        Facts { links: &links, tenant_id: TenantId::PLATFORM, organisation: Some("Encre & Noire\r\nBcc".into()) };
+    let facts = facts(&links, Some("Encre & Noire\r\nBcc".into()));
     letter(&to(language, name), content, &facts)
 }
 
@@ -119,6 +143,33 @@ fn nothing_that_somebody_typed_begins_a_line() {
             );
             let plain = letter.plain().unwrap();
             assert!(!plain.lines().any(|line| line.starts_with("Bcc:") || line == "."), "{plain}");
+        }
+    }
+}
+
+#[test]
+fn a_mail_about_tickets_names_them_and_says_where_mails_are_switched_off() {
+    let link = |what: &str| format!("https://app.example.com/{what}");
+    let one = about_tickets(&[(1, &[(NotificationTopic::Answered, 2)])]);
+    let french = written(WrittenIn::Fr, "Zoé", &one);
+    assert_eq!(french.subject, "Réponse à votre demande : TKT-00042");
+    assert_eq!(french.paragraphs, ["TKT-00042 : Réponse à votre demande (2)"]);
+    assert_eq!(french.action.map(|action| action.url), Some(link(&format!("tickets/{}", Uuid::from_u128(1)))));
+    assert!(french.notes[0].ends_with(&link("notifications")), "{:?}", french.notes);
+    let many: Vec<(u128, &[(NotificationTopic, i32)])> =
+        (1..=23).map(|n| (n, &[(NotificationTopic::Overdue, 1)][..])).collect();
+    let digest = written(WrittenIn::En, "Zoé", &about_tickets(&many));
+    assert_eq!(digest.subject, "News about 23 tickets");
+    assert_eq!((digest.paragraphs.len(), &*digest.paragraphs[20]), (21, "And 3 more tickets."));
+    assert_eq!(
+        (&*digest.paragraphs[0], &*digest.paragraphs[1]),
+        ("TKT-00042: A ticket is overdue", "a ticket: A ticket is overdue")
+    );
+    assert_eq!(digest.action.map(|action| action.url), Some(link("notifications")));
+    for topic in NotificationTopic::ALL {
+        for language in WrittenIn::ALL {
+            let letter = written(*language, "Zoé", &about_tickets(&[(1, &[(*topic, 1)])]));
+            assert!(letter.subject.contains("TKT-00042"), "{}", letter.subject);
         }
     }
 }
