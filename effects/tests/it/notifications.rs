@@ -199,7 +199,7 @@ async fn answer_tickets(world: &World, tickets: usize) {
     for n in 0..tickets.div_ceil(MAILS_PER_RECIPIENT) {
         customers.push(member(world, &format!("flaky-{n}@example.com"), "support_customer").await);
     }
-    for chunk in (0..tickets).collect::<Vec<_>>().chunks(40) {
+    for chunk in (0..tickets).collect::<Vec<_>>().chunks(8) {
         let answering = chunk.iter().map(|n| {
             let customer = customers[n / MAILS_PER_RECIPIENT];
             async move {
