@@ -416,16 +416,32 @@ async function theEvents(browser, main) {
   say("finds events, opens one, tells its story, follows the log");
 }
 
+// What others did is told, counted at the bell, and read in one go; how one is told is said below.
+async function theNotifications(person) {
+  const { page } = person;
+  await look(person, "/console/notifications", "notifications");
+  await until("the bell counts", async () => Number(await page.locator(".bell").innerText()) > 0);
+  check((await page.locator("#rows tr.unread").count()) > 0, "what is unread stands out");
+  await page.click('form[action$="/read"] button');
+  await until("the bell is silent", async () => (await page.locator(".bell").innerText()) === "");
+  check((await page.locator("#rows tr.unread").count()) === 0, "all is read");
+  await page.selectOption('select[name="mail_ticket_answered"]', "digest");
+  await page.click('form[action$="/preferences"] button');
+  await until("it is kept", async () => (await page.locator('select[name="mail_ticket_answered"]').inputValue()) === "digest");
+  await seen(person, "notifications-read");
+}
+
 async function aCustomer(browser, { main, hostile }) {
   const person = await somebody(browser);
   const { page } = person;
   await signIn(person, "support-customer");
   check(page.url().endsWith("/console/tickets"), "a customer begins with the tickets");
-  check((await page.locator(".bar nav a").count()) === 1, "and has no other room");
+  check((await page.locator(".bar nav a").count()) === 2, "and has no other room but what he was told");
   await page.goto(`${run.query_url}/console/tickets/${main.id}`);
   const shown = await text(page, "main");
   check(!shown.includes("Ask the binder first.") && !shown.includes("Camille") && (await page.locator("#tab-note").count()) === 0, "nothing internal is shown");
   await seen(person, "ticket-customer");
+  await theNotifications(person);
   for (const status of ["403", "404"]) person.expected.add(status);
   for (const path of ["/console/events", "/console/projections", "/console/desk", `/console/tickets/${main.id}/history`]) {
     const answer = await page.goto(run.query_url + path);

@@ -4,6 +4,7 @@ mod desk;
 mod door;
 mod events;
 mod history;
+mod notifications;
 mod projections;
 mod stories;
 mod ticket;
@@ -31,11 +32,12 @@ pub(crate) struct Entry {
 }
 
 /// All rooms, in the order of the menu.
-pub(crate) const ROOMS: [Entry; 4] = [
+pub(crate) const ROOMS: [Entry; 5] = [
     Entry { href: "/console/desk", label: |t| t.desk, key: "d", scope: "support.ticket:work" },
     Entry { href: "/console/tickets", label: |t| t.tickets, key: "t", scope: "support.ticket:read" },
     Entry { href: "/console/events", label: |t| t.events, key: "e", scope: "analyst.events:read" },
     Entry { href: "/console/projections", label: |t| t.projections, key: "p", scope: "operations.projection:read" },
+    Entry { href: "/console/notifications", label: |t| t.notifications, key: "n", scope: "notifications.feed:read" },
 ];
 
 /// Who looks.
@@ -67,6 +69,7 @@ pub(crate) fn router(console: &Arc<Console>) -> Router {
         .merge(tickets::router())
         .merge(ticket::router())
         .merge(history::router())
+        .merge(notifications::router())
         .merge(projections::router())
         .merge(events::router())
         .merge(stories::router())

@@ -53,6 +53,8 @@ texts! {
     cancel, retire, rollback, rollback_about, events, event, event_category, event_type,
     stream, actor, story, from_position, recorded, happened, command, cause,
     epoch, payload, follow, stop_following, no_events, story_about, depth,
+    notifications, no_notifications, topic, what_happened, mark_all_read, preferences, preferences_about, shown_here,
+    by_mail, mail_language, as_in_account,
 }
 
 impl Texts {
@@ -119,10 +121,11 @@ mod tests {
     use std::collections::BTreeSet;
 
     /// Words that are the same in both languages.
-    const SAME: [&str; 10] = [
+    const SAME: [&str; 11] = [
         "pages",
         "tickets",
         "messages",
+        "notifications",
         "the_system",
         "the_desk",
         "satisfaction",
