@@ -7,6 +7,7 @@ pub mod headers;
 pub mod http;
 pub mod json;
 pub mod openapi;
+pub mod outbound;
 pub mod problem;
 pub mod request_log;
 pub mod shutdown;

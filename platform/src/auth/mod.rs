@@ -5,6 +5,7 @@ pub mod link_token;
 mod live_trust;
 mod opaque;
 mod signer;
+mod signing_secret;
 pub mod standing;
 mod verifier;
 
@@ -18,6 +19,7 @@ pub use link_token::{Link, LinkError, LinkKey, Purpose};
 pub use live_trust::{LiveTrust, MAX_AGE, Revoked, Since};
 pub use opaque::{OpaqueTokens, Proving};
 pub use signer::{Signer, SignerError};
+pub use signing_secret::{SigningSecret, SigningSecrets};
 pub use verifier::{AuthError, Verifier};
 
 use crate::problem::Problem;
