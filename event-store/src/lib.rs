@@ -12,6 +12,7 @@ mod copy;
 pub mod decisions;
 pub mod jetstream;
 pub mod log;
+pub mod masking;
 pub mod relay;
 pub mod repository;
 mod role;
