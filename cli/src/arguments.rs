@@ -11,6 +11,7 @@ use crate::sign_in::SignIn;
 use crate::tenant_command::TenantCommand;
 use crate::tokens::Ttl;
 use crate::user_command::UserCommand;
+use crate::webhooks::WebhookArgs;
 use crate::what_if::WhatIfCommand;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use platform::config::{
@@ -183,6 +184,8 @@ pub(crate) struct Up {
     #[command(flatten)]
     pub(crate) files: FilesArgs,
     #[command(flatten)]
+    pub(crate) webhooks: WebhookArgs,
+    #[command(flatten)]
     pub(crate) log: LogArgs,
     #[command(flatten)]
     pub(crate) limits: LimitArgs,
@@ -201,6 +204,7 @@ impl Up {
             self.auth.check(),
             crate::mail::findings(&self.mail),
             crate::files::findings(&self.files),
+            self.webhooks.findings(),
             self.log.check(),
             self.limits.check(),
         ]
@@ -246,6 +250,8 @@ pub(crate) struct CommandApi {
     pub(crate) auth: AuthArgs,
     #[command(flatten)]
     pub(crate) files: FilesArgs,
+    #[command(flatten)]
+    pub(crate) webhooks: WebhookArgs,
     #[command(flatten)]
     pub(crate) common: Common,
 }
@@ -296,6 +302,8 @@ pub(crate) struct EffectsProcess {
     pub(crate) mail: MailArgs,
     #[command(flatten)]
     pub(crate) files: FilesArgs,
+    #[command(flatten)]
+    pub(crate) webhooks: WebhookArgs,
     #[command(flatten)]
     pub(crate) common: Common,
 }

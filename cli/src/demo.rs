@@ -23,6 +23,7 @@ use event_store::Log;
 use kernel::LogId;
 use platform::auth::Verifier;
 use platform::auth::standing::Unranked;
+use platform::outbound::Guard;
 use serde::{Deserialize, Serialize};
 use std::path::Path;
 use std::sync::Arc;
@@ -125,6 +126,7 @@ async fn tell(node: &Node, key: &LocalKey, day: chrono::NaiveDate) -> Result<Dem
     let pool = node.database().probe().clone();
     let verifier = Verifier::new(key.key_set()?, &audience.issuer, &audience.audience);
     let (appender, log) = (appender(&node.database().url, pool.clone())?, Log::new(pool));
-    let router = command_router(verifier, &appender, &log, node.vault().clone(), Arc::new(Unranked), None)?;
+    let router =
+        command_router(verifier, &appender, &log, node.vault().clone(), Arc::new(Unranked), None, Guard::default())?;
     Story::new(router, key, &audience, day)?.tell().await
 }

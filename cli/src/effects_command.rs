@@ -182,7 +182,9 @@ async fn requeue(
     let dead = operate::jobs(pool, Which::Dead, i64::MAX)
         .await
         .map_err(|error| Failure::failed("effects cannot be read").because(error))?;
-    let wanted: Vec<&JobStatus> = dead.iter().filter(|job| all || ids.contains(&job.id)).collect();
+    // What a tenant's webhook did not take is for the tenant to ask for again.
+    let is_ours = |job: &&JobStatus| job.kind != "webhook";
+    let wanted: Vec<&JobStatus> = dead.iter().filter(|job| (all && is_ours(job)) || ids.contains(&job.id)).collect();
     if let Some(unknown) = ids.iter().find(|id| !dead.iter().any(|job| job.id == **id)) {
         return Err(
             Failure::failed(format!("{unknown} was not given up")).remedy("`sillage effects list` prints them.")
@@ -209,6 +211,9 @@ async fn requeue(
 
 /// Asks for an effect again, as an event: the outbox hears of it as it hears of everything.
 async fn again(decisions: &Decisions, job: &JobStatus) -> Result<(), String> {
+    if job.kind == "webhook" {
+        return Err("its tenant asks for it again: POST /v1/notifications/webhooks/<id>/redeliver".to_owned());
+    }
     if job.kind != "email" {
         return Err(format!("this program knows no {}", job.kind));
     }

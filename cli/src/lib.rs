@@ -43,6 +43,7 @@ pub mod up;
 mod user_command;
 mod verify;
 mod watcher;
+mod webhooks;
 mod what_if;
 
 pub use dispatch::main;

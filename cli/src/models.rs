@@ -5,7 +5,7 @@ use read_models::field_sales::{Buildings, Contracts, CurrentZones, DoorVisits, D
 use read_models::files::StoredFiles;
 use read_models::identity::{ApiKeys, AuditEntries, Invitations, Members, Sessions, Tenants, UserMemberships, Users};
 use read_models::messaging::{Conversations, Messages};
-use read_models::notifications::{Feeds, Notifications};
+use read_models::notifications::{Feeds, Notifications, Webhooks};
 use read_models::operations::ProjectionActs;
 use read_models::support::{
     ArticleRevisions, ArticleSlugs, Articles, CustomerTickets, PublishedArticles, SlaPolicies, TicketActivities,
@@ -47,6 +47,7 @@ pub fn projections() -> Vec<Box<dyn Projection>> {
         projection::<Sessions>(),
         projection::<AuditEntries>(),
         projection::<ProjectionActs>(),
+        projection::<Webhooks>(),
     ]
 }
 

@@ -11,6 +11,7 @@ use event_store::{RootKeys, Vault};
 use identity_api::Door;
 use platform::admin::{Readiness, Report};
 use platform::http::Settings;
+use platform::outbound::Guard;
 use platform::telemetry::Metrics;
 use projector::SwitchMode;
 use std::net::SocketAddr;
@@ -67,6 +68,8 @@ pub struct NodeOptions {
     pub mail: Option<MailSettings>,
     /// Where the bytes of files are kept; none are taken without it.
     pub files: Option<FileSettings>,
+    /// Which addresses of others may be called.
+    pub outbound: Guard,
     /// Who hears what is going on.
     pub progress: Progress,
 }
@@ -88,6 +91,7 @@ impl NodeOptions {
             switch: SwitchMode::Auto,
             mail: None,
             files: None,
+            outbound: Guard::default(),
             progress: Progress::new(true),
         }
     }
@@ -130,8 +134,8 @@ impl Node {
             admin: listeners.admin.as_ref().map(|(listener, _)| url_of(listener)).transpose()?,
         };
         let root_keys = Some(root_keys);
-        let files = options.files.clone();
-        let shared = Shared { database: database.clone(), connections, settings, nats_url, root_keys, files };
+        let (files, outbound) = (options.files.clone(), options.outbound.clone());
+        let shared = Shared { database: database.clone(), connections, settings, nats_url, root_keys, files, outbound };
         let mut process = Process::new(shared);
         let is_development = options.mail.as_ref().is_some_and(|mail| mail.server.is_none());
         let mailbox = is_development.then(|| process.mailbox());

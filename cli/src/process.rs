@@ -33,6 +33,7 @@ use platform::auth::standing::SharedStanding;
 use platform::auth::{KeySet, LiveTrust, Verifier};
 use platform::http::{Rates, Settings};
 use platform::openapi::Page;
+use platform::outbound::Guard;
 use platform::telemetry::Metrics;
 use projector::SwitchMode;
 use query_api::operations::{LookAtLog, Operations};
@@ -83,6 +84,8 @@ pub struct Shared {
     pub root_keys: Option<RootKeys>,
     /// Where the bytes of files are, for the parts that hand them out or work on them.
     pub files: Option<FileSettings>,
+    /// Which addresses of others may be called.
+    pub outbound: Guard,
 }
 
 /// Whose tokens the APIs of a process accept.
@@ -219,7 +222,8 @@ impl Process {
         let verifier = self.verifier(trust, &log).await;
         let store = self.store().await?;
         let uploads = store.as_ref().and_then(files::gate);
-        let commands = command_router(verifier, &appender, &log, vault.clone(), self.standing(), store)?;
+        let outbound = self.shared.outbound.clone();
+        let commands = command_router(verifier, &appender, &log, vault.clone(), self.standing(), store, outbound)?;
         let verifier = Arc::new(self.verifier(trust, &log).await);
         let decisions = Decisions::new(appender, States::new(log.clone(), STATES), log, vault.clone());
         let sign_in = self.sign_in(decisions, verifier, trust, &vault).await?;
@@ -541,10 +545,11 @@ pub(crate) fn command_router(
     vault: Vault,
     standing: SharedStanding,
     store: Option<Store>,
+    outbound: Guard,
 ) -> Result<Router, Failure> {
     let states = States::new(log.clone(), STATES);
     let decisions = Decisions::new(appender.clone(), states, log.clone(), vault);
     let services = command_api::Services::new(verifier, decisions)
         .map_err(|error| Failure::failed("the command API cannot start").because(error))?;
-    Ok(command_api::router(Arc::new(services.with_standing(standing).with_files(store))))
+    Ok(command_api::router(Arc::new(services.with_standing(standing).with_files(store).with_outbound(outbound))))
 }

@@ -12,19 +12,22 @@ use crate::postgres::Database;
 use crate::process::{Process, Shared, Trust};
 use crate::root_key;
 use crate::terminal::Progress;
+use crate::webhooks::WebhookArgs;
 use event_store::Role;
 use platform::auth::KeySet;
 use platform::config::{AuthArgs, FilesArgs};
+use platform::outbound::Guard;
 use std::net::SocketAddr;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 pub(crate) async fn command_api(arguments: &CommandApi) -> Result<(), Failure> {
     let files = files::findings(&arguments.files);
-    let findings = [arguments.listen.check(), arguments.auth.check(), files].concat();
+    let findings = [arguments.listen.check(), arguments.auth.check(), files, arguments.webhooks.findings()].concat();
     let begun =
         Begun::begin(&arguments.common, findings, arguments.listen.admin_listen, &[Role::Engine, Role::Tenant]).await?;
     let begun = begun.with_root_key(&arguments.common)?.with_files(&arguments.files, &arguments.common)?;
+    let begun = begun.with_webhooks(&arguments.webhooks)?;
     let listener = exactly("the command API", arguments.listen.listen, "--listen").await?;
     let trust = trust(&arguments.auth, &arguments.common)?;
     let url = url_of(&listener)?;
@@ -75,13 +78,15 @@ pub(crate) async fn relay(arguments: &RelayProcess) -> Result<(), Failure> {
 }
 
 pub(crate) async fn effects(arguments: &EffectsProcess) -> Result<(), Failure> {
-    let mut findings = [mail::findings(&arguments.mail), files::findings(&arguments.files)].concat();
+    let mut findings =
+        [mail::findings(&arguments.mail), files::findings(&arguments.files), arguments.webhooks.findings()].concat();
     if arguments.mail.smtp_url.is_none() {
         findings.push("SILLAGE_SMTP_URL is missing: only `sillage up` has a development mailbox".to_owned());
     }
     let begun = Begun::begin(&arguments.common, findings, arguments.admin_listen, &[Role::Engine]).await?;
     let settings = MailSettings::of(&arguments.mail, "")?;
     let begun = begun.with_root_key(&arguments.common)?.with_files(&arguments.files, &arguments.common)?;
+    let begun = begun.with_webhooks(&arguments.webhooks)?;
     begun.run(false, "effects", async |process| process.effects(&settings, None).await).await
 }
 
@@ -118,7 +123,8 @@ impl Begun {
         };
         let settings = common.limits.settings(&common.log);
         let connections = (&common.database).into();
-        let shared = Shared { database, connections, settings, nats_url, root_keys: None, files: None };
+        let outbound = Guard::default();
+        let shared = Shared { database, connections, settings, nats_url, root_keys: None, files: None, outbound };
         Ok(Self { shared, admin, stop })
     }
 
@@ -131,6 +137,12 @@ impl Begun {
     /// For a process that works with files.
     fn with_files(mut self, files: &FilesArgs, common: &Common) -> Result<Self, Failure> {
         self.shared.files = Some(FileSettings::of(files, &common.folder.data_dir)?);
+        Ok(self)
+    }
+
+    /// For a process that takes or calls the addresses of others.
+    fn with_webhooks(mut self, webhooks: &WebhookArgs) -> Result<Self, Failure> {
+        self.shared.outbound = webhooks.guard()?;
         Ok(self)
     }
 

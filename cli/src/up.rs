@@ -137,6 +137,7 @@ async fn with_servers(
         switch: up.changed.switch.into(),
         mail: Some(mail),
         files: Some(FileSettings::of(&up.files, &up.folder.data_dir)?),
+        outbound: up.webhooks.guard()?,
         progress: progress.clone(),
     };
     progress.say("starting the APIs and the projector");

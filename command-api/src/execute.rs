@@ -14,6 +14,7 @@ use platform::Problem;
 use platform::auth::standing::{SharedStanding, Unranked, tenant_suspended};
 use platform::auth::{Identity, Verifier};
 use platform::headers::IfMatch;
+use platform::outbound::Guard;
 use platform::request_log::RequestLog;
 use std::sync::Arc;
 use uuid::Uuid;
@@ -29,6 +30,7 @@ pub struct Services {
     blind: BlindIndexer,
     standing: SharedStanding,
     files: Option<Store>,
+    outbound: Guard,
     /// What a request is known by: its key and body may hold personal data, and an unkeyed hash of a short text is as good
     /// as the text.
     requests: KeyedHash,
@@ -49,6 +51,7 @@ impl Services {
             blind,
             requests,
             files: None,
+            outbound: Guard::default(),
             standing: Arc::new(Unranked),
         })
     }
@@ -63,6 +66,16 @@ impl Services {
     #[must_use]
     pub fn with_files(self, store: Option<Store>) -> Self {
         Self { files: store, ..self }
+    }
+
+    /// Takes addresses of others where `outbound` permits them.
+    #[must_use]
+    pub fn with_outbound(self, outbound: Guard) -> Self {
+        Self { outbound, ..self }
+    }
+
+    pub(crate) const fn outbound(&self) -> &Guard {
+        &self.outbound
     }
 
     pub(crate) const fn files(&self) -> Option<&Store> {
@@ -103,7 +116,7 @@ pub(crate) async fn execute<C: Command>(services: &Services, asked: &Asked<'_>) 
     let idempotency = idempotency::<C>(&services.requests, asked)?;
     let reply = |answer: Answer| {
         asked.log.position(answer.position);
-        Reply { answer, collection: asked.collection, grant: None }
+        Reply { answer, collection: asked.collection, grant: None, secret: None }
     };
     if asked.key.is_none() {
         return decide(services, asked, &command, idempotency).await.map(reply);
@@ -240,7 +253,7 @@ pub(crate) fn load_problem(error: &LoadError) -> Problem {
     }
 }
 
-fn vault_problem(error: &VaultError) -> Problem {
+pub(crate) fn vault_problem(error: &VaultError) -> Problem {
     match error {
         VaultError::Erased(_) => Problem::new(StatusCode::GONE, "subject_erased", "The person was erased")
             .detail("the data of the person that this is about was erased, and nothing can be kept about that person")

@@ -15,6 +15,7 @@ mod notifications;
 mod reply;
 mod routes;
 mod support;
+mod webhooks;
 
 pub use execute::Services;
 pub use routes::CommandRoutes;
@@ -32,6 +33,7 @@ pub fn routes() -> CommandRoutes {
         .merge(field_sales::routes())
         .merge(identity::routes())
         .merge(files::routes())
+        .merge(webhooks::routes())
 }
 
 /// The command API as an axum router, under `/v1`.

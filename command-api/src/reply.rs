@@ -31,6 +31,10 @@ pub(crate) struct CommandAnswer {
     /// gets it signed anew.
     #[serde(skip_serializing_if = "Option::is_none")]
     grant: Option<GrantAnswer>,
+    /// What signatures of a webhook are checked with, `whsec_…`; only where it is registered or gets another one. Shown to
+    /// nobody again, but to a repeat of the very request.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    secret: Option<String>,
 }
 
 /// A request to be sent as it is, without a token.
@@ -60,6 +64,8 @@ pub(crate) struct Reply {
     pub(crate) collection: Option<&'static str>,
     /// What the caller may do besides.
     pub(crate) grant: Option<GrantAnswer>,
+    /// What is shown once.
+    pub(crate) secret: Option<String>,
 }
 
 impl Reply {
@@ -71,6 +77,7 @@ impl Reply {
             position: answer.position.0,
             number: answer.number,
             grant: self.grant.clone(),
+            secret: self.secret.clone(),
         }
     }
 

@@ -5,6 +5,7 @@ use crate::description;
 use crate::execute::{Asked, Services, execute};
 use crate::files::{AboutFile, execute_about_file};
 use crate::reply::Reply;
+use crate::webhooks::{AboutWebhook, execute_about_webhook};
 use axum::Router;
 use axum::body::Body;
 use axum::extract::{FromRequestParts, RawPathParams, State};
@@ -84,6 +85,21 @@ impl CommandRoutes {
     pub(crate) fn on_file<C: AboutFile>(self, path: &str) -> Self {
         let path = self.path(path);
         let run: Executor = |services, asked| Box::pin(execute_about_file::<C>(services, asked));
+        self.add::<C>(path, Executable { run, collection: None })
+    }
+
+    /// `POST path` makes a webhook; its secret is shown once.
+    pub(crate) fn create_webhook<C: AboutWebhook>(self, path: &str) -> Self {
+        let path = self.path(path);
+        let collection = Some(collection(&path));
+        let run: Executor = |services, asked| Box::pin(execute_about_webhook::<C>(services, asked));
+        self.add::<C>(path, Executable { run, collection })
+    }
+
+    /// `POST path` acts on a webhook.
+    pub(crate) fn on_webhook<C: AboutWebhook>(self, path: &str) -> Self {
+        let path = self.path(path);
+        let run: Executor = |services, asked| Box::pin(execute_about_webhook::<C>(services, asked));
         self.add::<C>(path, Executable { run, collection: None })
     }
 

@@ -22,6 +22,7 @@ pub const fn categories() -> &'static [Category] {
         Category::of::<messaging::conversation::Event>(),
         Category::of::<notifications::email::Event>(),
         Category::of::<notifications::feed::Event>(),
+        Category::of::<notifications::webhook::Event>(),
         Category::of::<operations::projection::Event>(),
         Category::of::<privacy::subject::Event>(),
         Category::of::<support::article::Event>(),

@@ -17,6 +17,10 @@ pub trait Effect: Send + Sync + 'static {
     /// `email`. The name of its outbox: it must never change.
     const KIND: &'static str;
 
+    /// How many jobs of one endpoint are in hand at the same time, in all processes together; one while it fails. Jobs are not
+    /// shared out between endpoints unless this says so.
+    const SHARE: Option<i64> = None;
+
     /// What an event asks of the outbox.
     fn order(event: &Recorded<Self::Event>) -> Order;
 
@@ -55,6 +59,8 @@ pub struct Job {
     pub tenant_id: TenantId,
     /// The effect; also the stream that says what is to be done.
     pub id: Uuid,
+    /// Which of several others it is for, where each has a pace of its own.
+    pub endpoint: Option<Uuid>,
     /// The event that asked for it.
     pub event_id: EventId,
     /// The story that it belongs to.

@@ -5,6 +5,7 @@ use crate::lease::Lease;
 use crate::metrics;
 use crate::outbox::{self, Ordered};
 use crate::reactions::{self, Refusal};
+use crate::webhooks::endpoints::{self, Note};
 use event_store::{Refused, Tail, TailError};
 use futures_util::future::BoxFuture;
 use kernel::reactor::Start;
@@ -51,6 +52,8 @@ pub struct Led {
     pub(crate) orders: Vec<Ordered>,
     /// Commands that were refused, to be recorded with the checkpoint.
     pub(crate) refusals: Vec<Refusal>,
+    /// What is to be known of endpoints from here on, to be written with the checkpoint.
+    pub(crate) notes: Vec<Note>,
     /// The event that cannot be passed, and why. What comes before it has been acted on.
     pub(crate) stop: Option<(Position, String)>,
 }
@@ -219,7 +222,7 @@ impl Run {
             self.at = Place::of(last);
         }
         let stop = led.stop.clone();
-        let has_led = !led.orders.is_empty() || !led.refusals.is_empty();
+        let has_led = !led.orders.is_empty() || !led.refusals.is_empty() || !led.notes.is_empty();
         if has_led || stop.is_some() || self.written.elapsed() >= LAZY {
             self.write(led).await?;
         }
@@ -236,7 +239,7 @@ impl Run {
         }
         let (pool, name) = (self.shared.pool.clone(), self.name.clone());
         let (owner_epoch, from, to) = (self.checkpoint.owner_epoch, self.checkpoint.at, self.at);
-        let (rings, refused) = (!led.orders.is_empty(), led.refusals.len());
+        let (rings, refused) = (!led.orders.is_empty() || !led.notes.is_empty(), led.refusals.len());
         // In a task of its own: a transaction that has begun is never dropped halfway.
         let written = tokio::spawn(async move { write(&pool, &name, owner_epoch, from, to, &led).await }).await;
         match written {
@@ -311,6 +314,7 @@ async fn write(
     }
     outbox::put(&mut transaction, &led.orders).await?;
     reactions::record(&mut transaction, &led.refusals).await?;
+    endpoints::note(&mut transaction, &led.notes).await?;
     transaction.commit().await?;
     Ok(true)
 }

@@ -20,6 +20,7 @@ mod outbox;
 mod reactions;
 mod runner;
 mod ticket_clock;
+pub mod webhooks;
 mod worker;
 
 pub use deadline::InvitationDeadline;

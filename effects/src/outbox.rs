@@ -26,6 +26,8 @@ pub(crate) struct Ordered {
     pub(crate) trace: Option<String>,
     pub(crate) how: How,
     pub(crate) not_before: Option<DateTime<Utc>>,
+    pub(crate) endpoint: Option<Uuid>,
+    pub(crate) about: Option<String>,
 }
 
 /// What is done about a job that is there already.
@@ -37,6 +39,8 @@ pub(crate) enum How {
     Wake,
     /// It is tried again where it had failed.
     Again,
+    /// It is done once more, whatever came of it.
+    Anew,
 }
 
 /// The outbox of an effect: follows the log and makes its jobs.
@@ -79,9 +83,11 @@ impl<E: Effect> Follower for Outbox<E> {
                 trace: event.trace.map(|trace| trace.to_string()),
                 how,
                 not_before,
+                endpoint: None,
+                about: None,
             })
         });
-        let led = Led { orders: orders.collect(), refusals: Vec::new(), stop };
+        let led = Led { orders: orders.collect(), stop, ..Led::default() };
         async move { Ok(led) }.boxed()
     }
 }
@@ -106,6 +112,10 @@ pub(crate) async fn put(connection: &mut PgConnection, orders: &[Ordered]) -> Re
              correlation_id = excluded.correlation_id, trace = excluded.trace, changed_at = clock_timestamp()";
         insert(connection, set, &timers.values().collect::<Vec<_>>()).await?;
     }
+    let anew: Vec<&Ordered> = of(How::Anew).collect();
+    if !anew.is_empty() {
+        insert(connection, ANEW, &anew).await?;
+    }
     for order in of(How::Again) {
         // It may not have been marked as dead yet: that it failed is recorded as an event first.
         query(
@@ -124,12 +134,17 @@ pub(crate) async fn put(connection: &mut PgConnection, orders: &[Ordered]) -> Re
     Ok(())
 }
 
+/// One that is in hand is being done anyway; one that waits is done now.
+const ANEW: &str = "on conflict (tenant_id, kind, id) do update set state = 'waiting', outcome = null, reason = null, \
+     due_at = excluded.due_at, round = jobs.round + 1, attempts = 0, claim = jobs.claim + 1, claimed_by = null, \
+     changed_at = clock_timestamp() where jobs.claimed_by is null";
+
 async fn insert(connection: &mut PgConnection, conflict: &'static str, jobs: &[&Ordered]) -> Result<(), sqlx::Error> {
     let sql = format!(
-        "insert into effects.jobs (tenant_id, id, kind, due_at, event_id, correlation_id, position, trace) \
-         select t, i, k, coalesce(d, clock_timestamp()), e, c, p, r \
+        "insert into effects.jobs (tenant_id, id, kind, due_at, event_id, correlation_id, position, trace, endpoint, about) \
+         select t, i, k, coalesce(d, clock_timestamp()), e, c, p, r, n, a \
          from unnest($1::uuid[], $2::uuid[], $3::text[], $4::uuid[], $5::uuid[], $6::bigint[], $7::text[], \
-         $8::timestamptz[]) as o(t, i, k, e, c, p, r, d) {conflict}"
+         $8::timestamptz[], $9::uuid[], $10::text[]) as o(t, i, k, e, c, p, r, d, n, a) {conflict}"
     );
     query(sqlx::AssertSqlSafe(sql))
         .bind(jobs.iter().map(|order| order.tenant_id.0).collect::<Vec<_>>())
@@ -140,6 +155,8 @@ async fn insert(connection: &mut PgConnection, conflict: &'static str, jobs: &[&
         .bind(jobs.iter().map(|order| order.position).collect::<Vec<_>>())
         .bind(jobs.iter().map(|order| order.trace.as_deref()).collect::<Vec<_>>())
         .bind(jobs.iter().map(|order| order.not_before).collect::<Vec<_>>())
+        .bind(jobs.iter().map(|order| order.endpoint).collect::<Vec<_>>())
+        .bind(jobs.iter().map(|order| order.about.as_deref()).collect::<Vec<_>>())
         .execute(connection)
         .await
         .map(drop)
@@ -155,6 +172,20 @@ pub(crate) struct Claimed {
     pub(crate) settled: Option<Settled>,
 }
 
+/// Jobs that are due, the oldest first.
+const DUE: &str = "select tenant_id, kind, id from effects.jobs where kind = $1 and due_at <= clock_timestamp() \
+    order by due_at limit $2 for update skip locked";
+
+/// The same, some of every endpoint: no more than its share, counting those in hand. Which endpoints come first is drawn, so
+/// that none waits for ever. Processes that look at the same moment may go beyond a share, by what each takes at once.
+const DUE_BY_SHARE: &str = "select due.tenant_id, due.kind, due.id from effects.endpoints e cross join lateral (\
+      select j.tenant_id, j.kind, j.id from effects.jobs j \
+      where j.endpoint = e.id and j.tenant_id = e.tenant_id and j.kind = $1 and j.due_at <= clock_timestamp() \
+      order by j.due_at limit greatest(case when e.failing_since is null then $5::bigint else 1 end - (\
+        select count(*) from effects.jobs h where h.endpoint = e.id and h.tenant_id = e.tenant_id \
+        and h.claimed_by is not null and h.due_at > clock_timestamp()), 0) for update skip locked) as due \
+    order by random() limit $2";
+
 /// Takes up to `most` jobs that are due, for as long as `lease`. Nobody else is given them meanwhile, and nobody waits.
 pub(crate) async fn claim(
     pool: &PgPool,
@@ -162,25 +193,28 @@ pub(crate) async fn claim(
     worker: Uuid,
     most: usize,
     lease: Duration,
+    share: Option<i64>,
 ) -> Result<Vec<Claimed>, sqlx::Error> {
-    let rows = query(
-        "with due as materialized (\
-           select tenant_id, kind, id from effects.jobs where kind = $1 and due_at <= clock_timestamp() \
-           order by due_at limit $2 for update skip locked) \
+    let due = if share.is_some() { DUE_BY_SHARE } else { DUE };
+    let sql = format!(
+        "with due as materialized ({due}) \
          update effects.jobs as job set claimed_by = $3, claim = claim + 1, \
            attempts = attempts + case when state = 'waiting' then 1 else 0 end, \
            due_at = clock_timestamp() + make_interval(secs => $4), changed_at = clock_timestamp() \
          from due where job.tenant_id = due.tenant_id and job.kind = due.kind and job.id = due.id \
          returning job.tenant_id, job.id, job.event_id, job.correlation_id, job.trace, job.round, job.attempts, \
-           job.created_at, job.claim, job.outcome, job.reason, job.receipt, job.position",
-    )
-    .bind(kind)
-    .bind(i64::try_from(most).unwrap_or(i64::MAX))
-    .bind(worker)
-    .bind(lease.as_secs_f64())
-    .fetch_all(pool)
-    .await?;
-    rows.iter().map(|row| claimed(kind, row)).collect()
+           job.created_at, job.claim, job.outcome, job.reason, job.receipt, job.position, job.endpoint"
+    );
+    let taking = query(sqlx::AssertSqlSafe(sql))
+        .bind(kind)
+        .bind(i64::try_from(most).unwrap_or(i64::MAX))
+        .bind(worker)
+        .bind(lease.as_secs_f64());
+    let taking = match share {
+        Some(share) => taking.bind(share),
+        None => taking,
+    };
+    taking.fetch_all(pool).await?.iter().map(|row| claimed(kind, row)).collect()
 }
 
 fn claimed(kind: &'static str, row: &PgRow) -> Result<Claimed, sqlx::Error> {
@@ -194,6 +228,7 @@ fn claimed(kind: &'static str, row: &PgRow) -> Result<Claimed, sqlx::Error> {
     let job = Job {
         tenant_id: TenantId(row.try_get(0)?),
         id: row.try_get(1)?,
+        endpoint: row.try_get(13)?,
         event_id: EventId(row.try_get(2)?),
         correlation_id: CorrelationId(row.try_get(3)?),
         position: Position(row.try_get(12)?),

@@ -154,7 +154,7 @@ impl<E: Effect> Shared<E> {
 
     /// Takes jobs that are due, and begins them; how many.
     async fn take(self: &Arc<Self>, most: usize, in_hand: &mut JoinSet<()>) -> usize {
-        match outbox::claim(&self.pool, E::KIND, self.id, most, self.options.lease).await {
+        match outbox::claim(&self.pool, E::KIND, self.id, most, self.options.lease, E::SHARE).await {
             Ok(claimed) => {
                 let taken = claimed.len();
                 for held in claimed {

@@ -79,8 +79,16 @@ impl States {
     /// # Errors
     /// As [`Source::load`].
     pub async fn current<A: Aggregate>(&self, tenant_id: TenantId, id: Uuid) -> Result<Arc<A>, LoadError> {
+        Ok(self.load_again(tenant_id, id).await?.state)
+    }
+
+    /// The same with its version.
+    ///
+    /// # Errors
+    /// As [`Source::load`].
+    pub async fn load_again<A: Aggregate>(&self, tenant_id: TenantId, id: Uuid) -> Result<Loaded<A>, LoadError> {
         self.forget(tenant_id, A::CATEGORY, id);
-        Ok(self.of(tenant_id, None).load::<A>(id).await?.state)
+        self.of(tenant_id, None).load(id).await
     }
 
     /// Forgets a stream's state, after a conflict.

@@ -31,6 +31,7 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
     (13, "adoption_and_parts", include_str!("../../migrations/0013_adoption_and_parts.sql")),
     (14, "archive", include_str!("../../migrations/0014_archive.sql")),
     (15, "search_and_views", include_str!("../../migrations/0015_search_and_views.sql")),
+    (17, "endpoints", include_str!("../../migrations/0017_endpoints.sql")),
     (19, "cheaper_documents", include_str!("../../migrations/0019_cheaper_documents.sql")),
 ];
 

@@ -32,6 +32,7 @@ fn enumeration<L: Labelled>() -> Enumeration {
 }
 
 pub(crate) fn all() -> Vec<Enumeration> {
+    use crate::notifications::DeliveryState;
     use domain::field_sales::UserType;
     use domain::field_sales::door::DoorStatus;
     use domain::field_sales::zone_assignment::ClosingReason;
@@ -44,6 +45,7 @@ pub(crate) fn all() -> Vec<Enumeration> {
     use domain::messaging::conversation::MessageKind;
     use domain::notifications::WrittenIn;
     use domain::notifications::feed::{MailCadence, NotificationTopic};
+    use domain::notifications::webhook::{WebhookStatus, WebhookStop};
     use domain::operations::projection::ProjectionAct;
     use domain::support::article::{ArticleLanguage, ArticleStatus};
     use domain::support::response_targets::TargetOutcome;
@@ -76,6 +78,9 @@ pub(crate) fn all() -> Vec<Enumeration> {
         enumeration::<EndReason>(),
         enumeration::<Act>(),
         enumeration::<ProjectionAct>(),
+        enumeration::<WebhookStatus>(),
+        enumeration::<WebhookStop>(),
+        enumeration::<DeliveryState>(),
         enumeration::<FileStatus>(),
         enumeration::<FileRefusal>(),
         enumeration::<FileErasure>(),

@@ -34,6 +34,7 @@ pub fn aggregates() -> Vec<Entry> {
         entry::<messaging::conversation::Conversation>(),
         entry::<notifications::email::Email>(),
         entry::<notifications::feed::Feed>(),
+        entry::<notifications::webhook::Webhook>(),
         entry::<operations::projection::Projection>(),
         entry::<privacy::subject::Subject>(),
         entry::<support::article::Article>(),

@@ -10,6 +10,7 @@ use event_store::{Append, AppendError, Appender, Idempotency, Role as DatabaseRo
 use kernel::{ActorId, Change, CommandId, CorrelationId, Event, TenantId, Version, personal};
 use platform::auth::Signer;
 use platform::http::Rates;
+use platform::outbound::Guard;
 use reqwest::header::{HeaderMap, HeaderValue};
 use reqwest::{Client, Method, RequestBuilder, StatusCode};
 use serde_json::Value;
@@ -102,6 +103,8 @@ impl TestNode {
         options.settings.rates = rates;
         options.settings.origins = [HeaderValue::from_static("https://app.example")].into();
         options.allow_unsafe_postgres = true;
+        // Webhooks may lead to this machine, where tests listen.
+        options.outbound = Guard::allowing(["127.0.0.0/8"], true).expect("a network");
         let has_effects = working.is_some();
         options.files = Some(working.unwrap_or_else(folder_of_files));
         if has_effects {

@@ -7,10 +7,14 @@ use crate::mail::MailSettings;
 use crate::root_key::link_key;
 use domain::processes::{MailAboutAccounts, NotifyAboutTickets};
 use effects::email::{EmailEffect, Links, Mailbox, Transport};
+use effects::webhooks::{Client, WebhookEffect, WebhookReplay, forget_old_deliveries, webhooks_dispatch};
 use effects::{Departure, InvitationDeadline, NewsClock, Options, Runner, TicketClock, Worker, outbox, reactor};
 use event_store::{Decisions, Log, Role, States};
 use platform::admin::Needed;
+use platform::auth::SigningSecrets;
+use sqlx::PgPool;
 use std::sync::Arc;
+use tokio::sync::Notify;
 
 /// Mails that a process keeps in memory: each is read twice or three times.
 const EFFECT_STATES: usize = 5_000;
@@ -45,7 +49,7 @@ impl Process {
         let tail = self.tail(log.clone()).await?;
         let states = States::new(log.clone(), EFFECT_STATES);
         let vault = self.vault().await?;
-        let decisions = Decisions::new(appender, states.clone(), log, vault.clone());
+        let decisions = Decisions::new(appender, states.clone(), log.clone(), vault.clone());
         let store = self.store().await?;
         let mut followers = vec![
             reactor::<MailAboutAccounts>(decisions.clone()),
@@ -55,6 +59,7 @@ impl Process {
             outbox::<TicketClock>(),
             reactor::<NotifyAboutTickets>(decisions.clone()),
             outbox::<NewsClock>(),
+            webhooks_dispatch(pool.clone()),
         ];
         if store.is_some() {
             followers.extend(file_followers(&decisions, &pool));
@@ -63,6 +68,7 @@ impl Process {
         if let Some(store) = store {
             self.work_on_files(&store, &decisions, &pool, &runner.bell());
         }
+        self.work_on_webhooks(&decisions, &log, &pool, &runner.bell()).await?;
         let effect = EmailEffect::new(transport, mail.sender.clone(), links, states, vault);
         let worker = Worker::new(effect, decisions.clone(), pool.clone(), runner.bell(), Options::default());
         // Nobody waits for a deadline: it is looked for once a second.
@@ -85,6 +91,30 @@ impl Process {
         self.workers.spawn(departures.run(self.working.clone()));
         self.workers.spawn(clocks.run(self.working.clone()));
         self.workers.spawn(news.run(self.working.clone()));
+        Ok(())
+    }
+
+    /// Starts what calls webhooks; `bell` tells of new work.
+    async fn work_on_webhooks(
+        &mut self,
+        decisions: &Decisions,
+        log: &Log,
+        pool: &PgPool,
+        bell: &Arc<Notify>,
+    ) -> Result<(), Failure> {
+        let unusable = |error| Failure::failed("webhooks cannot be called").because(error);
+        let client = Client::new(self.shared.outbound.clone(), &[]).map_err(unusable)?;
+        let key = self.vault().await?.derive(SigningSecrets::LABEL);
+        let key = key.map_err(|error| Failure::failed("a key cannot be derived").because(error))?;
+        let secrets = SigningSecrets::new(&key);
+        let effect = WebhookEffect::new(client, secrets, decisions.clone(), log.clone(), pool.clone());
+        let options = effect.options();
+        let worker = Worker::new(effect, decisions.clone(), pool.clone(), Arc::clone(bell), options);
+        let replay = WebhookReplay::new(decisions.clone(), log.clone(), pool.clone());
+        let replays = Worker::new(replay, decisions.clone(), pool.clone(), Arc::clone(bell), Options::default());
+        self.workers.spawn(worker.run(self.working.clone()));
+        self.workers.spawn(replays.run(self.working.clone()));
+        self.workers.spawn(forget_old_deliveries(pool.clone(), self.working.clone()));
         Ok(())
     }
 }

@@ -94,6 +94,8 @@ const PERSONAL_HISTORY: Bundle = &["analyst.personal:read"];
 /// The same of every tenant: part of roles of the platform only.
 const HISTORY_OF_ALL: Bundle = &["analyst.tenants:read"];
 const API_KEYS: Bundle = &["identity.api_key:read", "identity.api_key:manage"];
+/// Telling other systems what happens.
+const WEBHOOKS: Bundle = &["notifications.webhook:read", "notifications.webhook:manage"];
 const ANY_ROLE: Bundle = &["identity.role:grant_any"];
 /// Seeing who else is there: to choose an assignee, to know a team.
 const COLLEAGUES: Bundle = &["identity.member:read"];
@@ -182,8 +184,8 @@ impl Role {
     /// What the role permits, besides [`EVERYBODY`].
     const fn bundles(self) -> &'static [Bundle] {
         match self {
-            Self::PlatformAdmin => &[PLATFORM, MEMBERS, API_KEYS, ANY_ROLE, HISTORY, HISTORY_OF_ALL],
-            Self::TenantAdmin => &[MEMBERS, API_KEYS, ANY_ROLE, HISTORY, PERSONAL_HISTORY],
+            Self::PlatformAdmin => &[PLATFORM, MEMBERS, API_KEYS, WEBHOOKS, ANY_ROLE, HISTORY, HISTORY_OF_ALL],
+            Self::TenantAdmin => &[MEMBERS, API_KEYS, WEBHOOKS, ANY_ROLE, HISTORY, PERSONAL_HISTORY],
 
             Self::SupportCustomer => &[SUPPORT_CUSTOMER],
             Self::SupportAgent => &[SUPPORT_CUSTOMER, SUPPORT_AGENT, SUPPORT_ADMIN, COLLEAGUES],

@@ -1,10 +1,11 @@
-//! Telling people: where they work, and over every channel out. Mail is the one that is built.
+//! Telling people, where they work and over every channel out, and other systems, by webhooks.
 //!
 //! Whoever wants somebody told says what about, never how it is worded: the wording belongs to the channel, in the
 //! language of whoever reads it.
 
 pub mod email;
 pub mod feed;
+pub mod webhook;
 
 use kernel::{ParseError, Text};
 use serde::{Deserialize, Deserializer, Serialize};

@@ -1,4 +1,4 @@
-//! Reactors, outbox, worker and mail, on real servers: Postgres and a mail server.
+//! Reactors, outbox, worker, mail and webhooks, on real servers: Postgres, a mail server and a web server.
 
 mod clocks;
 mod crashes;
@@ -6,5 +6,7 @@ mod delivery;
 mod mailbox;
 mod notifications;
 mod reactors;
+mod receiver;
 mod smtp;
+mod webhooks;
 mod world;

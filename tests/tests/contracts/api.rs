@@ -42,6 +42,7 @@ const WITHOUT_ROUTE: &[(&str, &str)] = &[
     ("notifications.record_email_sent", "the worker that sends mails"),
     ("notifications.request_email", "reactors"),
     ("notifications.requeue_email", "the operator's tool"),
+    ("notifications.stop_webhook", "the worker that calls webhooks"),
     ("notifications.suppress_email", "the worker that sends mails"),
     ("notifications.update_feed", "the reactor behind tickets"),
     ("operations.record_projection_act", "whoever folds: what was done is told in the log"),

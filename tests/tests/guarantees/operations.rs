@@ -7,11 +7,14 @@ use tests::policy::{Route, routes};
 use uuid::Uuid;
 
 /// Queries that are neither one thing nor a page of things, and where they are put to the test.
-const OF_THEIR_OWN_KIND: [(&str, &str); 4] = [
+const OF_THEIR_OWN_KIND: [(&str, &str); 7] = [
     ("support.get_ticket_statistics", "numbers: stories/desk.rs"),
     ("support.get_dashboard", "numbers: stories/desk.rs"),
     ("support.get_article_as_seen", "always of a moment: stories/knowledge.rs"),
     ("support.compare_article_revisions", "of two revisions: stories/knowledge.rs"),
+    ("notifications.list_webhook_deliveries", "what the outbox knows: stories/webhooks.rs"),
+    ("notifications.get_webhook_delivery", "what the outbox knows: stories/webhooks.rs"),
+    ("notifications.list_webhook_replays", "what the outbox knows: stories/webhooks.rs"),
 ];
 
 /// Every route of the command API; the batch endpoint too.

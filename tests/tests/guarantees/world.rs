@@ -85,6 +85,7 @@ pub(crate) struct Everything {
     pub(crate) file: String,
     /// The maker's own.
     pub(crate) feed: String,
+    pub(crate) webhook: String,
     pub(crate) people: People,
     /// The last event, and the story that it belongs to.
     pub(crate) event: String,
@@ -120,6 +121,7 @@ impl Everything {
             maker.post(&path, body(command)).await.ok();
         }
         let file = verified_file(node, maker, maker.id, &[]).await;
+        let webhook = make(maker, "/v1/notifications/webhooks", body("notifications.register_webhook")).await;
         let attach = json!({ "file_id": file });
         maker.insist(&format!("/v1/support/tickets/{ticket}/attachments"), attach).await.ok();
         let feed = told(node, maker, &ticket).await;
@@ -145,6 +147,7 @@ impl Everything {
             contract,
             file,
             feed,
+            webhook,
             people,
             event,
             story,
@@ -166,6 +169,7 @@ impl Everything {
             "contract_id" => &self.contract,
             "file_id" => &self.file,
             "feed_id" => &self.feed,
+            "webhook_id" => &self.webhook,
             "event_id" => &self.event,
             "correlation_id" => &self.story,
             other => self.people.named(other),
@@ -176,7 +180,7 @@ impl Everything {
     pub(crate) fn ids(&self) -> Vec<&str> {
         let business =
             [&self.ticket, &self.article, &self.conversation, &self.zone, &self.building, &self.door, &self.contract];
-        let business = business.into_iter().chain([&self.file, &self.feed, &self.sla_policy]);
+        let business = business.into_iter().chain([&self.file, &self.feed, &self.sla_policy, &self.webhook]);
         business.map(String::as_str).chain(self.people.ids()).collect()
     }
 
@@ -206,7 +210,7 @@ impl Everything {
             "support.change_ticket_category" => json!({ "category": "billing" }),
             "support.change_ticket_subject" => json!({ "subject": mark }),
             "support.tag_ticket" | "support.untag_ticket" => json!({ "tags": [mark] }),
-            "support.mark_ticket_read" => json!({ "up_to": 1 }),
+            "support.mark_ticket_read" | "notifications.mark_notifications_read" => json!({ "up_to": 1 }),
             "support.submit_ticket_csat" => json!({ "score": 5, "comment": mark }),
             "support.merge_ticket" => json!({ "into": Uuid::now_v7() }),
             "support.unmerge_ticket" => json!({ "from": Uuid::now_v7() }),
@@ -223,7 +227,6 @@ impl Everything {
             "messaging.open_conversation" => json!({ "client_user_id": me, "studio_user_id": rep, "subject": mark }),
             "messaging.send_message" => json!({ "message_id": Uuid::new_v4(), "content": mark }),
             "messaging.mark_read_up_to" => json!({ "seq": 1 }),
-            "notifications.mark_notifications_read" => json!({ "up_to": 1 }),
             "notifications.change_notification_preferences" => json!({
                 "language": "en", "topics": [{ "topic": "ticket_noted", "in_app": false, "mail": "digest" }],
             }),
@@ -240,6 +243,12 @@ impl Everything {
             }),
             "field_sales.record_visit" => json!({ "door_number": "101", "outcome": "absent", "comment": mark }),
             "field_sales.sign_contract" => json!({ "building_id": Uuid::new_v4(), "door_number": "101" }),
+            "notifications.register_webhook" | "notifications.change_webhook" => json!({
+                "url": "https://93.184.216.34/hooks", "label": mark, "event_types": ["notifications.email.failed"],
+            }),
+            "notifications.redeliver_webhook" => json!({ "delivery_id": Uuid::now_v7() }),
+            "notifications.replay_webhook" => json!({ "from_position": 1 }),
+            id if id.starts_with("notifications.") => json!({}),
             other => People::body(other, mark, rep),
         }
     }

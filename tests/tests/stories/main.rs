@@ -18,5 +18,6 @@ mod sla;
 mod support;
 mod surface;
 mod time;
+mod webhooks;
 mod what_if;
 mod world;

@@ -127,6 +127,7 @@ impl Stage {
                 (command.at(&published(owner, draft).await), body())
             }
             id if id.starts_with("support.") => (command.at(&ticket().await), body()),
+            _ if command.target() == Some("webhook_id") => (command.at(&webhook_of(owner).await), body()),
             "messaging.open_conversation" => (command.path.clone(), talk),
             id if id.starts_with("messaging.") => {
                 let conversation = make(owner, "/v1/messaging/conversations", talk).await;
@@ -160,6 +161,12 @@ impl Stage {
             },
         }
     }
+}
+
+/// A webhook that the owner has just registered.
+async fn webhook_of(owner: &Actor) -> String {
+    let body = Everything::body("notifications.register_webhook", "Ours", owner.id.0, owner.id.0);
+    make(owner, "/v1/notifications/webhooks", body).await
 }
 
 /// The owner himself works his zone.
