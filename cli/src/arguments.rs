@@ -4,6 +4,7 @@ use crate::effects_command::EffectsCommand;
 use crate::events::EventsCommand;
 use crate::failure::EXIT_CODES;
 use crate::heal::Heal;
+use crate::import_command::ImportCommand;
 use crate::log_command::LogCommand;
 use crate::projections::{ChangedModels, ProjectionsCommand};
 use crate::proving::VerifyArgs;
@@ -66,6 +67,9 @@ pub(crate) enum Task {
     /// People of a tenant: invite, list, deactivate.
     #[command(subcommand)]
     User(UserCommand),
+    /// Tickets and articles from other desks: look at a file, import it, roll it back.
+    #[command(subcommand)]
+    Import(ImportCommand),
     /// The local signing key; the keys of personal data.
     #[command(subcommand)]
     Keys(KeysCommand),

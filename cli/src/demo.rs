@@ -14,7 +14,7 @@ pub use users::{Credentials, USERS};
 use crate::failure::Failure;
 use crate::keys::LocalKey;
 use crate::node::Node;
-use crate::process::{appender, command_router};
+use crate::process::{appender, command_services};
 use crate::run_file::write_privately;
 use crate::tokens::Audience;
 use base64::Engine as _;
@@ -22,8 +22,6 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use event_store::Log;
 use kernel::LogId;
 use platform::auth::Verifier;
-use platform::auth::standing::Unranked;
-use platform::outbound::Guard;
 use serde::{Deserialize, Serialize};
 use std::path::Path;
 use std::sync::Arc;
@@ -126,7 +124,7 @@ async fn tell(node: &Node, key: &LocalKey, day: chrono::NaiveDate) -> Result<Dem
     let pool = node.database().probe().clone();
     let verifier = Verifier::new(key.key_set()?, &audience.issuer, &audience.audience);
     let (appender, log) = (appender(&node.database().url, pool.clone())?, Log::new(pool));
-    let router =
-        command_router(verifier, &appender, &log, node.vault().clone(), Arc::new(Unranked), None, Guard::default())?;
+    let services = command_services(verifier, &appender, &log, node.vault().clone())?;
+    let router = command_api::router(Arc::new(services));
     Story::new(router, key, &audience, day)?.tell().await
 }

@@ -7,8 +7,8 @@ use crate::failure::Failure;
 use crate::keys::LocalKey;
 use crate::tokens::{Audience, Grant, all_scopes, issue};
 use crate::{
-    config_check, demo, effects_command, events, heal, log_command, operator, privacy, projections, separate, sign_in,
-    tenant_command, terminal, up, user_command, verify, what_if,
+    config_check, demo, effects_command, events, heal, import_command, log_command, operator, privacy, projections,
+    separate, sign_in, tenant_command, terminal, up, user_command, verify, what_if,
 };
 use clap::parser::ValueSource;
 use clap::{ArgMatches, CommandFactory, FromArgMatches};
@@ -80,6 +80,7 @@ async fn run(task: Task, matches: &ArgMatches) -> Result<ExitCode, Failure> {
         },
         Task::Tenant(command) => done(tenant_command::run(&command).await),
         Task::User(command) => done(user_command::run(&command).await),
+        Task::Import(command) => done(import_command::run(&command).await),
         Task::Keys(KeysCommand::Show { key, folder }) => {
             let key = LocalKey::open(key.unwrap_or_else(|| LocalKey::path_in(&folder.data_dir)))?;
             terminal::print(&format!("{:#}", key.signer().jwks()));

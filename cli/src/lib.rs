@@ -17,6 +17,7 @@ pub mod export;
 pub mod failure;
 pub mod files;
 mod heal;
+mod import_command;
 pub mod keys;
 mod listen;
 mod log_command;

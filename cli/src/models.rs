@@ -8,8 +8,8 @@ use read_models::messaging::{Conversations, Messages};
 use read_models::notifications::{Feeds, Notifications, Webhooks};
 use read_models::operations::ProjectionActs;
 use read_models::support::{
-    ArticleRevisions, ArticleSlugs, Articles, CustomerTickets, PublishedArticles, SlaPolicies, TicketActivities,
-    TicketAttachments, TicketMessages, TicketNotes, Tickets,
+    ArticleRevisions, ArticleSlugs, Articles, CustomerTickets, ImportRows, Imports, PublishedArticles, SlaPolicies,
+    TicketActivities, TicketAttachments, TicketMessages, TicketNotes, Tickets,
 };
 
 /// A fresh projection of every read model. One line per read model.
@@ -22,6 +22,8 @@ pub fn projections() -> Vec<Box<dyn Projection>> {
         projection::<TicketNotes>(),
         projection::<SlaPolicies>(),
         projection::<TicketAttachments>(),
+        projection::<Imports>(),
+        projection::<ImportRows>(),
         projection::<Articles>(),
         projection::<PublishedArticles>(),
         projection::<ArticleSlugs>(),

@@ -216,14 +216,18 @@ impl Process {
         let engine = self.pool("engine", Role::Engine, ENGINE_CONNECTIONS);
         let appender = appender(&self.shared.database.url, engine.clone())?;
         if let Some(nats_url) = self.shared.nats_url.clone() {
-            self.relay_of(Log::new(engine), &nats_url, appender.committed());
+            self.relay_of(Log::new(engine.clone()), &nats_url, appender.committed());
         }
         let vault = self.vault().await?;
         let verifier = self.verifier(trust, &log).await;
         let store = self.store().await?;
         let uploads = store.as_ref().and_then(files::gate);
-        let outbound = self.shared.outbound.clone();
-        let commands = command_router(verifier, &appender, &log, vault.clone(), self.standing(), store, outbound)?;
+        let commands = command_services(verifier, &appender, &log, vault.clone())?
+            .with_standing(self.standing())
+            .with_files(store)
+            .with_outbound(self.shared.outbound.clone())
+            .with_names(Log::new(engine));
+        let commands = command_api::router(Arc::new(commands));
         let verifier = Arc::new(self.verifier(trust, &log).await);
         let decisions = Decisions::new(appender, States::new(log.clone(), STATES), log, vault.clone());
         let sign_in = self.sign_in(decisions, verifier, trust, &vault).await?;
@@ -233,8 +237,9 @@ impl Process {
         ];
         let mut settings = self.shared.settings.clone();
         let mut served = commands.merge(sign_in);
+        settings.limits.uploads[0] = Some(files::IMPORTS);
         if let Some((gate, limits)) = uploads {
-            settings.limits.uploads = Some(limits);
+            settings.limits.uploads[1] = Some(limits);
             served = served.merge(gate);
         }
         self.commands = Some(served.clone());
@@ -537,19 +542,15 @@ pub(crate) fn appender(url: &str, pool: PgPool) -> Result<Appender, Failure> {
         .map_err(|error| Failure::failed("the appender cannot start").because(error))
 }
 
-/// The command API without a listener.
-pub(crate) fn command_router(
+/// What the command API works with.
+pub(crate) fn command_services(
     verifier: Verifier,
     appender: &Appender,
     log: &Log,
     vault: Vault,
-    standing: SharedStanding,
-    store: Option<Store>,
-    outbound: Guard,
-) -> Result<Router, Failure> {
+) -> Result<command_api::Services, Failure> {
     let states = States::new(log.clone(), STATES);
     let decisions = Decisions::new(appender.clone(), states, log.clone(), vault);
-    let services = command_api::Services::new(verifier, decisions)
-        .map_err(|error| Failure::failed("the command API cannot start").because(error))?;
-    Ok(command_api::router(Arc::new(services.with_standing(standing).with_files(store).with_outbound(outbound))))
+    command_api::Services::new(verifier, decisions)
+        .map_err(|error| Failure::failed("the command API cannot start").because(error))
 }

@@ -67,5 +67,8 @@ pub(crate) fn document(operations: impl Iterator<Item = Operation>) -> OpenApi {
         .response::<Vec<BatchOutcome>>(StatusCode::OK, "What became of each, in order.")
         .bearer(None);
     document.operation(refusals(batch));
+    for file in crate::imports::operations() {
+        document.operation(refusals(file));
+    }
     document.build()
 }

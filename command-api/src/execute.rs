@@ -7,15 +7,16 @@ use chrono::{DateTime, Utc};
 use event_store::ReadError;
 use event_store::repository::LoadError;
 use event_store::vault::KeyedHash;
-use event_store::{Answer, AppendError, Decisions, Expected, Idempotency, Origin, Refused, VaultError};
+use event_store::{Answer, AppendError, Decisions, Expected, Idempotency, Log, Origin, Refused, VaultError};
 use file_store::Store;
-use kernel::{BlindIndexer, Command, CommandId, Context, Rejection, Streams, Team};
+use kernel::{BlindIndexer, Command, CommandId, Context, Rejection, Streams, Team, TenantId};
 use platform::Problem;
 use platform::auth::standing::{SharedStanding, Unranked, tenant_suspended};
 use platform::auth::{Identity, Verifier};
 use platform::headers::IfMatch;
 use platform::outbound::Guard;
 use platform::request_log::RequestLog;
+use std::collections::HashMap;
 use std::sync::Arc;
 use uuid::Uuid;
 
@@ -31,6 +32,8 @@ pub struct Services {
     standing: SharedStanding,
     files: Option<Store>,
     outbound: Guard,
+    /// Where names are looked up, whosever they are; works as [`event_store::Role::Engine`].
+    names: Option<Log>,
     /// What a request is known by: its key and body may hold personal data, and an unkeyed hash of a short text is as good
     /// as the text.
     requests: KeyedHash,
@@ -52,6 +55,7 @@ impl Services {
             requests,
             files: None,
             outbound: Guard::default(),
+            names: None,
             standing: Arc::new(Unranked),
         })
     }
@@ -78,8 +82,40 @@ impl Services {
         &self.outbound
     }
 
+    /// Looks names up in `log`, whose pool works as [`event_store::Role::Engine`].
+    #[must_use]
+    pub fn with_names(self, log: Log) -> Self {
+        Self { names: Some(log), ..self }
+    }
+
+    /// Who holds which of these names.
+    pub(crate) async fn holders(
+        &self,
+        tenant_id: TenantId,
+        scope: &str,
+        names: &[String],
+    ) -> Result<HashMap<String, Uuid>, Problem> {
+        let log = self.names.as_ref().unwrap_or_else(|| self.decisions.log());
+        log.holders(tenant_id, scope, names).await.map_err(|error| unavailable().because(&error))
+    }
+
     pub(crate) const fn files(&self) -> Option<&Store> {
         self.files.as_ref()
+    }
+
+    /// What names are known by where they would tell too much.
+    pub(crate) const fn blind(&self) -> &BlindIndexer {
+        &self.blind
+    }
+
+    /// What somebody's key names in his tenant, among things of one sort.
+    pub(crate) fn named_by(&self, tenant_id: TenantId, sort: &str, key: &str) -> Uuid {
+        self.requests.hash(&[tenant_id.0.as_bytes(), sort.as_bytes(), key.as_bytes()])
+    }
+
+    /// Refuses where the tenant is suspended.
+    pub(crate) fn check_standing(&self, tenant_id: TenantId) -> Result<(), Problem> {
+        if self.standing.is_suspended(tenant_id) { Err(tenant_suspended()) } else { Ok(()) }
     }
 
     pub(crate) const fn decisions(&self) -> &Decisions {
@@ -109,9 +145,7 @@ pub(crate) struct Asked<'a> {
 pub(crate) async fn execute<C: Command>(services: &Services, asked: &Asked<'_>) -> Result<Reply, Problem> {
     asked.log.operation(C::NAME);
     asked.identity.require(C::SCOPE)?;
-    if services.standing.is_suspended(asked.identity.tenant_id) {
-        return Err(tenant_suspended());
-    }
+    services.check_standing(asked.identity.tenant_id)?;
     let command: C = platform::json::parse_bytes(asked.body)?;
     let idempotency = idempotency::<C>(&services.requests, asked)?;
     let reply = |answer: Answer| {
@@ -197,13 +231,7 @@ fn idempotency<C: Command>(requests: &KeyedHash, asked: &Asked<'_>) -> Result<Id
             let key = Uuid::now_v7();
             return Ok(Idempotency { key, request_hash: Uuid::nil() });
         }
-        return Err(Problem::new(
-            StatusCode::BAD_REQUEST,
-            "idempotency_key_missing",
-            "The request cannot be repeated safely",
-        )
-        .detail("neither Idempotency-Key nor If-Match was sent")
-        .remedy("Send a new Idempotency-Key (a UUID, say) with each intent and the same one with each retry of it."));
+        return Err(key_missing());
     };
     let identity = asked.identity;
     let scope = [identity.tenant_id.0.as_bytes(), identity.actor.id.0.as_bytes()];
@@ -216,7 +244,14 @@ fn idempotency<C: Command>(requests: &KeyedHash, asked: &Asked<'_>) -> Result<Id
     Ok(Idempotency { key, request_hash: requests.hash(&[target.as_bytes(), &condition, asked.body]) })
 }
 
-fn refusal<R: Rejection>(refused: Refused<R>) -> Problem {
+/// Nothing says by what a repeat would be known.
+pub(crate) fn key_missing() -> Problem {
+    Problem::new(StatusCode::BAD_REQUEST, "idempotency_key_missing", "The request cannot be repeated safely")
+        .detail("neither Idempotency-Key nor If-Match was sent")
+        .remedy("Send a new Idempotency-Key (a UUID, say) with each intent and the same one with each retry of it.")
+}
+
+pub(crate) fn refusal<R: Rejection>(refused: Refused<R>) -> Problem {
     match refused {
         Refused::Rejected(rejection) => Problem::rejected(&rejection),
         Refused::Version(version) => {

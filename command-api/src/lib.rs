@@ -10,6 +10,7 @@ mod field_sales;
 mod files;
 mod flights;
 mod identity;
+mod imports;
 mod messaging;
 mod notifications;
 mod reply;
@@ -18,6 +19,7 @@ mod support;
 mod webhooks;
 
 pub use execute::Services;
+pub use imports::{IMPORT_MAX_BYTES, IMPORTS};
 pub use routes::CommandRoutes;
 
 use axum::Router;

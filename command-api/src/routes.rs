@@ -136,7 +136,7 @@ impl CommandRoutes {
             self.routes.iter().map(|route| (route.name, route.executable)).collect();
         let router =
             self.routes.into_iter().fold(Router::new(), |router, route| router.route(&route.path, route.handler));
-        router.merge(batch::router(executables)).with_state(services)
+        router.merge(batch::router(executables)).merge(crate::imports::router()).with_state(services)
     }
 }
 

@@ -6,6 +6,7 @@ use domain::support::article::{
     ArchiveArticle, ChangeArticleSlug, DraftArticle, FeatureArticle, PublishArticle, RateArticle, RestoreArticle,
     ReviseArticle, UnfeatureArticle, UnpublishArticle,
 };
+use domain::support::import::RollBackImport;
 use domain::support::sla_policy::DefineSlaPolicy;
 use domain::support::ticket::{
     AddInternalNote, AttachFile, ChangeTicketCategory, ChangeTicketPriority, ChangeTicketStatus, ChangeTicketSubject,
@@ -32,6 +33,7 @@ pub(crate) fn routes() -> CommandRoutes {
         .on::<UnmergeTicket>("/tickets/{ticket_id}/unmerge")
         .on_file::<AttachFile>("/tickets/{ticket_id}/attachments")
         .on_file::<IssueAttachmentUrl>("/tickets/{ticket_id}/attachments/url")
+        .on::<RollBackImport>("/imports/{import_id}/rollback")
         .create::<DefineSlaPolicy>("/sla-policies")
         .create::<DraftArticle>("/articles")
         .on::<ReviseArticle>("/articles/{article_id}/revise")

@@ -27,6 +27,7 @@ pub const fn categories() -> &'static [Category] {
         Category::of::<privacy::subject::Event>(),
         Category::of::<support::article::Event>(),
         Category::of::<support::article_slug::Event>(),
+        Category::of::<support::import::Event>(),
         Category::of::<support::sla_policy::Event>(),
         Category::of::<support::ticket::Event>(),
     ];

@@ -1,6 +1,6 @@
 //! A time zone by its IANA name. Of no context: a company is in one, and so is a desk's calendar.
 
-use chrono::{DateTime, FixedOffset, Offset as _, TimeZone as _, Utc};
+use chrono::{DateTime, FixedOffset, NaiveDateTime, Offset as _, TimeDelta, TimeZone as _, Utc};
 use chrono_tz::Tz;
 use kernel::ParseError;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -24,6 +24,13 @@ impl TimeZone {
     /// How far the clocks there are ahead of UTC at a moment.
     pub fn offset_at(self, at: DateTime<Utc>) -> FixedOffset {
         self.0.offset_from_utc_datetime(&at.naive_utc()).fix()
+    }
+
+    /// The moment at which the clocks there show this; the first one where they show it twice, and an hour later where they
+    /// never do.
+    pub fn when_clocks_show(self, local: NaiveDateTime) -> DateTime<Utc> {
+        let moment = |local: NaiveDateTime| self.0.from_local_datetime(&local).earliest().map(|at| at.to_utc());
+        moment(local).or_else(|| moment(local + TimeDelta::hours(1))).unwrap_or_else(|| local.and_utc())
     }
 
     /// The name.
@@ -66,6 +73,18 @@ impl ToSchema for TimeZone {}
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_local_time_is_a_moment_also_when_clocks_are_changed() {
+        let paris = TimeZone::default();
+        for (local, moment) in [
+            ("2026-01-15T12:00:00", "2026-01-15T11:00:00Z"),
+            ("2026-03-29T02:30:00", "2026-03-29T01:30:00Z"),
+            ("2026-10-25T02:30:00", "2026-10-25T00:30:00Z"),
+        ] {
+            assert_eq!(paris.when_clocks_show(local.parse().unwrap()), moment.parse::<DateTime<Utc>>().unwrap());
+        }
+    }
 
     #[test]
     fn only_zones_that_exist() {

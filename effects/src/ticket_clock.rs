@@ -87,7 +87,10 @@ impl Effect for TicketClock {
             | Event::InternalAttachmentLinked { .. }
             | Event::SlaClockPaused { .. }
             | Event::SlaWarned { .. }
-            | Event::SlaBreached { .. } => None,
+            | Event::SlaBreached { .. }
+            | Event::Imported { .. }
+            | Event::ImportSettled { .. }
+            | Event::ImportUndone { .. } => None,
         };
         due.map_or(Order::Nothing, Order::Due)
     }

@@ -57,13 +57,26 @@ pub struct InternalCommand {
     pub causation_id: Option<EventId>,
     /// The trace that it is part of.
     pub trace: Option<TraceParent>,
+    /// When it happened, where that is told late: it is decided as it would have been then.
+    pub happened_at: Option<DateTime<Utc>>,
 }
 
 impl InternalCommand {
     /// In the name of Sillage, at the beginning of a story of its own.
     pub const fn new(tenant_id: TenantId, target: Uuid, command_id: CommandId) -> Self {
         let correlation_id = CorrelationId(command_id.0);
-        Self { tenant_id, actor: Actor::SYSTEM, command_id, target, correlation_id, causation_id: None, trace: None }
+        let (causation_id, trace, happened_at) = (None, None, None);
+        Self { tenant_id, actor: Actor::SYSTEM, command_id, target, correlation_id, causation_id, trace, happened_at }
+    }
+
+    /// In somebody's name.
+    pub const fn by(self, actor: Actor) -> Self {
+        Self { actor, ..self }
+    }
+
+    /// Told late: it happened then.
+    pub const fn at(self, happened_at: DateTime<Utc>) -> Self {
+        Self { happened_at: Some(happened_at), ..self }
     }
 
     /// In the story of the event that caused it.
@@ -128,6 +141,11 @@ impl Decisions {
     /// What finds private texts again: for the [`Context`] of every command that is carried out here.
     pub fn blind_indexer(&self) -> BlindIndexer {
         self.vault.blind_indexer()
+    }
+
+    /// Where earlier answers are found.
+    pub const fn log(&self) -> &Log {
+        &self.log
     }
 
     /// Where states come from.
@@ -219,7 +237,9 @@ impl Decisions {
             command_id: internal.command_id,
             target: internal.target,
             // Postgres keeps microseconds; what was decided on and what is read back must be the same instant.
-            now: DateTime::from_timestamp_micros(Utc::now().timestamp_micros()).unwrap_or_default(),
+            now: internal
+                .happened_at
+                .unwrap_or_else(|| DateTime::from_timestamp_micros(Utc::now().timestamp_micros()).unwrap_or_default()),
             blind: self.blind_indexer(),
             team: Team::none(),
         };

@@ -11,7 +11,7 @@ use kernel::{
 };
 use sqlx::postgres::{PgDatabaseError, PgRow};
 use sqlx::{PgConnection, PgPool, Row};
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use uuid::Uuid;
 
 macro_rules! columns {
@@ -111,6 +111,31 @@ impl Log {
     /// The pool that it reads through.
     pub const fn pool(&self) -> &PgPool {
         &self.pool
+    }
+
+    /// Who holds which of these names: those that are reserved in the tenant, with the streams that hold them. The pool works
+    /// as [`crate::Role::Engine`].
+    ///
+    /// # Errors
+    /// Postgres does not answer.
+    pub async fn holders(
+        &self,
+        tenant_id: TenantId,
+        scope: &str,
+        names: &[String],
+    ) -> Result<HashMap<String, Uuid>, ReadError> {
+        if names.is_empty() {
+            return Ok(HashMap::new());
+        }
+        let rows = sqlx::query(
+            "select key, stream_id from log.reservations where tenant_id = $1 and scope = $2 and key = any($3)",
+        )
+        .bind(tenant_id.0)
+        .bind(scope)
+        .bind(names)
+        .fetch_all(&self.pool)
+        .await?;
+        rows.iter().map(|row| Ok((row.try_get(0)?, row.try_get(1)?))).collect()
     }
 
     /// The end of the log now.

@@ -112,6 +112,17 @@ impl Operation {
         self.with_body::<T>(Required::True)
     }
 
+    /// A body that is a file, in one of these forms.
+    pub fn file_body(mut self, media_types: &[&str]) -> Self {
+        let body = media_types.iter().fold(RequestBodyBuilder::new(), |body, media_type| {
+            body.content(*media_type, Content::new(Some(ObjectBuilder::new().schema_type(Type::String))))
+        });
+        self.builder = self.builder.request_body(Some(body.required(Some(Required::True)).build()));
+        self.problem(StatusCode::REQUEST_TIMEOUT, "The body did not arrive in time.")
+            .problem(StatusCode::PAYLOAD_TOO_LARGE, "The body is too long.")
+            .problem(StatusCode::UNSUPPORTED_MEDIA_TYPE, "The body is not declared as such a file.")
+    }
+
     /// The JSON body, which may be left out.
     pub fn optional_body<T: ToSchema>(self) -> Self {
         self.with_body::<T>(Required::False)

@@ -48,6 +48,7 @@ pub(crate) fn all() -> Vec<Enumeration> {
     use domain::notifications::webhook::{WebhookStatus, WebhookStop};
     use domain::operations::projection::ProjectionAct;
     use domain::support::article::{ArticleLanguage, ArticleStatus};
+    use domain::support::import::{ImportField, ImportKind, ImportProblem, ImportStatus, RowStatus};
     use domain::support::response_targets::TargetOutcome;
     use domain::support::sla_terms::SlaGoal;
     use domain::support::ticket::{TicketCategory, TicketMessageType, TicketPriority, TicketSide, TicketStatus};
@@ -65,6 +66,11 @@ pub(crate) fn all() -> Vec<Enumeration> {
         enumeration::<SlaState>(),
         enumeration::<ArticleStatus>(),
         enumeration::<ArticleLanguage>(),
+        enumeration::<ImportKind>(),
+        enumeration::<ImportStatus>(),
+        enumeration::<RowStatus>(),
+        enumeration::<ImportField>(),
+        enumeration::<ImportProblem>(),
         enumeration::<DoorStatus>(),
         enumeration::<UserType>(),
         enumeration::<ClosingReason>(),

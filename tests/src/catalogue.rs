@@ -39,6 +39,7 @@ pub fn aggregates() -> Vec<Entry> {
         entry::<privacy::subject::Subject>(),
         entry::<support::article::Article>(),
         entry::<support::article_slug::Slugs>(),
+        entry::<support::import::Import>(),
         entry::<support::sla_policy::SlaPolicy>(),
         entry::<support::ticket::Ticket>(),
     ]

@@ -361,6 +361,12 @@ impl Actor {
         send(self.command(path).header("idempotency-key", key).json(&body)).await
     }
 
+    /// Hands a file of rows over, with this key.
+    pub async fn hand_over(&self, path: &str, key: &str, media_type: &str, file: impl Into<Vec<u8>>) -> Answer {
+        let request = self.command(path).header("idempotency-key", key).header("content-type", media_type);
+        send(request.body(file.into())).await
+    }
+
     /// A question to the query API that is too large for an address.
     pub async fn ask(&self, path: &str, body: &Value) -> Answer {
         let url = format!("{}{path}", self.urls.queries);

@@ -150,6 +150,20 @@ impl Session<'_> {
         self.doors.ask(&self.doors.post(path, body).by(&self.token).once()).await
     }
 
+    /// Hands a file over; the same key means the same.
+    ///
+    /// # Errors
+    /// It was refused, or there was no answer.
+    pub(crate) async fn hand_over(
+        &self,
+        path: &str,
+        media_type: &'static str,
+        bytes: Vec<u8>,
+        key: Option<String>,
+    ) -> Result<Value, Unanswered> {
+        self.doors.ask(&self.doors.hand_over(path, media_type, bytes).by(&self.token).keyed(key)).await
+    }
+
     /// Asks.
     ///
     /// # Errors

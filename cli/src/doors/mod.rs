@@ -10,13 +10,15 @@ pub(crate) use refused::{Refused, Unanswered};
 
 use crate::failure::{Exit, Failure};
 use crate::run_file::RunFile;
-use reqwest::header::RETRY_AFTER;
+use reqwest::header::{CONTENT_TYPE, RETRY_AFTER};
 use reqwest::{Client, Method, StatusCode};
 use serde_json::Value;
 use std::time::Duration;
 
 /// How long an answer may take.
 const PATIENCE: Duration = Duration::from_secs(30);
+/// The same where a file is handed over.
+const FILE_PATIENCE: Duration = Duration::from_mins(2);
 /// How often a request is sent that meets nobody, or somebody who is busy.
 const TRIES: u32 = 3;
 /// Longest pause between two tries, whatever is asked for.
@@ -37,8 +39,15 @@ pub(crate) struct Asking<'a> {
     method: Method,
     url: String,
     token: Option<&'a str>,
-    body: Option<Value>,
+    body: Option<Body>,
     key: Option<String>,
+}
+
+/// What is sent.
+#[derive(Clone, Debug)]
+enum Body {
+    Json(Value),
+    File { media_type: &'static str, bytes: Vec<u8> },
 }
 
 impl Doors {
@@ -72,7 +81,13 @@ impl Doors {
     /// A request to the command API; `path` begins with `/v1`.
     pub(crate) fn post<'a>(&self, path: &str, body: Value) -> Asking<'a> {
         let url = format!("{}{path}", self.commands);
-        Asking { method: Method::POST, url, token: None, body: Some(body), key: None }
+        Asking { method: Method::POST, url, token: None, body: Some(Body::Json(body)), key: None }
+    }
+
+    /// A file for the command API.
+    pub(crate) fn hand_over<'a>(&self, path: &str, media_type: &'static str, bytes: Vec<u8>) -> Asking<'a> {
+        let url = format!("{}{path}", self.commands);
+        Asking { method: Method::POST, url, token: None, body: Some(Body::File { media_type, bytes }), key: None }
     }
 
     /// A request to the command API's listener for what is to be read there: one's own account.
@@ -113,9 +128,13 @@ impl Doors {
         if let Some(key) = &asking.key {
             request = request.header("idempotency-key", key);
         }
-        if let Some(body) = &asking.body {
-            request = request.json(body);
-        }
+        request = match &asking.body {
+            Some(Body::Json(body)) => request.json(body),
+            Some(Body::File { media_type, bytes }) => {
+                request.header(CONTENT_TYPE, *media_type).timeout(FILE_PATIENCE).body(bytes.clone())
+            }
+            None => request,
+        };
         let response = request.send().await.map_err(|error| {
             // What may have arrived is sent again only where a repeat is known to be one.
             let again = error.is_connect() || asking.key.is_some() || asking.method == Method::GET;
@@ -138,6 +157,11 @@ impl<'a> Asking<'a> {
     /// With this token.
     pub(crate) fn by(self, token: &'a str) -> Self {
         Self { token: Some(token), ..self }
+    }
+
+    /// With this key: whoever sends it again means the same.
+    pub(crate) fn keyed(self, key: Option<String>) -> Self {
+        Self { key, ..self }
     }
 
     /// A command: a repeat does nothing a second time.

@@ -8,7 +8,9 @@ use crate::root_key::link_key;
 use domain::processes::{MailAboutAccounts, NotifyAboutTickets};
 use effects::email::{EmailEffect, Links, Mailbox, Transport};
 use effects::webhooks::{Client, WebhookEffect, WebhookReplay, forget_old_deliveries, webhooks_dispatch};
-use effects::{Departure, InvitationDeadline, NewsClock, Options, Runner, TicketClock, Worker, outbox, reactor};
+use effects::{
+    Departure, ImportRollback, InvitationDeadline, NewsClock, Options, Runner, TicketClock, Worker, outbox, reactor,
+};
 use event_store::{Decisions, Log, Role, States};
 use platform::admin::Needed;
 use platform::auth::SigningSecrets;
@@ -60,6 +62,7 @@ impl Process {
             reactor::<NotifyAboutTickets>(decisions.clone()),
             outbox::<NewsClock>(),
             webhooks_dispatch(pool.clone()),
+            outbox::<ImportRollback>(),
         ];
         if store.is_some() {
             followers.extend(file_followers(&decisions, &pool));
@@ -81,7 +84,9 @@ impl Process {
         let clocks = Worker::new(clock, decisions.clone(), pool.clone(), runner.bell(), TicketClock::options());
         // Nothing is mailed in the moment in which it is told.
         let news = NewsClock::new(decisions.clone());
-        let news = Worker::new(news, decisions, pool, Arc::default(), NewsClock::options());
+        let news = Worker::new(news, decisions.clone(), pool.clone(), Arc::default(), NewsClock::options());
+        let rollback = ImportRollback::new(decisions.clone());
+        let rollbacks = Worker::new(rollback, decisions, pool, runner.bell(), ImportRollback::options());
         let check = self.readiness.check("effects", Needed::Optional);
         check.ok();
         self.workers.spawn(tasks::tell_stopped(runner.stopped(), check.clone()));
@@ -91,6 +96,7 @@ impl Process {
         self.workers.spawn(departures.run(self.working.clone()));
         self.workers.spawn(clocks.run(self.working.clone()));
         self.workers.spawn(news.run(self.working.clone()));
+        self.workers.spawn(rollbacks.run(self.working.clone()));
         Ok(())
     }
 

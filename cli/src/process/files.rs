@@ -16,6 +16,12 @@ use tokio::sync::Notify;
 
 /// How long an upload may take.
 const UPLOAD_TIME: Duration = Duration::from_mins(5);
+/// Files of tickets and articles that are imported: longer than commands, and shorter than what is uploaded.
+pub(super) const IMPORTS: Uploads = Uploads {
+    prefix: command_api::IMPORTS,
+    body_bytes: command_api::IMPORT_MAX_BYTES,
+    timeout: Duration::from_mins(1),
+};
 /// Files in hand at the same time, of each sort of work.
 const AT_ONCE: usize = 4;
 

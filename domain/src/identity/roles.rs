@@ -113,6 +113,8 @@ const SUPPORT_AGENT: Bundle =
 const SUPPORT_EDITOR: Bundle = &["support.article:publish"];
 /// Saying what the desk promises.
 const SUPPORT_MANAGER: Bundle = &["support.sla_policy:manage"];
+/// Bringing tickets and articles in from elsewhere, and taking them out again.
+const SUPPORT_IMPORT: Bundle = &["support.import:run"];
 /// Seeing and erasing what others have handed over.
 const FILES: Bundle = &["files.stored_file:manage"];
 const SUPPORT_ADMIN: Bundle = &["support.ticket:assign"];
@@ -185,13 +187,20 @@ impl Role {
     const fn bundles(self) -> &'static [Bundle] {
         match self {
             Self::PlatformAdmin => &[PLATFORM, MEMBERS, API_KEYS, WEBHOOKS, ANY_ROLE, HISTORY, HISTORY_OF_ALL],
-            Self::TenantAdmin => &[MEMBERS, API_KEYS, WEBHOOKS, ANY_ROLE, HISTORY, PERSONAL_HISTORY],
+            Self::TenantAdmin => &[MEMBERS, API_KEYS, WEBHOOKS, ANY_ROLE, HISTORY, PERSONAL_HISTORY, SUPPORT_IMPORT],
 
             Self::SupportCustomer => &[SUPPORT_CUSTOMER],
             Self::SupportAgent => &[SUPPORT_CUSTOMER, SUPPORT_AGENT, SUPPORT_ADMIN, COLLEAGUES],
-            Self::SupportAdmin => {
-                &[SUPPORT_CUSTOMER, SUPPORT_AGENT, SUPPORT_ADMIN, SUPPORT_EDITOR, SUPPORT_MANAGER, FILES, MEMBERS]
-            }
+            Self::SupportAdmin => &[
+                SUPPORT_CUSTOMER,
+                SUPPORT_AGENT,
+                SUPPORT_ADMIN,
+                SUPPORT_EDITOR,
+                SUPPORT_MANAGER,
+                SUPPORT_IMPORT,
+                FILES,
+                MEMBERS,
+            ],
 
             Self::StudioClient => &[STUDIO_CLIENT],
             Self::StudioArtist | Self::StudioTrainer => &[STUDIO_CLIENT, COLLEAGUES],

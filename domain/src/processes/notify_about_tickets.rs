@@ -2,12 +2,16 @@
 
 use crate::notifications::feed::{FeedNews, NotificationTopic, ThreadId, UpdateFeed, feed_id};
 use crate::support::ticket::{Event, TicketStatus};
+use chrono::TimeDelta;
 use kernel::{ActorId, ActorKind, Reaction, Reactor, Recorded};
+
+/// From when on something is told too late to be news.
+const LATE: TimeDelta = TimeDelta::minutes(5);
 
 /// Tells the customer and whoever is responsible what happens to a ticket, and notes what they have seen of it.
 ///
 /// Nobody is told of what he did himself. What a note says is told to nobody: whoever is responsible learns that there is one. An
-/// old log tells nothing: it would only be late.
+/// old log tells nothing: it would only be late; nor does what is told long after it happened, as an import does.
 pub struct NotifyAboutTickets;
 
 impl Reactor for NotifyAboutTickets {
@@ -16,6 +20,9 @@ impl Reactor for NotifyAboutTickets {
     const NAME: &'static str = "processes.notify_about_tickets";
 
     fn react(event: &Recorded<Event>) -> Vec<Reaction<UpdateFeed>> {
+        if event.recorded_at - event.occurred_at > LATE {
+            return Vec::new();
+        }
         let thread_id = ThreadId(event.stream_id);
         let actor_id = (event.actor.kind != ActorKind::System).then_some(event.actor.id);
         let reaction = |step, recipient_id, news| Reaction {
@@ -74,7 +81,10 @@ fn told(event: &Event) -> impl Iterator<Item = Told> {
         | Event::SlaTargetChanged { .. }
         | Event::TimerSet { .. }
         | Event::AttachmentLinked { .. }
-        | Event::InternalAttachmentLinked { .. } => (None, None),
+        | Event::InternalAttachmentLinked { .. }
+        | Event::Imported { .. }
+        | Event::ImportSettled { .. }
+        | Event::ImportUndone { .. } => (None, None),
     };
     let told = |step| move |(recipient_id, topic)| Told { step, recipient_id, topic };
     customer.map(told("customer")).into_iter().chain(assignee.map(told("assignee")))
@@ -133,6 +143,14 @@ mod tests {
             }
         });
         heard.collect()
+    }
+
+    #[test]
+    fn what_is_told_late_is_no_news() {
+        let told = Story::new().then(TICKET, BOB, example("agent_replied")).events()[0].clone();
+        assert!(!NotifyAboutTickets::react(&told).is_empty());
+        let occurred_at = told.recorded_at - TimeDelta::days(300);
+        assert!(NotifyAboutTickets::react(&Recorded { occurred_at, ..told }).is_empty());
     }
 
     /// An example of an event, between Ada, whose ticket it is, and Bob, who is responsible.

@@ -22,6 +22,9 @@
 //! - Customers see when their tickets are due: it was promised to them.
 //! - A ticket that waits for its customer is resolved after a week, a resolved one closed after another, unless the policy says
 //!   otherwise; the system does it. A customer who answers sooner ends that.
+//! - What is imported keeps its own times and has no clock and no timers: nothing was promised of it here, and what ended years
+//!   ago does not end today. Undoing an import withdraws its tickets as if they had never been opened: no list, count or
+//!   customer shows them, the log does. A ticket that somebody has worked on since is left; having read it is no work.
 //!
 //! The knowledge base:
 //!
@@ -35,6 +38,7 @@ pub mod article;
 pub mod article_slug;
 pub mod business_calendar;
 mod business_time;
+pub mod import;
 pub mod response_targets;
 pub mod sla_clock;
 pub mod sla_policy;

@@ -329,7 +329,12 @@ impl Policy for FirstAnswers {
             | Event::SlaTargetChanged { .. }
             | Event::SlaWarned { .. }
             | Event::SlaBreached { .. }
-            | Event::TimerSet { .. } => {}
+            | Event::TimerSet { .. }
+            | Event::Imported { .. }
+            | Event::ImportSettled { .. } => {}
+            Event::ImportUndone { .. } => {
+                self.tickets.remove(&ticket_id);
+            }
         }
     }
 

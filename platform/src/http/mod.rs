@@ -37,7 +37,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-/// Where longer bodies are taken, for longer: uploads at addresses that were given out for them.
+/// Where longer bodies are taken, for longer: files that are handed over.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Uploads {
     /// How their paths begin.
@@ -71,20 +71,20 @@ pub struct Limits {
     pub connections: usize,
     /// Requests being worked on; further ones are answered 503 at once.
     pub in_flight: usize,
-    /// What else holds for uploads, where there are any.
-    pub uploads: Option<Uploads>,
+    /// What else holds for uploads, where there are any; the first that fits.
+    pub uploads: [Option<Uploads>; 2],
 }
 
 impl Limits {
     /// Those that hold for a request.
     fn of<B>(&self, request: &Request<B>) -> Self {
-        match self.uploads {
-            Some(Uploads { prefix, body_bytes, timeout })
-                if request.method() == Method::PUT && request.uri().path().starts_with(prefix) =>
-            {
+        let hands_over = matches!(*request.method(), Method::PUT | Method::POST);
+        let is_here = |uploads: &&Uploads| hands_over && request.uri().path().starts_with(uploads.prefix);
+        match self.uploads.iter().flatten().find(is_here) {
+            Some(&Uploads { body_bytes, timeout, .. }) => {
                 Self { body_bytes, body_timeout: timeout, request_timeout: timeout, ..*self }
             }
-            _ => *self,
+            None => *self,
         }
     }
 }
@@ -102,7 +102,7 @@ impl Default for Limits {
             header_bytes: 16 * 1024,
             connections: 10_000,
             in_flight: 1024,
-            uploads: None,
+            uploads: [None; 2],
         }
     }
 }

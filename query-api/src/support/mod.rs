@@ -4,6 +4,7 @@ mod compare_article_revisions;
 mod get_article;
 mod get_article_as_seen;
 mod get_dashboard;
+mod get_import;
 mod get_sla_policy;
 mod get_ticket;
 mod get_ticket_statistics;
@@ -11,6 +12,8 @@ mod line_diff;
 mod list_article_revisions;
 mod list_articles;
 mod list_attachments;
+mod list_import_rows;
+mod list_imports;
 mod list_notes;
 mod list_own_tickets;
 mod list_replies;
@@ -41,6 +44,9 @@ pub(crate) fn routes() -> QueryRoutes {
         .list::<list_sla_board::ListSlaBoard>("/sla/board")
         .list::<list_sla_policies::ListSlaPolicies>("/sla-policies")
         .detail::<get_sla_policy::GetSlaPolicy>("/sla-policies/{sla_policy_id}")
+        .list::<list_imports::ListImports>("/imports")
+        .detail::<get_import::GetImport>("/imports/{import_id}")
+        .list::<list_import_rows::ListImportRows>("/imports/{import_id}/rows")
         .list::<list_articles::ListArticles>("/articles")
         .detail::<get_article::GetArticle>("/articles/{article_id}")
         .raw("/articles/{article_id}/as-seen", get_article_as_seen::answer, get_article_as_seen::describe)

@@ -101,7 +101,9 @@ impl ReadModel for CustomerTickets {
             | Event::SlaTargetChanged { .. }
             | Event::SlaWarned { .. }
             | Event::SlaBreached { .. }
-            | Event::TimerSet { .. } => Keys::None,
+            | Event::TimerSet { .. }
+            | Event::Imported { .. }
+            | Event::ImportSettled { .. } => Keys::None,
             Event::Opened { .. }
             | Event::CustomerReplied { .. }
             | Event::AgentReplied { .. }
@@ -115,11 +117,15 @@ impl ReadModel for CustomerTickets {
             | Event::CsatSubmitted { .. }
             | Event::MergedInto { .. }
             | Event::Unmerged { .. }
-            | Event::AttachmentLinked { .. } => Keys::One(TicketId(event.stream_id)),
+            | Event::AttachmentLinked { .. }
+            | Event::ImportUndone { .. } => Keys::One(TicketId(event.stream_id)),
         }
     }
 
     fn apply(row: Option<CustomerTicketRow>, key: &TicketId, event: &Recorded<Event>) -> Option<CustomerTicketRow> {
+        if matches!(event.event, Event::ImportUndone { .. }) {
+            return None;
+        }
         let Some(row) = row else { return opened(*key, event) };
         Some(row.after(&event.event, event))
     }
@@ -179,7 +185,10 @@ impl CustomerTicketRow {
             | Event::SlaBreached { .. }
             | Event::TimerSet { .. }
             | Event::AttachmentLinked { .. }
-            | Event::InternalAttachmentLinked { .. } => touched,
+            | Event::InternalAttachmentLinked { .. }
+            | Event::Imported { .. }
+            | Event::ImportSettled { .. }
+            | Event::ImportUndone { .. } => touched,
         }
     }
 

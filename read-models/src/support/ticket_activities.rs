@@ -61,6 +61,12 @@ kernel::labelled! {
         TimerSet: "timer_set", "Will move by itself", "Changera d'état automatiquement";
         /// A file was put on it.
         FileAttached: "file_attached", "File attached", "Pièce jointe ajoutée";
+        /// It came with an import.
+        Imported: "imported", "Imported", "Importé";
+        /// All that the import told of it is told.
+        ImportSettled: "import_settled", "Import completed", "Import terminé";
+        /// It was withdrawn with its import.
+        ImportUndone: "import_undone", "Import undone", "Import annulé";
     }
 }
 
@@ -160,6 +166,9 @@ fn step(event: &Event) -> (TicketAction, Option<String>, Option<String>) {
         Event::AttachmentLinked { attachment, .. } | Event::InternalAttachmentLinked { attachment, .. } => {
             (TicketAction::FileAttached, None, label(&attachment.file_id))
         }
+        Event::Imported { import_id, .. } => (TicketAction::Imported, None, label(import_id)),
+        Event::ImportSettled { .. } => (TicketAction::ImportSettled, None, None),
+        Event::ImportUndone { import_id, .. } => (TicketAction::ImportUndone, label(import_id), None),
     }
 }
 

@@ -152,7 +152,10 @@ fn linked(event: &ticket::Event) -> Option<Linked<'_>> {
         | ticket::Event::SlaTargetChanged { .. }
         | ticket::Event::SlaWarned { .. }
         | ticket::Event::SlaBreached { .. }
-        | ticket::Event::TimerSet { .. } => None,
+        | ticket::Event::TimerSet { .. }
+        | ticket::Event::Imported { .. }
+        | ticket::Event::ImportSettled { .. }
+        | ticket::Event::ImportUndone { .. } => None,
     }
 }
 

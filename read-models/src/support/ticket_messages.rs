@@ -54,7 +54,11 @@ impl ReadModel for TicketMessages {
     };
 
     fn keys(event: &Recorded<Event>) -> Keys<(TicketId, i32)> {
-        reply(&event.event).map_or(Keys::None, |reply| Keys::One((TicketId(event.stream_id), reply.seq)))
+        let ticket_id = TicketId(event.stream_id);
+        if let Event::ImportUndone { message_count, .. } = &event.event {
+            return Keys::Many((1..=*message_count).map(|seq| (ticket_id, seq)).collect());
+        }
+        reply(&event.event).map_or(Keys::None, |reply| Keys::One((ticket_id, reply.seq)))
     }
 
     fn apply(
@@ -62,13 +66,16 @@ impl ReadModel for TicketMessages {
         key: &(TicketId, i32),
         event: &Recorded<Event>,
     ) -> Option<TicketMessageRow> {
+        if matches!(event.event, Event::ImportUndone { .. }) {
+            return None;
+        }
         let Some(reply) = reply(&event.event) else { return row };
         Some(TicketMessageRow {
             ticket_id: key.0,
             seq: key.1,
             message_id: reply.message_id,
             message_type: reply.message_type,
-            author_id: event.actor.id,
+            author_id: reply.author_id.unwrap_or(event.actor.id),
             customer_id: reply.customer_id,
             content: reply.content.clone(),
             created_at: event.occurred_at,
@@ -81,6 +88,8 @@ struct Reply<'a> {
     seq: i32,
     message_id: TicketMessageId,
     message_type: TicketMessageType,
+    /// Who wrote, where it is not whoever told it.
+    author_id: Option<ActorId>,
     customer_id: ActorId,
     content: &'a Personal<Content>,
 }
@@ -91,6 +100,8 @@ fn reply(event: &Event) -> Option<Reply<'_>> {
             seq: *seq,
             message_id: *message_id,
             message_type: TicketMessageType::User,
+            // An import tells what customers wrote elsewhere.
+            author_id: Some(*customer_id),
             customer_id: *customer_id,
             content,
         }),
@@ -98,6 +109,7 @@ fn reply(event: &Event) -> Option<Reply<'_>> {
             seq: *seq,
             message_id: *message_id,
             message_type: TicketMessageType::Agent,
+            author_id: None,
             customer_id: *customer_id,
             content,
         }),
@@ -125,7 +137,10 @@ fn reply(event: &Event) -> Option<Reply<'_>> {
         | Event::SlaTargetChanged { .. }
         | Event::SlaWarned { .. }
         | Event::SlaBreached { .. }
-        | Event::TimerSet { .. } => None,
+        | Event::TimerSet { .. }
+        | Event::Imported { .. }
+        | Event::ImportSettled { .. }
+        | Event::ImportUndone { .. } => None,
     }
 }
 

@@ -96,7 +96,10 @@ fn note(event: &Event) -> Option<(TicketNoteId, &Personal<Content>)> {
         | Event::SlaBreached { .. }
         | Event::TimerSet { .. }
         | Event::AttachmentLinked { .. }
-        | Event::InternalAttachmentLinked { .. } => None,
+        | Event::InternalAttachmentLinked { .. }
+        | Event::Imported { .. }
+        | Event::ImportSettled { .. }
+        | Event::ImportUndone { .. } => None,
     }
 }
 

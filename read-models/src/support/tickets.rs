@@ -3,8 +3,8 @@
 use super::ticket_due::SlaState;
 use chrono::{DateTime, Utc};
 use domain::support::ticket::{
-    Content, CsatScore, Event, Subject, Tags, TicketCategory, TicketId, TicketNumber, TicketPriority, TicketSide,
-    TicketStatus,
+    Content, CsatScore, Event, ExternalReference, Subject, Tags, TicketCategory, TicketId, TicketNumber,
+    TicketPriority, TicketSide, TicketStatus,
 };
 use kernel::{ActorId, Column, ColumnKind, Index, Keys, Personal, ReadModel, Recorded, Table, Version};
 use serde::{Deserialize, Serialize};
@@ -37,6 +37,8 @@ pub struct TicketRow {
     pub category: TicketCategory,
     /// Free keywords, sorted.
     pub tags: Tags,
+    /// What it is called where it was imported from.
+    pub external_reference: Option<Personal<ExternalReference>>,
     /// Whose ticket it is.
     pub customer_id: ActorId,
     /// The agent who is responsible.
@@ -91,7 +93,7 @@ impl ReadModel for Tickets {
     type Row = TicketRow;
 
     const NAME: &'static str = "support.tickets";
-    const VERSION: i32 = 3;
+    const VERSION: i32 = 4;
     const TABLE: Table = Table {
         key: 1,
         columns: &[
@@ -104,6 +106,7 @@ impl ReadModel for Tickets {
             Column::new("priority", ColumnKind::Text),
             Column::new("category", ColumnKind::Text),
             Column::new("tags", ColumnKind::Json),
+            Column::optional("external_reference", ColumnKind::Personal),
             Column::new("customer_id", ColumnKind::Uuid),
             Column::optional("assignee_id", ColumnKind::Uuid),
             Column::optional("assigned_at", ColumnKind::Timestamp),
@@ -206,7 +209,11 @@ fn folded(row: Option<TicketRow>, key: TicketId, event: &Recorded<Event>) -> Opt
         Event::SlaBreached { goal, .. } => {
             row.map(|row| TicketRow { version: event.version, ..row.breached(*goal, at) })
         }
-        Event::SlaClockPaused { .. } | Event::TimerSet { .. } => {
+        Event::Imported { reference, .. } => {
+            row.map(|row| TicketRow { external_reference: reference.clone(), ..row.changed_by(event) })
+        }
+        Event::ImportUndone { .. } => None,
+        Event::SlaClockPaused { .. } | Event::TimerSet { .. } | Event::ImportSettled { .. } => {
             row.map(|row| TicketRow { version: event.version, ..row })
         }
     }
@@ -228,6 +235,7 @@ fn opened(ticket_id: TicketId, event: &Recorded<Event>) -> Option<TicketRow> {
         priority: *priority,
         category: *category,
         tags: tags.clone(),
+        external_reference: None,
         customer_id: *customer_id,
         assignee_id: None,
         assigned_at: None,

@@ -49,8 +49,17 @@ const WITHOUT_ROUTE: &[(&str, &str)] = &[
     ("privacy.certify_erasure", "the operator's tool, when somebody is erased"),
     ("privacy.request_erasure", "the operator's tool, when somebody is erased"),
     ("privacy.request_export", "the operator's tool, when somebody is given what is kept about him"),
+    ("support.begin_import", "the import of a file"),
+    ("support.import_article", "the import of a file"),
+    ("support.import_ticket", "the import of a file"),
+    ("support.import_ticket_reply", "the import of a file"),
     ("support.keep_ticket_time", "a timer"),
+    ("support.record_import_rows", "the import of a file"),
+    ("support.record_undone_rows", "the worker that rolls imports back"),
     ("support.release_ticket", "what follows when an agent leaves the desk"),
+    ("support.settle_imported_ticket", "the import of a file"),
+    ("support.undo_article_import", "the worker that rolls imports back"),
+    ("support.undo_ticket_import", "the worker that rolls imports back"),
 ];
 
 /// The references of a document that lead nowhere.

@@ -71,11 +71,21 @@ async fn told(node: &TestNode, maker: &Actor, ticket: &str) -> String {
     feed.to_string()
 }
 
+/// Imports a file of one row that cannot be taken, and answers the import's id.
+async fn imported(actor: &Actor) -> String {
+    let file = "customer,subject,description,created_at\nnobody@example.com,Abc,d,2025-03-31\n";
+    let key = Uuid::now_v7().to_string();
+    let answer = actor.hand_over("/v1/support/imports?kind=tickets", &key, "text/csv", file).await.ok();
+    answer["import_id"].as_str().expect("an id").to_owned()
+}
+
 /// One of everything.
 pub(crate) struct Everything {
     pub(crate) ticket: String,
     pub(crate) article: String,
     pub(crate) sla_policy: String,
+    /// Of a file in which nothing is usable.
+    pub(crate) import: String,
     pub(crate) conversation: String,
     pub(crate) zone: String,
     pub(crate) building: String,
@@ -105,6 +115,7 @@ impl Everything {
         let agent = node.actor(maker.tenant, AGENT, &[]);
         node.join(&agent, Role::SupportAgent, None).await.ok();
         let sla_policy = make(maker, "/v1/support/sla-policies", body("support.define_sla_policy")).await;
+        let import = imported(maker).await;
         let ticket = make(maker, "/v1/support/tickets", body("support.open_ticket")).await;
         let conversation = make(maker, "/v1/messaging/conversations", body("messaging.open_conversation")).await;
         let zone = make(maker, "/v1/field-sales/zones", body("field_sales.create_zone")).await;
@@ -140,6 +151,7 @@ impl Everything {
             ticket,
             article,
             sla_policy,
+            import,
             conversation,
             zone,
             building,
@@ -162,6 +174,7 @@ impl Everything {
             "ticket_id" => &self.ticket,
             "article_id" => &self.article,
             "sla_policy_id" => &self.sla_policy,
+            "import_id" => &self.import,
             "conversation_id" => &self.conversation,
             "zone_id" => &self.zone,
             "building_id" => &self.building,
@@ -180,7 +193,8 @@ impl Everything {
     pub(crate) fn ids(&self) -> Vec<&str> {
         let business =
             [&self.ticket, &self.article, &self.conversation, &self.zone, &self.building, &self.door, &self.contract];
-        let business = business.into_iter().chain([&self.file, &self.feed, &self.sla_policy, &self.webhook]);
+        let business =
+            business.into_iter().chain([&self.file, &self.feed, &self.sla_policy, &self.webhook, &self.import]);
         business.map(String::as_str).chain(self.people.ids()).collect()
     }
 
@@ -194,6 +208,7 @@ impl Everything {
             "support.assign_ticket" => json!({ "assignee_id": TestNode::id(AGENT) }),
             "files.complete_upload"
             | "files.erase_file"
+            | "support.roll_back_import"
             | "support.unassign_ticket"
             | "support.publish_article"
             | "support.unpublish_article"

@@ -7,6 +7,7 @@ mod desk;
 mod export;
 mod field_sales;
 mod files;
+mod imports;
 mod knowledge;
 mod messaging;
 mod moments;

@@ -5,6 +5,7 @@ mod change_slug;
 mod content;
 mod draft;
 mod feature;
+mod import;
 mod publish;
 mod rate;
 mod rejection;
@@ -13,6 +14,7 @@ mod revise;
 mod slug;
 #[cfg(test)]
 pub(super) mod specs;
+mod undo_import;
 mod unfeature;
 mod unpublish;
 
@@ -21,12 +23,14 @@ pub use change_slug::ChangeArticleSlug;
 pub use content::Content;
 pub use draft::DraftArticle;
 pub use feature::FeatureArticle;
+pub use import::ImportArticle;
 pub use publish::PublishArticle;
 pub use rate::RateArticle;
 pub use rejection::Rejection;
 pub use restore::RestoreArticle;
 pub use revise::ReviseArticle;
 pub use slug::Slug;
+pub use undo_import::UndoArticleImport;
 pub use unfeature::UnfeatureArticle;
 pub use unpublish::UnpublishArticle;
 

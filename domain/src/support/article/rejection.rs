@@ -20,6 +20,12 @@ pub enum Rejection {
     /// Another article has, or had, this address.
     #[error("another article is reached by this slug")]
     SlugTaken,
+    /// The import that brings it in is not begun, completed or rolled back.
+    #[error("the import does not run")]
+    ImportOver,
+    /// Somebody has worked on the imported article since.
+    #[error("somebody has worked on the article since it was imported")]
+    ImportTouched,
 }
 
 impl kernel::Rejection for Rejection {
@@ -30,13 +36,20 @@ impl kernel::Rejection for Rejection {
             Self::Archived => "support.article_archived",
             Self::NotPublished => "support.article_not_published",
             Self::SlugTaken => "support.article_slug_taken",
+            Self::ImportOver => "support.article_import_over",
+            Self::ImportTouched => "support.article_import_touched",
         }
     }
 
     fn kind(&self) -> RejectionKind {
         match self {
             Self::NotFound => RejectionKind::NotFound,
-            Self::AlreadyDrafted | Self::Archived | Self::NotPublished | Self::SlugTaken => RejectionKind::Conflict,
+            Self::AlreadyDrafted
+            | Self::Archived
+            | Self::NotPublished
+            | Self::SlugTaken
+            | Self::ImportOver
+            | Self::ImportTouched => RejectionKind::Conflict,
         }
     }
 
@@ -46,6 +59,8 @@ impl kernel::Rejection for Rejection {
             Self::AlreadyDrafted => "Revise the article, or draft another one with a new id.",
             Self::Archived => "Restore the article first.",
             Self::NotPublished => "Publish the article first.",
+            Self::ImportOver => "Send the file with a new Idempotency-Key to import it once more.",
+            Self::ImportTouched => "Archive the article by hand, if it is to go.",
             Self::SlugTaken => "Choose another slug; one that an article had before goes on leading to it.",
         }
     }

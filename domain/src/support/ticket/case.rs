@@ -1,9 +1,38 @@
 //! What decisions ask of an existing ticket, and what its events do to it.
 
-use super::{Case, Event, Rejection, TicketMessageId, TicketNoteId, TicketSide, TicketStatus};
+use super::{
+    Case, Event, Rejection, Tags, TicketCategory, TicketMessageId, TicketNoteId, TicketPriority, TicketSide,
+    TicketStatus,
+};
 use kernel::ActorId;
 
 impl Case {
+    /// As it stands when it is opened.
+    pub(super) fn opened(customer_id: ActorId, priority: TicketPriority, category: TicketCategory, tags: Tags) -> Self {
+        Self {
+            customer_id,
+            status: TicketStatus::Open,
+            assignee_id: None,
+            message_count: 0,
+            answered: false,
+            reopen_until: None,
+            priority,
+            category,
+            tags,
+            written: Vec::new(),
+            read: (0, 0),
+            rated: false,
+            merged_into: None,
+            before_merge: None,
+            clock: None,
+            timer: None,
+            messages: Vec::new(),
+            notes: Vec::new(),
+            attachment_count: 0,
+            from_import: None,
+        }
+    }
+
     /// Refuses everything where it goes on in another ticket.
     pub(super) const fn by_itself(&self) -> Result<&Self, Rejection> {
         match self.merged_into {

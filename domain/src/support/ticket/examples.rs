@@ -1,14 +1,15 @@
 //! One example of every event of a ticket, for the catalogue and the golden files.
 
 use super::{
-    Content, CsatScore, Event, Reason, Subject, Tags, TicketAttachment, TicketCategory, TicketId, TicketMessageId,
-    TicketNoteId, TicketPriority, TicketSide, TicketStatus,
+    Content, CsatScore, Event, ExternalReference, Reason, Subject, Tags, TicketAttachment, TicketCategory, TicketId,
+    TicketMessageId, TicketNoteId, TicketPriority, TicketSide, TicketStatus,
 };
 use crate::files::stored_file::StoredFileId;
 use crate::files::{FileKind, FileName};
+use crate::support::import::ImportId;
 use crate::support::sla_terms::{GoalDue, SlaDue, SlaGoal};
 use chrono::DateTime;
-use kernel::{ActorId, Personal};
+use kernel::{ActorId, BlindIndex, Personal};
 
 /// See [`kernel::Event::examples`].
 pub(super) fn examples() -> Vec<Event> {
@@ -77,6 +78,7 @@ pub(super) fn examples() -> Vec<Event> {
     ];
     examples.extend(attachments(customer_id));
     examples.extend(of_the_clock(agent));
+    examples.extend(of_an_import(customer_id));
     examples
 }
 
@@ -97,6 +99,23 @@ fn attachments(customer_id: ActorId) -> [Event; 2] {
             attachment: attachment(customer_id, id(31), FileKind::Pdf),
             note_id: TicketNoteId(id(12)),
         },
+    ]
+}
+
+fn of_an_import(customer_id: ActorId) -> [Event; 3] {
+    let id = |n: u128| uuid::Uuid::from_u128(0x5000_0000_0000_4000_8000_0000_0000_0000 + n);
+    let import_id = ImportId(id(40));
+    let reference = ExternalReference::parse("ZD-4711").expect("an example is valid");
+    [
+        Event::Imported {
+            import_id,
+            row: 7,
+            reference: Some(Personal::new(customer_id, reference)),
+            reference_index: Some(BlindIndex(id(41))),
+            customer_id,
+        },
+        Event::ImportSettled { customer_id },
+        Event::ImportUndone { import_id, message_count: 2, customer_id },
     ]
 }
 

@@ -13,6 +13,9 @@ mod clock;
 mod csat;
 mod enumerations;
 mod examples;
+mod from_import;
+mod import;
+mod import_reply;
 mod issue_attachment_url;
 mod keep_time;
 mod mark_read;
@@ -22,6 +25,7 @@ mod open;
 mod rejection;
 mod release;
 mod reply;
+mod settle_imported;
 #[cfg(test)]
 mod specs;
 mod submit_csat;
@@ -29,6 +33,7 @@ mod tag;
 #[cfg(test)]
 mod time_specs;
 mod unassign;
+mod undo_import;
 mod unmerge;
 mod untag;
 
@@ -42,6 +47,8 @@ pub use change_status::ChangeTicketStatus;
 pub use change_subject::ChangeTicketSubject;
 pub use csat::CsatScore;
 pub use enumerations::{TicketCategory, TicketMessageType, TicketPriority, TicketSide, TicketStatus};
+pub use import::{ImportTicket, REFERENCE_RESERVATION, reference_index};
+pub use import_reply::ImportTicketReply;
 pub use issue_attachment_url::IssueAttachmentUrl;
 pub use keep_time::KeepTicketTime;
 pub use mark_read::MarkTicketRead;
@@ -51,16 +58,20 @@ pub use open::OpenTicket;
 pub use rejection::Rejection;
 pub use release::ReleaseTicket;
 pub use reply::ReplyToTicket;
+pub use settle_imported::SettleImportedTicket;
 pub use submit_csat::SubmitTicketCsat;
 pub use tag::TagTicket;
 pub use unassign::UnassignTicket;
+pub use undo_import::UndoTicketImport;
 pub use unmerge::UnmergeTicket;
 pub use untag::UntagTicket;
 
+use super::import::ImportId;
 use super::sla_terms::{SlaDue, SlaGoal, SlaTerms};
 use chrono::{DateTime, Utc};
 use clock::{TicketClock, Timer};
-use kernel::{ActorId, Aggregate, Context, Personal, Scope, Text, Upcaster, typed_id};
+use from_import::FromImport;
+use kernel::{ActorId, Aggregate, BlindIndex, Context, Personal, Scope, Text, Upcaster, typed_id};
 use serde::{Deserialize, Serialize};
 
 /// What makes an actor an agent: sees and works on every ticket of the tenant.
@@ -75,6 +86,8 @@ pub type Subject = Text<3, 200>;
 pub type Content = Text<1, 5000>;
 /// Why somebody changed something, for the record.
 pub type Reason = Text<1, 500>;
+/// What a ticket is called where it was imported from.
+pub type ExternalReference = Text<1, 100>;
 
 typed_id! {
     /// A ticket: its stream.
@@ -352,6 +365,33 @@ pub enum Event {
         /// The note.
         note_id: TicketNoteId,
     },
+    /// It comes from elsewhere. What follows up to `import_settled` is told late, of when it happened.
+    Imported {
+        /// By which import.
+        import_id: ImportId,
+        /// From which row of its file.
+        row: i32,
+        /// What it is called where it comes from.
+        reference: Option<Personal<ExternalReference>>,
+        /// What that is known by, so that nothing is imported twice.
+        reference_index: Option<BlindIndex>,
+        /// Whose ticket it is.
+        customer_id: ActorId,
+    },
+    /// All that was brought in of it is told. What follows is what people do with it here.
+    ImportSettled {
+        /// Whose ticket it is.
+        customer_id: ActorId,
+    },
+    /// It was withdrawn with the import that made it, as if it had never been opened.
+    ImportUndone {
+        /// The import.
+        import_id: ImportId,
+        /// Public messages that it had.
+        message_count: i32,
+        /// Whose ticket it was.
+        customer_id: ActorId,
+    },
 }
 
 impl kernel::Event for Event {
@@ -400,6 +440,8 @@ struct Case {
     notes: Vec<TicketNoteId>,
     /// How many files are on it.
     attachment_count: i32,
+    /// Where it was imported from, where it was.
+    from_import: Option<FromImport>,
 }
 
 /// As what an actor stands before a ticket.
@@ -415,27 +457,9 @@ impl Aggregate for Ticket {
 
     fn evolve(self, event: &Event) -> Self {
         let case = match (self.case, event) {
-            (_, Event::Opened { customer_id, priority, category, tags, .. }) => Some(Case {
-                customer_id: *customer_id,
-                status: TicketStatus::Open,
-                assignee_id: None,
-                message_count: 0,
-                answered: false,
-                reopen_until: None,
-                priority: *priority,
-                category: *category,
-                tags: tags.clone(),
-                written: Vec::new(),
-                read: (0, 0),
-                rated: false,
-                merged_into: None,
-                before_merge: None,
-                clock: None,
-                timer: None,
-                messages: Vec::new(),
-                notes: Vec::new(),
-                attachment_count: 0,
-            }),
+            (_, Event::Opened { customer_id, priority, category, tags, .. }) => {
+                Some(Case::opened(*customer_id, *priority, *category, tags.clone()))
+            }
             (case, Event::CustomerReplied { message_id, seq, .. }) => {
                 case.map(|case| case.written(TicketSide::Customer, *message_id, *seq))
             }
@@ -446,7 +470,13 @@ impl Aggregate for Ticket {
             (case, Event::AttachmentLinked { .. } | Event::InternalAttachmentLinked { .. }) => {
                 case.map(|case| Case { attachment_count: case.attachment_count + 1, ..case })
             }
-            (case, Event::SubjectChanged { .. } | Event::Absorbed { .. } | Event::Released { .. }) => case,
+            (
+                case,
+                Event::SubjectChanged { .. }
+                | Event::Absorbed { .. }
+                | Event::Released { .. }
+                | Event::ImportSettled { .. },
+            ) => case,
             (case, Event::Assigned { assignee_id, .. }) => {
                 case.map(|case| Case { assignee_id: Some(*assignee_id), ..case })
             }
@@ -480,8 +510,13 @@ impl Aggregate for Ticket {
                 | Event::SlaBreached { .. }
                 | Event::TimerSet { .. }),
             ) => case.map(|case| case.after_time(told)),
+            (case, Event::Imported { import_id, reference_index, .. }) => case.map(|case| {
+                let from_import = Some(FromImport::new(*import_id, *reference_index));
+                Case { from_import, ..case }
+            }),
+            (_, Event::ImportUndone { .. }) => None,
         };
-        Self { case }
+        Self { case: case.map(|case| case.seen_by_import(event)) }
     }
 }
 

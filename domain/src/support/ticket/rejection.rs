@@ -92,6 +92,12 @@ pub enum Rejection {
     /// There is no such message or note on this ticket, or the caller must not see it.
     #[error("there is no such message on this ticket")]
     MessageNotFound,
+    /// The import that brings it in is not begun, completed or rolled back.
+    #[error("the import does not run")]
+    ImportOver,
+    /// Somebody has worked on the imported ticket since.
+    #[error("somebody has worked on the ticket since it was imported")]
+    ImportTouched,
 }
 
 impl kernel::Rejection for Rejection {
@@ -123,6 +129,8 @@ impl kernel::Rejection for Rejection {
             Self::AttachmentToTwo => "support.ticket_attachment_to_two",
             Self::TooManyAttachments => "support.ticket_too_many_attachments",
             Self::MessageNotFound => "support.ticket_message_not_found",
+            Self::ImportOver => "support.ticket_import_over",
+            Self::ImportTouched => "support.ticket_import_touched",
         }
     }
 
@@ -147,7 +155,9 @@ impl kernel::Rejection for Rejection {
             | Self::AttachmentGone
             | Self::AttachmentAboutSomebodyElse
             | Self::AttachmentElsewhere
-            | Self::TooManyAttachments => RejectionKind::Conflict,
+            | Self::TooManyAttachments
+            | Self::ImportOver
+            | Self::ImportTouched => RejectionKind::Conflict,
         }
     }
 
@@ -176,6 +186,8 @@ impl kernel::Rejection for Rejection {
             Self::AttachmentToTwo => "Name the message or the note, not both.",
             Self::TooManyAttachments => "A ticket has at most 100 files; open another one.",
             Self::MessageNotFound => "Check the id: it is that of a message of this ticket.",
+            Self::ImportOver => "Send the file with a new Idempotency-Key to import it once more.",
+            Self::ImportTouched => "Cancel the ticket by hand, if it is to go.",
             Self::Cancelled | Self::ReopenWindowOver => "Open a new ticket.",
             Self::StatusNotReachable { .. } => {
                 "An open ticket gets in progress when it is assigned or an agent replies, a waiting one when the \

@@ -24,7 +24,7 @@ pub(super) const BOB: ActorId = ActorId(Uuid::from_u128(0xb0b));
 /// Another agent.
 pub(super) const CAROL: ActorId = ActorId(Uuid::from_u128(0xca01));
 
-const TICKET: Uuid = Uuid::from_u128(0x71c);
+pub(super) const TICKET: Uuid = Uuid::from_u128(0x71c);
 
 pub(super) fn customer(actor: ActorId) -> Context {
     context(actor, TICKET, &["support.ticket:open", "support.ticket:reply"])
@@ -232,6 +232,9 @@ impl Observer {
                 prop_assert_eq!(*from, self.status);
                 prop_assert!(matches!((from, to), (WaitingCustomer, Resolved) | (Resolved, Closed)));
             }
+            Event::Imported { .. } | Event::ImportSettled { .. } | Event::ImportUndone { .. } => {
+                prop_assert!(false, "nothing is imported here");
+            }
             Event::SlaClockStarted { .. }
             | Event::SlaClockPaused { .. }
             | Event::SlaClockResumed { .. }
@@ -288,6 +291,9 @@ fn every_event_type_has_an_example() {
         "category_changed",
         "csat_submitted",
         "customer_replied",
+        "import_settled",
+        "import_undone",
+        "imported",
         "internal_attachment_linked",
         "internal_note_added",
         "merged_into",

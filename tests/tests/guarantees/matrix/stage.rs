@@ -126,7 +126,7 @@ impl Stage {
                 let draft = Everything::body("support.draft_article", "An article", owner.id.0, owner.id.0);
                 (command.at(&published(owner, draft).await), body())
             }
-            id if id.starts_with("support.") => (command.at(&ticket().await), body()),
+            _ if command.target() == Some("ticket_id") => (command.at(&ticket().await), body()),
             _ if command.target() == Some("webhook_id") => (command.at(&webhook_of(owner).await), body()),
             "messaging.open_conversation" => (command.path.clone(), talk),
             id if id.starts_with("messaging.") => {
