@@ -15,12 +15,11 @@ use event_store::Tail;
 use kernel::{ActorId, TenantId};
 use serde_json::json;
 use std::collections::HashMap;
-use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
+use test_support::itself::{self, Itself};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-const CHILD: &str = "SILLAGE_TEST_NOTIFICATIONS";
 const BOB: ActorId = ActorId(Uuid::from_u128(0xb0b));
 const AGENT: &[&str] = &["support.ticket:work"];
 /// Does the long version: ten thousand notifications.
@@ -156,34 +155,15 @@ async fn what_was_read_before_the_mail_server_took_it_is_not_sent() {
 }
 
 /// Everything in a process of its own, that can be killed.
-struct Process(Child);
-
-impl Process {
-    fn start(world: &World, server: &MailServer) -> Self {
-        let child = Command::new(std::env::current_exe().unwrap())
-            .args(["--exact", "notifications::a_process_that_tells_people", "--nocapture"])
-            .env(CHILD, format!("{} {}", world.url, server.url()))
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
-        Self(child)
-    }
+fn teller(world: &World, server: &MailServer) -> Itself {
+    Itself::running("notifications::a_process_that_tells_people", &format!("{} {}", world.url, server.url()))
 }
 
-impl Drop for Process {
-    fn drop(&mut self) {
-        // SIGKILL.
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
-
-/// Not a test: what the child process runs.
+/// Not a test: what [`teller`] runs.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_process_that_tells_people() {
-    let Ok(given) = std::env::var(CHILD) else { return };
-    let (url, server) = given.split_once(' ').unwrap();
+    let Some(told) = itself::told() else { return };
+    let (url, server) = told.split_once(' ').unwrap();
     let world = World::on(url.to_owned()).await;
     let _running = start(&world, smtp(server), impatient()).await;
     std::future::pending::<()>().await;
@@ -221,13 +201,13 @@ async fn no_notification_is_lost_over_a_server_that_fails_a_third_of_the_time_wh
 
     // Two processes; now the one is killed, now the other, at another moment each time.
     let (began, mut kills, mut pause_ms) = (Instant::now(), 0_usize, 150_u64);
-    let mut processes = [Process::start(&world, &server), Process::start(&world, &server)];
+    let mut processes = [teller(&world, &server), teller(&world, &server)];
     while world.events("sent").await < expected {
         pause_ms = (pause_ms * 7 + 131) % 1_400 + 200;
         tokio::time::sleep(Duration::from_millis(pause_ms)).await;
         // At the end of the short version they may finish; a machine that is busy needs its time.
         if tickets > 1_000 || kills < 6 {
-            processes[kills % 2] = Process::start(&world, &server);
+            processes[kills % 2] = teller(&world, &server);
             kills += 1;
         }
         assert!(began.elapsed() < Duration::from_mins(30), "{} of {tickets}", world.events("sent").await);

@@ -16,13 +16,11 @@ use platform::outbound::Guard;
 use serde_json::{Value, json};
 use sqlx::Row as _;
 use std::collections::{BTreeMap, BTreeSet};
-use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
+use test_support::itself::{self, Itself};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
-
-const CHILD: &str = "SILLAGE_TEST_WEBHOOKS";
 
 fn secrets() -> SigningSecrets {
     SigningSecrets::new(&[9; 32])
@@ -333,33 +331,10 @@ async fn a_slow_one_holds_nobody_up() {
 /// Not a test: what the child process runs.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_process_that_calls_webhooks() {
-    let Ok(url) = std::env::var(CHILD) else { return };
+    let Some(url) = itself::told() else { return };
     let world = World::on(url).await;
     let _running = Running::start(&world, &[Duration::from_millis(100); 100]).await;
     std::future::pending::<()>().await;
-}
-
-struct Process(Child);
-
-impl Process {
-    fn start(world: &World) -> Self {
-        let child = Command::new(std::env::current_exe().unwrap())
-            .args(["--exact", "webhooks::a_process_that_calls_webhooks", "--nocapture"])
-            .env(CHILD, &world.url)
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
-        Self(child)
-    }
-}
-
-impl Drop for Process {
-    fn drop(&mut self) {
-        // SIGKILL.
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
 }
 
 fn flaky(_: &str, nth: usize) -> (u16, Option<&'static str>, Duration) {
@@ -380,13 +355,13 @@ async fn killed_again_and_again_every_event_is_told_under_one_id() {
     let done = "select count(*) from effects.jobs where kind = 'webhook' and state = 'done'";
     let rounds = if std::env::var_os("SILLAGE_TEST_FULL").is_some() { 30 } else { 5 };
     while kills < rounds && usize::try_from(world.count(done).await).unwrap() < EVENTS {
-        let process = Process::start(&world);
+        let process = Itself::running("webhooks::a_process_that_calls_webhooks", &world.url);
         pause_ms = (pause_ms * 7 + 131) % 700 + 300;
         tokio::time::sleep(Duration::from_millis(pause_ms)).await;
         drop(process);
         kills += 1;
     }
-    let last = Process::start(&world);
+    let last = Itself::running("webhooks::a_process_that_calls_webhooks", &world.url);
     until("every event is told", async || usize::try_from(world.count(done).await).unwrap() == EVENTS).await;
     drop(last);
     let taken = receiver.taken("/x");

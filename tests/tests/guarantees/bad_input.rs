@@ -2,7 +2,7 @@
 
 use crate::operations::commands;
 use crate::people::PLATFORM;
-use crate::world::{Everything, boss, open, published, verified_file};
+use crate::world::{Everything, boss, open, published, registered, verified_file};
 use chrono::Utc;
 use kernel::{ActorKind, TenantId};
 use platform::auth::Claims;
@@ -135,6 +135,8 @@ async fn the_good_bodies_are_good() {
             Some("article_id") => operation.at(&published(&stage.boss, stage.draft()).await),
             // And each on a file of its own: what follows would find an erased one.
             Some("file_id") => operation.at(&verified_file(&stage.node, &stage.boss, stage.boss.id, &[]).await),
+            // And on a webhook of its own: what follows would find it removed.
+            Some("webhook_id") => operation.at(&registered(&stage.boss).await),
             _ if operation.id == "support.attach_file" => {
                 body["file_id"] = json!(verified_file(&stage.node, &stage.boss, stage.boss.id, &[]).await);
                 stage.path(&operation)

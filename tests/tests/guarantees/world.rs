@@ -39,6 +39,12 @@ pub(crate) async fn published(actor: &Actor, body: Value) -> String {
     article
 }
 
+/// Registers a webhook, and answers its id.
+pub(crate) async fn registered(actor: &Actor) -> String {
+    let body = Everything::body("notifications.register_webhook", "Ours", actor.id.0, actor.id.0);
+    make(actor, "/v1/notifications/webhooks", body).await
+}
+
 /// A file that was looked into, handed over by somebody and about somebody, and what more happened to it; without its bytes.
 pub(crate) async fn verified_file(node: &TestNode, uploader: &Actor, person: ActorId, more: &[FileEvent]) -> String {
     let mut events = FileEvent::examples();
@@ -132,7 +138,7 @@ impl Everything {
             maker.post(&path, body(command)).await.ok();
         }
         let file = verified_file(node, maker, maker.id, &[]).await;
-        let webhook = make(maker, "/v1/notifications/webhooks", body("notifications.register_webhook")).await;
+        let webhook = registered(maker).await;
         let attach = json!({ "file_id": file });
         maker.insist(&format!("/v1/support/tickets/{ticket}/attachments"), attach).await.ok();
         let feed = told(node, maker, &ticket).await;

@@ -3,7 +3,7 @@
 use crate::operations::filters;
 use crate::people::PLATFORM;
 use crate::standing::join;
-use crate::world::{Everything, boss, make, published, verified_file};
+use crate::world::{Everything, boss, make, published, registered, verified_file};
 use domain::files::stored_file::Event as FileEvent;
 use domain::identity::Role;
 use serde_json::{Value, json};
@@ -102,8 +102,7 @@ impl Stage {
             "support.change_ticket_status" => (command.at(&ticket().await), json!({ "status": "cancelled" })),
             "support.merge_ticket" => (command.at(&ticket().await), json!({ "into": ticket().await })),
             "support.submit_ticket_csat" => {
-                let ticket = ticket().await;
-                let resolved = json!({ "status": "resolved" });
+                let (ticket, resolved) = (ticket().await, json!({ "status": "resolved" }));
                 owner.post(&format!("/v1/support/tickets/{ticket}/status"), resolved).await.ok();
                 (command.at(&ticket), body())
             }
@@ -127,7 +126,7 @@ impl Stage {
                 (command.at(&published(owner, draft).await), body())
             }
             _ if command.target() == Some("ticket_id") => (command.at(&ticket().await), body()),
-            _ if command.target() == Some("webhook_id") => (command.at(&webhook_of(owner).await), body()),
+            _ if command.target() == Some("webhook_id") => (command.at(&registered(owner).await), body()),
             "messaging.open_conversation" => (command.path.clone(), talk),
             id if id.starts_with("messaging.") => {
                 let conversation = make(owner, "/v1/messaging/conversations", talk).await;
@@ -161,12 +160,6 @@ impl Stage {
             },
         }
     }
-}
-
-/// A webhook that the owner has just registered.
-async fn webhook_of(owner: &Actor) -> String {
-    let body = Everything::body("notifications.register_webhook", "Ours", owner.id.0, owner.id.0);
-    make(owner, "/v1/notifications/webhooks", body).await
 }
 
 /// The owner himself works his zone.
