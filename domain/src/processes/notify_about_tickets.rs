@@ -5,8 +5,8 @@ use crate::support::ticket::{Event, TicketStatus};
 use chrono::TimeDelta;
 use kernel::{ActorId, ActorKind, Reaction, Reactor, Recorded};
 
-/// From when on something is told too late to be news.
-const LATE: TimeDelta = TimeDelta::minutes(5);
+/// From when on something is told too late to be news. Longer than anything may wait to be mailed.
+const LATE: TimeDelta = TimeDelta::hours(2);
 
 /// Tells the customer and whoever is responsible what happens to a ticket, and notes what they have seen of it.
 ///
