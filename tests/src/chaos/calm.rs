@@ -16,6 +16,23 @@ use uuid::Uuid;
 /// How long the read models and the mirror may take to reach the end of the log.
 const PATIENCE: Duration = Duration::from_mins(1);
 
+/// Waits until nothing follows any more from what was asked: the log has not grown for two seconds.
+///
+/// # Panics
+/// The log does not answer.
+pub async fn at_rest(pool: &PgPool) {
+    let (log, began) = (Log::new(pool.clone()), Instant::now());
+    let head = async || log.head().await.expect("the log can be read").position;
+    let (mut last, mut since) = (head().await, Instant::now());
+    while since.elapsed() < Duration::from_secs(2) && began.elapsed() < PATIENCE {
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        let now = head().await;
+        if now != last {
+            (last, since) = (now, Instant::now());
+        }
+    }
+}
+
 /// Waits until every read model has folded the whole log (C8): each is then compared with an independent fold of it. Also
 /// checks the steps of the checkpoints (C9).
 ///

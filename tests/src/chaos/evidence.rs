@@ -27,6 +27,8 @@ pub struct LogEvent {
     pub command_id: Uuid,
     /// The operation that it belongs to.
     pub operation: Uuid,
+    /// The event that it follows from, where no caller asked for it.
+    pub cause: Option<Uuid>,
     /// Who did it.
     pub actor_id: Uuid,
     /// The gap-free number.
@@ -48,6 +50,7 @@ impl From<Recorded<EventData>> for LogEvent {
             stream_id: recorded.stream_id,
             command_id: recorded.command_id.0,
             operation: recorded.correlation_id.0,
+            cause: recorded.causation_id.map(|id| id.0),
             actor_id: recorded.actor.id.0,
             number: recorded.number,
             event_type: recorded.event.event_type,

@@ -39,7 +39,9 @@ async fn every_command_route_refuses_bad_bodies_and_changes_nothing() {
     ];
     let paths = command_paths();
     assert!(paths.len() >= 15, "{paths:?}");
-    for path in &paths {
+    // Those that take files get files that are none in `stories/imports.rs`.
+    let takes_files = |path: &String| path.ends_with("/imports") || path.ends_with("/imports/preview");
+    for path in paths.iter().filter(|path| !takes_files(path)) {
         for (body, status) in &bodies {
             // A refused body may end the connection: no later request may count on it.
             let request = ada.command(path).header("connection", "close").header("idempotency-key", "bad");

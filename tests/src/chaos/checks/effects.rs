@@ -117,6 +117,25 @@ fn twice(own: &[&LogEvent]) -> Option<String> {
     Some(format!("the same event again at position {}", again.position))
 }
 
+/// C2 and C3 for what reactors do: it follows from an event before it, in the same story, and is done once.
+pub fn what_follows_has_one_cause(events: &[LogEvent]) -> Vec<Violation> {
+    let (mut known, mut done) = (HashMap::new(), HashMap::new());
+    let mut violations = Vec::new();
+    for event in events {
+        known.insert(event.event_id, event.operation);
+        let Some(cause) = event.cause else { continue };
+        let place = format!("{}.{} at position {}", event.category, event.event_type, event.position);
+        if known.get(&cause) != Some(&event.operation) {
+            violations.push(Violation::new("C2", format!("{place} follows from nothing before it")));
+        }
+        let last = done.insert(event.command_id, event.position);
+        if last.is_some_and(|last| last + 1 != event.position) {
+            violations.push(Violation::new("C3", format!("{place}: its command was carried out before")));
+        }
+    }
+    violations
+}
+
 /// C6: what was answered before something else was asked stands before it in the log.
 pub fn real_time_is_kept(operations: &[Operation], events: &[LogEvent]) -> Vec<Violation> {
     let stored = by_operation(events);

@@ -13,7 +13,9 @@ use std::collections::HashMap;
 use std::fmt;
 use uuid::Uuid;
 
-pub use effects::{acknowledged_is_stored, one_effect_per_key, real_time_is_kept, stored_was_asked_for};
+pub use effects::{
+    acknowledged_is_stored, one_effect_per_key, real_time_is_kept, stored_was_asked_for, what_follows_has_one_cause,
+};
 pub use log::{mirror_is_the_log, numbers_have_no_gap, positions_have_no_gap, versions_have_no_gap};
 pub use projections::one_owner_per_step;
 
@@ -41,16 +43,23 @@ impl fmt::Display for Violation {
 
 /// All that can be said about commands and events: C1 to C6 and the numbers.
 pub fn history_and_log(operations: &[Operation], events: &[LogEvent], head: i64) -> Vec<Violation> {
+    let asked = asked_for(events);
     [
-        acknowledged_is_stored(operations, events, head),
-        stored_was_asked_for(operations, events),
-        one_effect_per_key(operations, events),
+        acknowledged_is_stored(operations, &asked, head),
+        stored_was_asked_for(operations, &asked),
+        one_effect_per_key(operations, &asked),
+        what_follows_has_one_cause(events),
         versions_have_no_gap(events),
         positions_have_no_gap(events, head),
-        real_time_is_kept(operations, events),
+        real_time_is_kept(operations, &asked),
         numbers_have_no_gap(events),
     ]
     .concat()
+}
+
+/// The events that callers asked for; the others follow from them, later.
+fn asked_for(events: &[LogEvent]) -> Vec<LogEvent> {
+    events.iter().filter(|event| event.cause.is_none()).cloned().collect()
 }
 
 /// The events of every operation, in the order of the log.

@@ -37,6 +37,7 @@ pub(super) fn event(n: u64, position: i64, version: i32) -> LogEvent {
         stream_id: Uuid::from_u128(100),
         command_id: Uuid::from_u128(2_000 + u128::from(n)),
         operation: Uuid::from_u128(n.into()),
+        cause: None,
         actor_id: Uuid::from_u128(2),
         number: None,
         event_type: "done".into(),
