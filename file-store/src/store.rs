@@ -3,7 +3,7 @@
 use crate::gate;
 use crate::key::{Key, Part};
 use crate::signature::SigningKey;
-use axum::http::header::{CONTENT_LENGTH, CONTENT_TYPE};
+use axum::http::header::CONTENT_TYPE;
 use axum::http::{HeaderValue, Method};
 use bytes::Bytes;
 use chrono::{DateTime, Utc};
@@ -160,7 +160,7 @@ impl Store {
         }
     }
 
-    /// What permits somebody to put exactly `size` bytes there.
+    /// What permits somebody to put `size` bytes there; the gate of a folder takes no others.
     ///
     /// # Errors
     /// It cannot be signed.
@@ -175,9 +175,9 @@ impl Store {
         let url = match &self.way {
             Way::Gate { key: signing, base } => format!("{base}{}", gate::upload_address(signing, key, size, until)),
             Way::Service(service) => {
-                let options = SignedUrlOptions::new()
-                    .with_signed_header(CONTENT_LENGTH, HeaderValue::from(size))
-                    .with_signed_header(CONTENT_TYPE, HeaderValue::from_static(UPLOAD_TYPE));
+                // The signer takes no length: one that is wrong is found when the file is looked into.
+                let options =
+                    SignedUrlOptions::new().with_signed_header(CONTENT_TYPE, HeaderValue::from_static(UPLOAD_TYPE));
                 let valid = (until - now).to_std().unwrap_or_default();
                 service.signed_url_opts(Method::PUT, &key.path(), valid, &options).await?.to_string()
             }
