@@ -4,7 +4,7 @@
 //! the import and the row: once more changes nothing and says the same.
 
 use crate::effect::{Attempt, Effect, Job, Order, RecordError, Settled};
-use crate::follower::chain;
+use crate::follower::{chain, refusal};
 use crate::worker::Options;
 use chrono::Utc;
 use domain::support::article::UndoArticleImport;
@@ -95,11 +95,7 @@ fn said<R: kernel::Rejection>(carried_out: Result<Answer, Refused<R>>) -> Result
     match carried_out {
         Ok(answer) => Ok(Some(answer)),
         Err(Refused::Rejected(_)) => Ok(None),
-        Err(Refused::Version(version)) => Err(format!("the version is {version}")),
-        Err(Refused::Load(error)) => Err(chain(&error)),
-        Err(Refused::Append(error)) => Err(chain(&error)),
-        Err(Refused::Read(error)) => Err(chain(&error)),
-        Err(Refused::Vault(error)) => Err(chain(&error)),
+        Err(refused) => Err(refusal(refused)),
     }
 }
 

@@ -1,6 +1,6 @@
 //! The files of people who are erased.
 
-use crate::follower::{Decoded, Event, Follower, Halt, Led, chain, decode};
+use crate::follower::{Decoded, Event, Follower, Halt, Led, chain, decode, refusal};
 use domain::files::stored_file::{FileErasure, RemoveFile, StoredFile};
 use domain::privacy::subject::{self, ErasedKey, Subject};
 use event_store::{Decisions, InternalCommand, Refused};
@@ -89,11 +89,7 @@ impl ErasedPeople {
         );
         match self.decisions.carry_out_internal(&RemoveFile { reason: FileErasure::PersonErased }, &internal).await {
             Ok(_) | Err(Refused::Rejected(_)) => Ok(()),
-            Err(Refused::Version(version)) => Err(Halt(format!("the version is {version}"))),
-            Err(Refused::Load(error)) => Err(Halt(chain(&error))),
-            Err(Refused::Append(error)) => Err(Halt(chain(&error))),
-            Err(Refused::Read(error)) => Err(Halt(chain(&error))),
-            Err(Refused::Vault(error)) => Err(Halt(chain(&error))),
+            Err(refused) => Err(Halt(refusal(refused))),
         }
     }
 }
