@@ -1,7 +1,7 @@
 //! `sillage import`: tickets and articles from files of other desks, looked at first, brought in, and taken out again. Over HTTP,
 //! as an administrator of the tenant or of its support.
 
-use crate::doors::{ActingArgs, Caller, Session, TenantRef, Unanswered, text};
+use crate::doors::{Caller, Session, There, Unanswered, text};
 use crate::export::files::sha256;
 use crate::failure::Failure;
 use crate::terminal::{Meter, print, print_json, table};
@@ -28,19 +28,6 @@ pub(crate) enum ImportCommand {
     Show(Box<Show>),
     /// Undoes what an import has made, but for what somebody has worked on since.
     Rollback(Box<Rollback>),
-}
-
-/// In which tenant, and as whom.
-#[derive(Args, Debug)]
-pub(crate) struct There {
-    /// The tenant: its slug, its id, or `platform`; that of the access token unless given.
-    #[arg(long, value_name = "TENANT")]
-    tenant: Option<TenantRef>,
-    /// One JSON document instead of text.
-    #[arg(long)]
-    json: bool,
-    #[command(flatten)]
-    acting: ActingArgs,
 }
 
 #[derive(Args, Debug)]

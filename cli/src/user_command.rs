@@ -1,6 +1,6 @@
 //! `sillage user`: who belongs to a tenant, and who is to. Over HTTP, as an administrator of the tenant.
 
-use crate::doors::{ActingArgs, Caller, Session, TenantRef, Unanswered, text};
+use crate::doors::{Caller, Session, There, Unanswered, text};
 use crate::failure::Failure;
 use crate::tenant_command::{labelled, parsed};
 use crate::terminal::{print, print_json, table};
@@ -18,19 +18,6 @@ pub(crate) enum UserCommand {
     List(Box<List>),
     /// Takes everything in a tenant from a member; with --account closes the account itself, in all tenants.
     Deactivate(Box<Deactivate>),
-}
-
-/// In which tenant, and as whom.
-#[derive(Args, Debug)]
-pub(crate) struct There {
-    /// The tenant: its slug, its id, or `platform`; that of the access token unless given.
-    #[arg(long, value_name = "TENANT")]
-    tenant: Option<TenantRef>,
-    /// One JSON document instead of text.
-    #[arg(long)]
-    json: bool,
-    #[command(flatten)]
-    acting: ActingArgs,
 }
 
 #[derive(Args, Debug)]

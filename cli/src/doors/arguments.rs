@@ -76,6 +76,19 @@ impl std::fmt::Display for TenantRef {
     }
 }
 
+/// In which tenant, and as whom.
+#[derive(Args, Debug)]
+pub(crate) struct There {
+    /// The tenant: its slug, its id, or `platform`; that of the access token unless given.
+    #[arg(long, value_name = "TENANT")]
+    pub(crate) tenant: Option<TenantRef>,
+    /// One JSON document instead of text.
+    #[arg(long)]
+    pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) acting: ActingArgs,
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -4,7 +4,7 @@ mod arguments;
 mod caller;
 mod refused;
 
-pub(crate) use arguments::{ActingArgs, DoorArgs, TenantRef};
+pub(crate) use arguments::{ActingArgs, DoorArgs, TenantRef, There};
 pub(crate) use caller::{Caller, Session, own_tenant};
 pub(crate) use refused::{Refused, Unanswered};
 
