@@ -3,6 +3,7 @@
 use super::checks::{Violation, mirror_is_the_log, one_owner_per_step};
 use super::evidence::{LogEvent, read_steps};
 use async_nats::jetstream;
+use effects::operate::{self, FollowerStatus};
 use event_store::cloud_event::CloudEvent;
 use event_store::verify::Pace;
 use event_store::{Log, jetstream as mirror};
@@ -16,21 +17,30 @@ use uuid::Uuid;
 /// How long the read models and the mirror may take to reach the end of the log.
 const PATIENCE: Duration = Duration::from_mins(1);
 
-/// Waits until nothing follows any more from what was asked: the log has not grown for two seconds.
+/// Waits until nothing follows any more from what was asked: whoever acts on the log has acted on all of it, and it has not
+/// grown for a second. The log alone does not tell: a reactor that waits before it tries again is silent, too.
 ///
-/// # Panics
-/// The log does not answer.
-pub async fn at_rest(pool: &PgPool) {
-    let (log, began) = (Log::new(pool.clone()), Instant::now());
-    let head = async || log.head().await.expect("the log can be read").position;
-    let (mut last, mut since) = (head().await, Instant::now());
-    while since.elapsed() < Duration::from_secs(2) && began.elapsed() < PATIENCE {
-        tokio::time::sleep(Duration::from_millis(100)).await;
-        let now = head().await;
-        if now != last {
-            (last, since) = (now, Instant::now());
+/// # Errors
+/// Postgres does not answer.
+pub async fn at_rest(pool: &PgPool) -> Result<Vec<Violation>, sqlx::Error> {
+    let began = Instant::now();
+    let (mut last, mut since) = (None, Instant::now());
+    while since.elapsed() < Duration::from_secs(1) {
+        let followers = operate::followers(pool).await?;
+        let behind: Vec<_> = followers.iter().filter(|one| one.gap > 0).collect();
+        if began.elapsed() > PATIENCE {
+            let what = |one: &&FollowerStatus| {
+                format!("{} is {}, {} events behind: {:?}", one.name, one.state, one.gap, one.error)
+            };
+            return Ok(behind.iter().map(|one| Violation::new("rest", what(one))).collect());
         }
+        let ends: Vec<_> = followers.iter().map(|one| one.position).collect();
+        if !behind.is_empty() || last.as_ref() != Some(&ends) {
+            (last, since) = (Some(ends), Instant::now());
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
     }
+    Ok(Vec::new())
 }
 
 /// Waits until every read model has folded the whole log (C8): each is then compared with an independent fold of it. Also

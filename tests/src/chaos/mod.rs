@@ -136,7 +136,7 @@ async fn after(
         violations.push(Violation::new("heals", format!("{unanswered} commands were never answered")));
     }
     let pool = stage.pool().await;
-    calm::at_rest(&pool).await;
+    violations.extend(calm::at_rest(&pool).await.expect("the followers can be asked"));
     let (events, head) = evidence::read_log(&pool).await.expect("the log can be read");
     figure.events = events.len();
     if plan.unsafe_postgres {
