@@ -23,7 +23,8 @@ use chrono::{DateTime, Utc};
 use cipher::Cipher;
 use kernel::{BlindIndexer, Personal, Sealed, SubjectId, TenantId};
 use questions::{Place, Questions, Slots};
-use quick_cache::sync::Cache;
+use quick_cache::sync::{Cache, DefaultLifecycle};
+use quick_cache::{DefaultHashBuilder, OptionsBuilder, UnitWeighter};
 use ring::DataKey;
 use sqlx::PgPool;
 use std::collections::BTreeSet;
@@ -100,6 +101,19 @@ struct Inner {
     questions: Questions,
 }
 
+/// Room for keys. Half of it is for people who were heard of once: unless told otherwise the cache keeps hardly any of them
+/// once it is full, and each costs another question when he is heard of again.
+fn room_for_subjects<T: Clone>(room: usize) -> Cache<Place, T> {
+    let options =
+        OptionsBuilder::new().estimated_items_capacity(room).weight_capacity(room as u64).hot_allocation(0.5).build();
+    match options {
+        Ok(options) => {
+            Cache::with_options(options, UnitWeighter, DefaultHashBuilder::default(), DefaultLifecycle::default())
+        }
+        Err(_) => Cache::new(room),
+    }
+}
+
 /// The vault. Cheap to clone; all clones share one cache.
 #[derive(Clone)]
 pub struct Vault(Arc<Inner>);
@@ -136,7 +150,7 @@ impl Vault {
             blind,
             tenants: Cache::new(TENANTS),
             latest: Cache::new(TENANTS),
-            subjects: Cache::new(SUBJECTS),
+            subjects: room_for_subjects(SUBJECTS),
             seen: AtomicI64::new(seen),
             drops: AtomicU64::new(0),
             life: AtomicU64::new(0),
@@ -327,5 +341,21 @@ impl KeyedHash {
         let mut bytes = [0; 16];
         bytes.copy_from_slice(&tag.as_ref()[..16]);
         Uuid::new_v8(bytes)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whoever_was_heard_of_once_is_remembered_for_a_while() {
+        let room = room_for_subjects::<()>(10_000);
+        let place = |nth: u128| (TenantId(Uuid::from_u128(1)), SubjectId(Uuid::from_u128(nth)));
+        for nth in 0..50_000 {
+            room.insert(place(nth), ());
+        }
+        let kept = (47_000..50_000).filter(|nth| room.get(&place(*nth)).is_some()).count();
+        assert!(kept > 2_700, "{kept} of the last 3,000");
     }
 }
