@@ -101,6 +101,7 @@ impl Lane {
         match emptying.await.unwrap_or_else(|stopped| Err(sqlx::Error::Io(stopped.into()))) {
             Ok(true) => {
                 let member = self.member();
+                member.comparing.forget();
                 member.at = Place { epoch: member.at.epoch, ..Place::BEGINNING };
                 member.projection.forget(true);
                 member.aside = Arc::new(member.aside.without_parked());
@@ -122,6 +123,9 @@ impl Lane {
             let connect = self.shared.connect.clone();
             // Two at a time where nobody else wants the cores.
             let beside = (self.shared.live.left() == 100).then_some(&connect);
+            if beside.is_some() && matches!(piece, Piece::Indexes) {
+                self.compare_early();
+            }
             let making = async {
                 let mut connection = tables::open(&connect).await?;
                 let made = tables::look(&mut connection, &generation).await?;
@@ -154,6 +158,15 @@ impl Lane {
                 }
                 _ => return Err(LaneEnd::Away(self.release(), error.to_string())),
             }
+        }
+    }
+
+    /// The rows are all there, and neither they nor those that readers see change much while indexes are made.
+    fn compare_early(&mut self) {
+        let pool = self.shared.log().pool().clone();
+        let member = self.member();
+        if member.orders.borrow().comes_next && member.generation.part.is_whole() {
+            member.comparing.begin_early(&pool, &member.generation);
         }
     }
 

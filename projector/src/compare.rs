@@ -136,24 +136,65 @@ pub async fn compare(
     after: i32,
     samples: usize,
 ) -> Result<Differences, CompareError> {
-    // A connection of its own, closed at the end: no transaction can stay behind.
-    let mut connection = pool.connect_options().connect().await?;
-    raw_sql("set statement_timeout = 0; set work_mem = '64MB'; set jit = off").execute(&mut connection).await?;
+    let mut connection = open(pool).await?;
     let deadline = Instant::now() + PATIENCE;
-    let (old, new) = loop {
-        raw_sql("begin isolation level repeatable read, read only").execute(&mut connection).await?;
-        let sides = (side(&mut connection, name, before).await?, side(&mut connection, name, after).await?);
-        if sides.0.position == sides.1.position || Instant::now() > deadline {
-            break sides;
+    loop {
+        let (old, new) = sides(&mut connection, name, before, after).await?;
+        if old.position == new.position || Instant::now() > deadline {
+            return differences(&mut connection, name, old, new, samples).await;
         }
         raw_sql("rollback").execute(&mut connection).await?;
         tokio::time::sleep(LOOK).await;
-    };
-    let shape = Shape::read(&mut connection, name, before, after, old.version == new.version).await?;
+    }
+}
+
+/// The same without waiting: `None` where the two are not at the same position.
+pub(crate) async fn compare_level(
+    pool: &PgPool,
+    name: &str,
+    before: i32,
+    after: i32,
+    samples: usize,
+) -> Result<Option<Differences>, CompareError> {
+    let mut connection = open(pool).await?;
+    let (old, new) = sides(&mut connection, name, before, after).await?;
+    if old.position != new.position {
+        return Ok(None);
+    }
+    differences(&mut connection, name, old, new, samples).await.map(Some)
+}
+
+/// A connection of its own, closed at the end: no transaction can stay behind.
+async fn open(pool: &PgPool) -> Result<PgConnection, CompareError> {
+    let mut connection = pool.connect_options().connect().await?;
+    raw_sql("set statement_timeout = 0; set work_mem = '64MB'; set jit = off").execute(&mut connection).await?;
+    Ok(connection)
+}
+
+/// Begins the snapshot that everything is read in.
+async fn sides(
+    connection: &mut PgConnection,
+    name: &str,
+    before: i32,
+    after: i32,
+) -> Result<(Side, Side), CompareError> {
+    raw_sql("begin isolation level repeatable read, read only").execute(&mut *connection).await?;
+    Ok((side(connection, name, before).await?, side(connection, name, after).await?))
+}
+
+async fn differences(
+    connection: &mut PgConnection,
+    name: &str,
+    old: Side,
+    new: Side,
+    samples: usize,
+) -> Result<Differences, CompareError> {
+    let same_version = old.version == new.version;
+    let shape = Shape::read(connection, name, old.generation, new.generation, same_version).await?;
     let mut differences = Differences {
         name: name.to_owned(),
-        before: shape.measure(&mut connection, old).await?,
-        after: shape.measure(&mut connection, new).await?,
+        before: shape.measure(connection, old).await?,
+        after: shape.measure(connection, new).await?,
         columns_gone: shape.gone.clone(),
         columns_new: shape.new.clone(),
         rows_gone: 0,
@@ -164,7 +205,7 @@ pub async fn compare(
     };
     let (old, new) = (&differences.before, &differences.after);
     if old.position != new.position || old.rows != new.rows || old.hash != new.hash {
-        shape.join(&mut connection, &mut differences, samples).await?;
+        shape.join(connection, &mut differences, samples).await?;
     }
     Ok(differences)
 }
@@ -391,7 +432,8 @@ async fn columns(
          array_position(x.indkey::int2[], a.attnum) \
          from pg_attribute a join pg_class t on t.oid = a.attrelid join pg_namespace n on n.oid = t.relnamespace \
          left join pg_index x on x.indrelid = t.oid and x.indisprimary \
-         where n.nspname = 'read' and t.relname = $1 and a.attnum > 0 and not a.attisdropped order by a.attnum",
+         where n.nspname = 'read' and t.relname = $1 and a.attnum > 0 and not a.attisdropped and a.attgenerated = '' \
+         order by a.attnum",
     )
     .bind(ddl::table_name(name, generation))
     .fetch_all(connection)

@@ -7,7 +7,7 @@
 //! that are behind catch up in *lanes* and then join. Any doubt (a checkpoint that does not move, Postgres gone) ends the
 //! tenure: everything in memory is dropped and the next one starts from what the database says.
 
-mod comparing;
+pub(crate) mod comparing;
 mod owning;
 
 use crate::aside::Aside;
@@ -199,7 +199,7 @@ impl Tenure {
                 None => {
                     self.asks.want(self.slots.len(), &generation);
                     let orders = watch::Sender::new(orders);
-                    let comparing = Comparing::default();
+                    let comparing = Comparing::new(&self.compared);
                     self.slots.push(Slot { generation, state, orders, comparing, is_dissolved: false });
                 }
             }
@@ -467,8 +467,7 @@ impl Tenure {
     async fn try_switches(&mut self) {
         for member in self.group.iter().filter(|member| member.orders.borrow().comes_next) {
             let generation = &member.generation;
-            let comparing = &mut self.slots[member.slot].comparing;
-            if !comparing.is_done(self.shared.log().pool(), generation, &self.compared) {
+            if !member.comparing.is_done(self.shared.log().pool(), generation) {
                 continue;
             }
             match switch(&self.shared.connect, generation.name, generation.number, Wish::Itself).await {

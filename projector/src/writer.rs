@@ -5,6 +5,7 @@ use crate::control::{self, Generation, Owned, Place};
 use crate::poison::{Poison, PoisonCause};
 use crate::projection::{Decoded, FoldError, Projection, Written};
 use crate::roster::Orders;
+use crate::tenure::comparing::Comparing;
 use event_store::Vault;
 use kernel::{LogId, Position};
 use sqlx::postgres::PgConnectOptions;
@@ -36,6 +37,8 @@ pub(crate) struct Member {
     pub(crate) owner_epoch: i64,
     /// What is not folded.
     pub(crate) aside: Arc<Aside>,
+    /// The comparison with what readers see, which comes before a switch.
+    pub(crate) comparing: Comparing,
     /// Whether it has reached the end of the log since it was taken over.
     pub(crate) live: bool,
 }

@@ -50,7 +50,7 @@ impl Tenure {
     }
 
     pub(super) async fn take_over(&self, index: usize) -> Result<Option<Member>, End> {
-        let Slot { generation, orders, .. } = &self.slots[index];
+        let Slot { generation, orders, comparing, .. } = &self.slots[index];
         let model = self
             .shared
             .models
@@ -77,7 +77,19 @@ impl Tenure {
         metrics::stopped(generation.name, false);
         let aside = self.aside(generation).await.map_err(|error| End::Lost(error.to_string()))?;
         let (generation, orders, aside) = (generation.clone(), orders.subscribe(), Arc::new(aside));
-        Ok(Some(Member { projection, generation, slot: index, orders, log_id, at, owner_epoch, aside, live: false }))
+        let comparing = comparing.clone();
+        Ok(Some(Member {
+            projection,
+            generation,
+            slot: index,
+            orders,
+            log_id,
+            at,
+            owner_epoch,
+            aside,
+            comparing,
+            live: false,
+        }))
     }
 
     /// What the generation has set aside. Nobody but its owner adds to it, and who takes from it ends the ownership.
