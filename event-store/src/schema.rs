@@ -33,6 +33,7 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
     (15, "search_and_views", include_str!("../../migrations/0015_search_and_views.sql")),
     (17, "endpoints", include_str!("../../migrations/0017_endpoints.sql")),
     (19, "cheaper_documents", include_str!("../../migrations/0019_cheaper_documents.sql")),
+    (20, "words_of_rows", include_str!("../../migrations/0020_words_of_rows.sql")),
 ];
 
 /// Why the log cannot be used on this database.

@@ -10,9 +10,13 @@
 
 use crate::row::arrays::type_name;
 use crate::row::column_list;
-use kernel::{Column, ColumnKind, Table};
+use kernel::{Column, ColumnKind, Index, Table};
 use std::fmt::Write;
 use std::sync::Arc;
+
+/// The column of what a row is found by: see [`kernel::Index::columns`]. Postgres keeps it by itself, so it changes with the
+/// texts, also where those are taken out by hand.
+pub const WORDS: &str = "words";
 
 /// Longest name that Postgres keeps whole.
 const LONGEST_NAME: usize = 63;
@@ -55,7 +59,7 @@ pub fn check(model: &str, table: &Table) -> Result<(), DeclarationError> {
         return fail("the key must be one or more of the columns".to_owned());
     }
     for (index, column) in table.columns.iter().enumerate() {
-        let reserved = ["tenant_id", "at_position", "slot"].contains(&column.name);
+        let reserved = ["tenant_id", "at_position", "slot", WORDS].contains(&column.name);
         if !plain(column.name) || column.name.len() > LONGEST_NAME || reserved {
             return fail(format!("{} cannot be the name of a column", column.name));
         }
@@ -82,6 +86,9 @@ pub fn check(model: &str, table: &Table) -> Result<(), DeclarationError> {
             return fail(format!("an index over words names other than texts: {}", index.columns.join(", ")));
         }
     }
+    if table.indexes.iter().filter(|index| is_over_words(index)).count() > 1 {
+        return fail("a table has one index over words at most".to_owned());
+    }
     for name in table.indexes.iter().flat_map(|index| index.columns).filter(|name| !name.starts_with('~')) {
         let name = name.trim_start_matches('-');
         if !table
@@ -102,9 +109,20 @@ pub fn check(model: &str, table: &Table) -> Result<(), DeclarationError> {
 pub fn create_table(model: &str, version: i32, generation: i32, table: &Table) -> String {
     let name = table_name(model, generation);
     let mut sql = format!("create table if not exists read.\"{name}\" ({}", column_definitions(table));
+    if let Some(index) = table.indexes.iter().find(|index| is_over_words(index)) {
+        // The planner's statistics would cost as much as the index, and it needs none to choose it.
+        let _ = write!(
+            sql,
+            ", {WORDS} tsvector generated always as ({}) stored) with (fillfactor = 85); \
+             alter table read.\"{name}\" alter column {WORDS} set statistics 0",
+            document(index.columns)
+        );
+    } else {
+        sql.push_str(") with (fillfactor = 85)");
+    }
     let _ = write!(
         sql,
-        ") with (fillfactor = 85); \
+        "; \
          select log.wall('read.\"{name}\"'); alter table read.\"{name}\" no force row level security; \
          comment on table read.\"{name}\" is 'read model {model}, version {version}, generation {generation}'; \
          comment on column read.\"{name}\".at_position is 'the last event that touched the row'"
@@ -159,21 +177,19 @@ pub fn add_key(model: &str, generation: i32, table: &Table) -> String {
 /// Makes the declared indexes of a generation's table: the name and the statement of each.
 pub fn create_indexes(model: &str, generation: i32, table: &Table) -> Vec<(String, String)> {
     let name = table_name(model, generation);
-    let index = |number: usize, columns: &[&str]| {
-        let sorted = columns.iter().fold(String::new(), |mut list, column| {
+    let index = |number: usize, declared: &Index| {
+        let index = format!("{name}_i{number}");
+        if is_over_words(declared) {
+            return (
+                index.clone(),
+                format!("create index if not exists \"{index}\" on read.\"{name}\" using gin ({WORDS})"),
+            );
+        }
+        let sorted = declared.columns.iter().fold(String::new(), |mut list, column| {
             let (column, direction) = column.strip_prefix('-').map_or((*column, ""), |column| (column, " desc"));
             let _ = write!(list, ", \"{column}\"{direction}");
             list
         });
-        let index = format!("{name}_i{number}");
-        if let Some(document) = document(columns, "") {
-            // The planner's statistics would cost as much as the index, and it needs none to choose it.
-            let statement = format!(
-                "create index if not exists \"{index}\" on read.\"{name}\" using gin ({document}); \
-                 alter index read.\"{index}\" alter column 1 set statistics 0"
-            );
-            return (index, statement);
-        }
         let statement = format!("create index if not exists \"{index}\" on read.\"{name}\" (tenant_id{sorted})");
         (index, statement)
     };
@@ -184,7 +200,7 @@ pub fn create_indexes(model: &str, generation: i32, table: &Table) -> Vec<(Strin
         let statement = format!("create index if not exists \"{index}\" on read.\"{name}\" (tenant_id, ({subject}))");
         (index, statement)
     };
-    let declared = table.indexes.iter().enumerate().map(|(number, declared)| index(number + 1, declared.columns));
+    let declared = table.indexes.iter().enumerate().map(|(number, declared)| index(number + 1, declared));
     declared.chain((1..).zip(personal(table)).map(subject)).collect()
 }
 
@@ -197,13 +213,15 @@ fn personal(table: &Table) -> impl Iterator<Item = &'static Column> {
     table.columns.iter().filter(|column| column.kind == ColumnKind::Personal)
 }
 
-/// What rows are found by in an index over words: `search.document(tenant_id, array["title", "body"])`; `None` for other
-/// indexes. A statement that says the same may use the index. `prefix` is `t.`, or nothing.
-pub fn document(columns: &[&str], prefix: &str) -> Option<String> {
-    let texts: Option<Vec<&str>> = columns.iter().map(|column| column.strip_prefix('~')).collect();
-    let texts = texts.filter(|texts| !texts.is_empty())?;
-    let list: Vec<String> = texts.iter().map(|text| format!("{prefix}\"{text}\"")).collect();
-    Some(format!("search.document({prefix}tenant_id, array[{}])", list.join(", ")))
+/// Whether an index is over the words of texts.
+fn is_over_words(index: &Index) -> bool {
+    index.columns.iter().any(|column| column.starts_with('~'))
+}
+
+/// What rows are found by: `search.document(tenant_id, array["title", "body"])`.
+fn document(columns: &[&str]) -> String {
+    let list: Vec<String> = columns.iter().map(|text| format!("\"{}\"", text.trim_start_matches('~'))).collect();
+    format!("search.document(tenant_id, array[{}])", list.join(", "))
 }
 
 /// Points the read model's view at a generation's table, in place; possible where the columns of the one before lead.
@@ -307,7 +325,6 @@ impl Statements {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use kernel::Index;
 
     const TABLE: Table = Table {
         key: 2,
@@ -359,9 +376,12 @@ mod tests {
     fn an_index_over_words_is_one_document() {
         let table = Table { indexes: &[Index { columns: &["~number"] }], ..TABLE };
         assert_eq!(check("test.things", &table), Ok(()));
-        let statement = "create index if not exists \"test_things_g2_i1\" on read.\"test_things_g2\" using gin \
-             (search.document(tenant_id, array[\"number\"])); \
-             alter index read.\"test_things_g2_i1\" alter column 1 set statistics 0";
+        let made = create_table("test.things", 4, 2, &table);
+        let words = "at_position bigint not null, words tsvector generated always as (search.document(tenant_id, \
+             array[\"number\"])) stored) with (fillfactor = 85); alter table read.\"test_things_g2\" alter column words \
+             set statistics 0; select log.wall";
+        assert!(made.contains(words), "{made}");
+        let statement = "create index if not exists \"test_things_g2_i1\" on read.\"test_things_g2\" using gin (words)";
         assert_eq!(create_indexes("test.things", 2, &table)[0].1, statement);
     }
 
@@ -383,6 +403,7 @@ mod tests {
             Table { indexes: &[Index { columns: &["~absent"] }], ..TABLE },
             Table { indexes: &[Index { columns: &["~seen_at"] }], ..TABLE },
             Table { indexes: &[Index { columns: &["~number", "shelf"] }], ..TABLE },
+            Table { indexes: &[Index { columns: &["~number"] }, Index { columns: &["~number"] }], ..TABLE },
         ] {
             assert!(check("test.things", &table).is_err(), "{table:?}");
         }

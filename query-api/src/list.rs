@@ -5,7 +5,7 @@ use crate::detail::{Page, table};
 use crate::parameters::{Parameters, invalid};
 use crate::personal;
 use crate::reading::{CHECKPOINT, Seen, Services, timed};
-use crate::search::{self, Found, Searched};
+use crate::search::{self, Searched};
 use crate::visible::Sight;
 use axum::body::Body;
 use axum::http::header::LINK;
@@ -283,53 +283,143 @@ async fn page<L: List>(
     log: &RequestLog,
 ) -> Result<Page<<L::Model as ReadModel>::Row>, Problem> {
     let sight = services.sight(L::REACH, L::OWNERS, identity).await?;
-    let found = match &asked.words {
-        Some(words) => {
-            let key = L::Model::TABLE.columns[0].name;
-            Some(search::found(services, identity.tenant_id, L::SEARCHED, key, words, log).await?)
-        }
-        None => None,
+    let asking = Asking { services, identity, sight: &sight, parent, asked, log };
+    let Some(words) = &asked.words else {
+        return asking.read::<L>(Among::All).await;
     };
-    let (sql, texts) = statement::<L>(&sight, parent, asked, found)?;
-    let mut query = tenant::query(identity.tenant_id, &sql).bind(L::Model::NAME).bind(asked.limit + 1);
-    for text in texts {
-        query = match text {
-            Bound::One(text) => query.bind(text),
-            Bound::Many(texts) => query.bind(texts),
-        };
+    let near = asking.read::<L>(Among::Near).await?;
+    if near.next_cursor.is_some() || !asking.is_longer_than_near::<L>().await? {
+        return Ok(near);
     }
-    let rows = timed(log, query.fetch_all(&services.pool)).await?;
-    // The first row is the checkpoint, of the same snapshot as the others.
-    let position = rows.first().and_then(|row| row.get::<Option<i64>, _>(1)).unwrap_or_default();
-    let mut texts: Vec<&str> = rows.iter().filter_map(|row| row.get::<Option<&str>, _>(0)).collect();
-    let more = i64::try_from(texts.len()).is_ok_and(|count| count > asked.limit);
-    texts.truncate(usize::try_from(asked.limit).unwrap_or_default());
-    let next_cursor = match texts.last() {
-        Some(last) if more => Some(cursor_after::<L>(asked.sort, last)?.encode()),
-        _ => None,
-    };
-    let items = texts.into_iter().map(personal::read_row).collect::<Result<_, _>>()?;
-    Ok(Page { items, next_cursor, as_of_position: position })
+    match search::few(services, identity.tenant_id, L::SEARCHED, words, log).await? {
+        Some(few) => asking.read::<L>(Among::These(few)).await,
+        None => asking.read::<L>(Among::All).await,
+    }
 }
 
-/// A value bound as text; the statement casts it to the column's type.
+/// The rows in which a page is looked for.
+enum Among {
+    /// All; those that hold the words, if there are words.
+    All,
+    /// Of the next ones, those that hold the words: so many rows are looked at.
+    Near,
+    /// Those that hold the words are known.
+    These(Vec<Uuid>),
+}
+
+/// One question to a list.
+struct Asking<'a> {
+    services: &'a Services,
+    identity: &'a Identity,
+    sight: &'a Sight,
+    parent: Option<Uuid>,
+    asked: &'a Asked,
+    log: &'a RequestLog,
+}
+
+impl Asking<'_> {
+    async fn read<L: List>(&self, among: Among) -> Result<Page<<L::Model as ReadModel>::Row>, Problem> {
+        let (sql, texts) = statement::<L>(self.sight, self.parent, self.asked, among)?;
+        let query = tenant::query(self.identity.tenant_id, &sql).bind(L::Model::NAME).bind(self.asked.limit + 1);
+        let rows = timed(self.log, bind(query, texts).fetch_all(&self.services.pool)).await?;
+        // The first row is the checkpoint, of the same snapshot as the others.
+        let position = rows.first().and_then(|row| row.get::<Option<i64>, _>(1)).unwrap_or_default();
+        let mut texts: Vec<&str> = rows.iter().filter_map(|row| row.get::<Option<&str>, _>(0)).collect();
+        let more = i64::try_from(texts.len()).is_ok_and(|count| count > self.asked.limit);
+        texts.truncate(usize::try_from(self.asked.limit).unwrap_or_default());
+        let next_cursor = match texts.last() {
+            Some(last) if more => Some(cursor_after::<L>(self.asked.sort, last)?.encode()),
+            _ => None,
+        };
+        let items = texts.into_iter().map(personal::read_row).collect::<Result<_, _>>()?;
+        Ok(Page { items, next_cursor, as_of_position: position })
+    }
+
+    /// Whether there are more rows than [`Among::Near`] looks at.
+    async fn is_longer_than_near<L: List>(&self) -> Result<bool, Problem> {
+        let Places { conditions, order, bound } = places::<L>(self.sight, self.parent, self.asked, 2)?;
+        let rows = table::<L::Model>();
+        let sql = format!(
+            "select count(*) > $2 as is_longer from (select from {rows} t where {conditions} {order} limit $2 + 1) near"
+        );
+        let query = tenant::query(self.identity.tenant_id, &sql).bind(search::NEAR);
+        Ok(timed(self.log, bind(query, bound).fetch_one(&self.services.pool)).await?.get(0))
+    }
+}
+
+/// A value that is bound; the statement casts texts to the column's type.
 enum Bound {
     One(String),
     Many(Vec<String>),
+    Ids(Vec<Uuid>),
 }
 
-/// The body of the statement; every name in it is a constant of the code, every value is bound.
+type Query<'q> = sqlx::query::Query<'q, sqlx::Postgres, sqlx::postgres::PgArguments>;
+
+fn bind(query: Query<'_>, values: Vec<Bound>) -> Query<'_> {
+    values.into_iter().fold(query, |query, value| match value {
+        Bound::One(text) => query.bind(text),
+        Bound::Many(texts) => query.bind(texts),
+        Bound::Ids(ids) => query.bind(ids),
+    })
+}
+
+/// Which rows of table `t` a question is about, and in which order they come. Every name is a constant of the code, every
+/// value is bound.
+struct Places {
+    conditions: String,
+    order: String,
+    bound: Vec<Bound>,
+}
+
 fn statement<L: List>(
     sight: &Sight,
     parent: Option<Uuid>,
     asked: &Asked,
-    found: Option<Found>,
+    among: Among,
 ) -> Result<(String, Vec<Bound>), Problem> {
+    let Places { conditions, order, mut bound } = places::<L>(sight, parent, asked, 3)?;
+    let key = L::Model::TABLE.columns[0].name;
+    let (mut parameter, row, rows) = (
+        |value: Bound| {
+            bound.push(value);
+            format!("${}", bound.len() + 3)
+        },
+        personal::row_sql::<L::Model>(),
+        table::<L::Model>(),
+    );
+    let found = match (among, &asked.words) {
+        (Among::These(few), _) => {
+            let few = parameter(Bound::Ids(few));
+            format!(
+                "select {row}::text, null::bigint from {rows} t where {conditions} and t.{key} = any({few}) {order} limit $3"
+            )
+        }
+        (_, None) => format!("select {row}::text, null::bigint from {rows} t where {conditions} {order} limit $3"),
+        (among, Some(words)) => {
+            let holds = search::condition(L::SEARCHED, L::Model::NAME, key, &parameter(Bound::One(words.clone())));
+            match among {
+                Among::Near => format!(
+                    "select {row}::text, null::bigint from (select * from {rows} t where {conditions} {order} limit {}) t \
+                     where {holds} {order} limit $3",
+                    search::NEAR
+                ),
+                _ => format!(
+                    "select {row}::text, null::bigint from {rows} t where {conditions} and {holds} {order} limit $3"
+                ),
+            }
+        }
+    };
+    Ok((format!("select null::text, {CHECKPOINT} union all ({found})"), bound))
+}
+
+/// `before` parameters are bound already.
+fn places<L: List>(sight: &Sight, parent: Option<Uuid>, asked: &Asked, before: usize) -> Result<Places, Problem> {
     let mut bound = Vec::new();
     let mut conditions = String::from("t.tenant_id = caller.tenant_id");
     let mut parameter = |value: Bound| {
         bound.push(value);
-        bound.len() + 3
+        bound.len() + before
     };
     if let (Some(column), Some(id)) = (L::PARENT, parent) {
         let at = parameter(Bound::One(id.to_string()));
@@ -350,17 +440,6 @@ fn statement<L: List>(
             Test::Before => write!(conditions, " and t.{column} < any(${at}::text[]::{sql_type}[])"),
         };
     }
-    match (found, &asked.words) {
-        (Some(Found::Few(ids)), _) => {
-            let at = parameter(Bound::Many(ids.iter().map(Uuid::to_string).collect()));
-            let _ = write!(conditions, " and t.{} = any(${at}::text[]::uuid[])", L::Model::TABLE.columns[0].name);
-        }
-        (Some(Found::Many(condition)), Some(words)) => {
-            let at = parameter(Bound::One(words.clone()));
-            let _ = write!(conditions, " and {}", condition.replace("{}", &format!("${at}")));
-        }
-        (Some(Found::Many(_)) | None, _) => {}
-    }
     let (columns, down) = order::<L>(asked.sort);
     for column in columns.iter().filter(|column| is_optional::<L>(column)) {
         let _ = write!(conditions, " and t.{column} is not null");
@@ -378,13 +457,7 @@ fn statement<L: List>(
     }
     let direction = if down { " desc" } else { "" };
     let by: Vec<String> = columns.iter().map(|column| format!("t.{column}{direction}")).collect();
-    let sql = format!(
-        "select null::text, {CHECKPOINT} union all (select {}::text, null::bigint from {} t where {conditions} order by {} limit $3)",
-        personal::row_sql::<L::Model>(),
-        table::<L::Model>(),
-        by.join(", ")
-    );
-    Ok((sql, bound))
+    Ok(Places { conditions, order: format!("order by {}", by.join(", ")), bound })
 }
 
 /// Rows without a value have no place among the others: sorted by such a column, a list shows the rows that have one.

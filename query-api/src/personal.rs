@@ -17,9 +17,6 @@ use std::sync::Arc;
 
 /// The JSON of a row of table `t`, as an expression. What was erased reads `[erased]`, and is no null.
 pub(crate) fn row_sql<M: ReadModel>() -> String {
-    if !M::TABLE.columns.iter().any(|column| column.kind == ColumnKind::Personal) {
-        return "row_to_json(t)".to_owned();
-    }
     let columns: Vec<String> = M::TABLE
         .columns
         .iter()

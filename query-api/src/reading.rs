@@ -27,6 +27,9 @@ pub(crate) const MAX_WAIT: Duration = Duration::from_secs(3);
 pub(crate) const CHECKPOINT: &str = "(select position from projection.checkpoints join projection.projections \
     using (name, generation) where name = $2 and serving)";
 
+/// What a server of a new version meets while readers still have the read model's generation of before.
+const UNDEFINED_COLUMN: &str = "42703";
+
 /// How often the log is asked whether it is still the same.
 const LOOK: Duration = Duration::from_secs(1);
 
@@ -223,6 +226,10 @@ pub(crate) async fn timed<T>(
 /// What a caller is told when Postgres cannot answer.
 pub(crate) fn database_problem(error: &sqlx::Error) -> Problem {
     match error {
+        sqlx::Error::Database(database) if database.code().is_some_and(|code| code == UNDEFINED_COLUMN) => {
+            Problem::unavailable("What is asked about is being built anew for this version of the server", 5)
+                .because(error)
+        }
         sqlx::Error::Database(database) if !database.code().is_some_and(|code| code.starts_with("57")) => {
             Problem::internal(error)
         }

@@ -6,7 +6,7 @@ use event_store::tenant;
 use kernel::{ReadModel, TenantId};
 use platform::Problem;
 use platform::request_log::RequestLog;
-use projector::ddl;
+use projector::ddl::{self, WORDS};
 use sqlx::Row;
 use uuid::Uuid;
 
@@ -14,17 +14,12 @@ use uuid::Uuid;
 pub(crate) const PARAMETER: &str = "q";
 /// Longest question.
 const LONGEST: usize = 200;
-/// So many rows are looked up by their ids. Where more hold the words, a page of them is found sooner by walking the list
-/// in its order and looking at each row.
+/// So many rows of a list are looked at, in its order, before the index is asked. Where the words are common, a page is full
+/// by then; where they are rare, the index has few to name.
+pub(crate) const NEAR: i64 = 2_000;
+/// So many rows are looked up by their ids. Where more hold the words, and hardly any of those that were looked at, the
+/// whole list is walked.
 const FEW: usize = 20_000;
-
-/// What holds the words.
-pub(crate) enum Found {
-    /// These rows.
-    Few(Vec<Uuid>),
-    /// Too many to name them: this condition on table `t` tells, with the words in place of `{}`.
-    Many(String),
-}
 
 /// Checks what was typed.
 pub(crate) fn typed(text: String) -> Result<String, Problem> {
@@ -41,52 +36,52 @@ pub(crate) struct Searched {
     pub(crate) model: &'static str,
     /// The column that names the thing: the first of the key.
     id: &'static str,
-    /// The texts, as the index names them.
-    texts: &'static [&'static str],
 }
 
 impl Searched {
     /// By the read model's index over words.
     pub(crate) const fn by<M: ReadModel>() -> Self {
-        let (mut nth, mut texts): (usize, &[&str]) = (0, &[]);
-        while nth < M::TABLE.indexes.len() {
-            if M::TABLE.indexes[nth].columns[0].as_bytes()[0] == b'~' {
-                texts = M::TABLE.indexes[nth].columns;
-            }
-            nth += 1;
-        }
-        Self { model: M::NAME, id: M::TABLE.columns[0].name, texts }
-    }
-
-    /// Whether rows of this read model about the thing of row `t` hold the words, which stand in place of `{}`.
-    fn condition(&self, key: &str) -> String {
-        format!(
-            "exists (select from read.{} s where s.tenant_id = t.tenant_id and s.{} = t.{key} and {} @@ search.words({{}}))",
-            ddl::view_name(self.model),
-            self.id,
-            ddl::document(self.texts, "s.").unwrap_or_default()
-        )
+        Self { model: M::NAME, id: M::TABLE.columns[0].name }
     }
 }
 
-/// The things of one tenant that hold the words, in any of the read models. `key` is the column of the list that names them.
-pub(crate) async fn found(
+/// Whether the thing of row `t` holds the words in any of the read models. `list` is the read model of the row, `key` the
+/// column that names the thing, `words` an expression for what was typed.
+pub(crate) fn condition(searched: &[Searched], list: &str, key: &str, words: &str) -> String {
+    // Asked once, not for every row.
+    let words = format!("{WORDS} @@ (select search.words({words}))");
+    let holds = |one: &Searched| {
+        if one.model == list {
+            return format!("t.{words}");
+        }
+        format!(
+            "exists (select from read.{} s where s.tenant_id = t.tenant_id and s.{} = t.{key} and s.{words})",
+            ddl::view_name(one.model),
+            one.id
+        )
+    };
+    let any: Vec<String> = searched.iter().map(holds).collect();
+    format!("({})", any.join(" or "))
+}
+
+/// The things of one tenant that hold the words, in any of the read models; `None` where they are too many to name them.
+pub(crate) async fn few(
     services: &Services,
     tenant_id: TenantId,
     searched: &[Searched],
-    key: &str,
     typed: &str,
     log: &RequestLog,
-) -> Result<Found, Problem> {
+) -> Result<Option<Vec<Uuid>>, Problem> {
     let mut found = Vec::new();
     for one in searched {
         found.extend(ids(services, tenant_id, *one, typed, FEW + 1, false, log).await?);
         if found.len() > FEW {
-            let any: Vec<String> = searched.iter().map(|one| one.condition(key)).collect();
-            return Ok(Found::Many(format!("({})", any.join(" or "))));
+            return Ok(None);
         }
     }
-    Ok(Found::Few(found))
+    found.sort_unstable();
+    found.dedup();
+    Ok(Some(found))
 }
 
 /// The rows of one tenant that hold the words best, the best first.
@@ -109,11 +104,9 @@ async fn ids(
     best: bool,
     log: &RequestLog,
 ) -> Result<Vec<Uuid>, Problem> {
-    let texts: Vec<&str> = searched.texts.iter().map(|column| column.trim_start_matches('~')).collect();
-    let query = tenant::query(tenant_id, "select search.found($2, $3, $4, $5, $6, $7) as ids")
+    let query = tenant::query(tenant_id, "select search.found($2, $3, $4, $5, $6) as ids")
         .bind(ddl::view_name(searched.model))
         .bind(searched.id)
-        .bind(texts)
         .bind(typed)
         .bind(i32::try_from(most).unwrap_or(i32::MAX))
         .bind(best);

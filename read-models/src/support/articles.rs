@@ -65,7 +65,7 @@ impl ReadModel for Articles {
     type Row = ArticleRow;
 
     const NAME: &'static str = "support.articles";
-    const VERSION: i32 = 1;
+    const VERSION: i32 = 2;
     const TABLE: Table = Table {
         key: 1,
         columns: &[

@@ -53,7 +53,7 @@ impl ReadModel for PublishedArticles {
     type Row = PublishedArticleRow;
 
     const NAME: &'static str = "support.published_articles";
-    const VERSION: i32 = 1;
+    const VERSION: i32 = 2;
     const TABLE: Table = Table {
         key: 1,
         columns: &[

@@ -37,7 +37,7 @@ impl ReadModel for TicketMessages {
     type Row = TicketMessageRow;
 
     const NAME: &'static str = "support.ticket_messages";
-    const VERSION: i32 = 2;
+    const VERSION: i32 = 3;
     const TABLE: Table = Table {
         key: 2,
         columns: &[

@@ -93,7 +93,7 @@ impl ReadModel for Tickets {
     type Row = TicketRow;
 
     const NAME: &'static str = "support.tickets";
-    const VERSION: i32 = 4;
+    const VERSION: i32 = 5;
     const TABLE: Table = Table {
         key: 1,
         columns: &[

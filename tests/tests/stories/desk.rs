@@ -3,6 +3,7 @@
 use crate::world::{World, act, items, make, number, open_ticket, text};
 use domain::identity::Role;
 use serde_json::{Value, json};
+use sqlx::{AssertSqlSafe, PgPool, query, query_scalar};
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 use tests::node::{Actor, eventually};
@@ -188,6 +189,60 @@ async fn tickets_are_found_by_words_numbers_keywords_and_what_is_unread() {
     assert!(!own.to_string().contains("vip") && items(&own)[0].get("tags").is_none());
     alice.get("/v1/support/tickets?created_from=yesterday").await.refused(400, "invalid_parameter");
     alice.get("/v1/support/tickets?unread=maybe").await.refused(400, "invalid_parameter");
+}
+
+/// Rows that no event made: a thousand tickets take longer than a test has. Copies of a ticket with other subjects, each a
+/// second newer than the one before.
+async fn copy_rows(world: &World, ticket: &str, copies: i32, subject: &str) {
+    let pool = PgPool::connect(&world.node.database_url).await.expect("Postgres answers");
+    let columns: String = query_scalar(
+        "select string_agg(quote_ident(column_name), ', ') from information_schema.columns \
+         where table_schema = 'read' and table_name = 'support_tickets_g1' and is_generated = 'NEVER' \
+         and column_name not in ('ticket_id', 'number', 'subject', 'created_at')",
+    )
+    .fetch_one(&pool)
+    .await
+    .expect("there is a table");
+    let copy = format!(
+        "insert into read.support_tickets_g1 (ticket_id, number, subject, created_at, {columns}) \
+         select gen_random_uuid(), last.number + n, $1, last.created_at + n * interval '1 second', {columns} \
+         from read.support_tickets_g1 t, generate_series(1, $2) n, \
+         (select max(number) as number, max(created_at) as created_at from read.support_tickets_g1) last \
+         where t.ticket_id = $3::uuid"
+    );
+    let id = ticket.rsplit('/').next();
+    query(AssertSqlSafe(copy)).bind(subject).bind(copies).bind(id).execute(&pool).await.expect("rows are written");
+    pool.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn words_are_found_however_many_tickets_hold_them_and_wherever_they_lie() {
+    let world = World::start().await;
+    let (ada, alice) = (world.ada(), world.alice());
+    let (first, _) = ticket(&ada, "Le grille-pain", "Il ne grille plus.").await;
+    let (talked, opened) = ticket(&ada, "Un mixeur", "Il ne tourne plus.").await;
+    act(&ada, &format!("{talked}/replies"), json!({"content": "Sauf le dimanche."})).await;
+    alice.get_after("/v1/support/tickets", opened).await;
+    // More than are looked at before the index is asked, and more than it names.
+    copy_rows(&world, &first, 20_500, "Grille").await;
+    copy_rows(&world, &talked, 2_500, "Mixeur").await;
+    let found = async |question: &str| alice.get(&format!("/v1/support/tickets?{question}")).await.ok();
+    let common = found("q=mixeur&limit=100").await;
+    assert!(items(&common).len() == 100 && items(&common)[0]["number"] == 23_002, "those that come first");
+    let rare = found("q=dimanche").await;
+    assert_eq!(ids(&rare), [talked.as_str()], "behind many others, in a message");
+    assert!(ids(&found("q=samedi").await).is_empty());
+    // What lies behind thousands of others, and is too much to be named.
+    let mut numbers = Vec::new();
+    let mut cursor = String::new();
+    for _ in 0..3 {
+        let page = found(&format!("q=grille&limit=50{cursor}")).await;
+        numbers.extend(items(&page).iter().map(|ticket| ticket["number"].as_i64().unwrap_or_default()));
+        cursor = format!("&cursor={}", page["next_cursor"].as_str().expect("there is more"));
+    }
+    assert_eq!(numbers, (20_503 - 150..20_503).rev().collect::<Vec<i64>>());
+    let last = found("q=grille&sort=number&limit=2").await;
+    assert_eq!(items(&last)[0]["number"], 1);
 }
 
 #[tokio::test(flavor = "multi_thread")]
