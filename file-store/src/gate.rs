@@ -74,9 +74,11 @@ fn in_time(until: &str) -> Result<(), Problem> {
 fn trouble(error: &StoreError) -> Problem {
     match error {
         StoreError::Missing => Problem::not_found(),
-        StoreError::Open(_) | StoreError::Folder(_) | StoreError::TooLong | StoreError::Unavailable(_) => {
-            Problem::unavailable("The file store is not available now", 2).because(error)
-        }
+        StoreError::Open(_)
+        | StoreError::Address
+        | StoreError::Folder(_)
+        | StoreError::TooLong
+        | StoreError::Unavailable(_) => Problem::unavailable("The file store is not available now", 2).because(error),
     }
 }
 

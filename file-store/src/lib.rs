@@ -6,6 +6,7 @@
 
 mod gate;
 mod key;
+mod presign;
 mod signature;
 mod store;
 

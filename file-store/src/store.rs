@@ -2,9 +2,9 @@
 
 use crate::gate;
 use crate::key::{Key, Part};
+use crate::presign::upload_address;
 use crate::signature::SigningKey;
-use axum::http::header::CONTENT_TYPE;
-use axum::http::{HeaderValue, Method};
+use axum::http::Method;
 use bytes::Bytes;
 use chrono::{DateTime, Utc};
 use futures_util::TryStreamExt as _;
@@ -23,7 +23,7 @@ const REQUEST: Duration = Duration::from_secs(30);
 const CONNECT: Duration = Duration::from_secs(5);
 const TRIES: usize = 2;
 /// Bytes come without a type: what they are is found out here, not claimed.
-const UPLOAD_TYPE: &str = "application/octet-stream";
+pub(crate) const UPLOAD_TYPE: &str = "application/octet-stream";
 
 /// Where an S3-compatible service is, and who we are there.
 #[derive(Clone)]
@@ -55,7 +55,7 @@ enum Way {
     /// Through our own gate, by addresses signed here.
     Gate { key: SigningKey, base: Arc<str> },
     /// At the service itself.
-    Service(Arc<AmazonS3>),
+    Service { service: Arc<AmazonS3>, region: Arc<str> },
 }
 
 /// A request that somebody may send without a token, for a while.
@@ -92,6 +92,9 @@ pub enum StoreError {
     /// It cannot be used as it is set up.
     #[error("opening the file store")]
     Open(#[source] Box<object_store::Error>),
+    /// The service is at no address that can be signed.
+    #[error("the address of the file store begins with neither http:// nor https://")]
+    Address,
     /// The folder cannot be used.
     #[error("opening the folder of files")]
     Folder(#[from] std::io::Error),
@@ -134,6 +137,10 @@ impl Store {
     /// # Errors
     /// The settings do not fit together.
     pub fn service(settings: &S3Settings) -> Result<Self, StoreError> {
+        let is_address = |endpoint: &String| endpoint.starts_with("http://") || endpoint.starts_with("https://");
+        if !settings.endpoint.as_ref().is_none_or(is_address) {
+            return Err(StoreError::Address);
+        }
         let plain = settings.endpoint.as_ref().is_some_and(|endpoint| endpoint.starts_with("http://"));
         let client = ClientOptions::new().with_timeout(REQUEST).with_connect_timeout(CONNECT).with_allow_http(plain);
         let retry = RetryConfig { max_retries: TRIES, retry_timeout: REQUEST, ..RetryConfig::default() };
@@ -149,18 +156,19 @@ impl Store {
             builder = builder.with_endpoint(endpoint.trim_end_matches('/'));
         }
         let service = Arc::new(builder.build().map_err(|error| StoreError::Open(Box::new(error)))?);
-        Ok(Self { objects: Arc::clone(&service) as Arc<dyn ObjectStore>, way: Way::Service(service) })
+        let way = Way::Service { service: Arc::clone(&service), region: Arc::from(settings.region.as_str()) };
+        Ok(Self { objects: service, way })
     }
 
     /// The gate that its addresses lead to; none where they lead to a service. Merge it into an API.
     pub fn gate(&self, most_bytes: usize) -> Option<axum::Router> {
         match &self.way {
             Way::Gate { key, .. } => Some(gate::router(self.clone(), key.clone(), most_bytes)),
-            Way::Service(_) => None,
+            Way::Service { .. } => None,
         }
     }
 
-    /// What permits somebody to put `size` bytes there; the gate of a folder takes no others.
+    /// What permits somebody to put exactly `size` bytes there.
     ///
     /// # Errors
     /// It cannot be signed.
@@ -174,13 +182,7 @@ impl Store {
         let headers = vec![("content-length", size.to_string()), ("content-type", UPLOAD_TYPE.to_owned())];
         let url = match &self.way {
             Way::Gate { key: signing, base } => format!("{base}{}", gate::upload_address(signing, key, size, until)),
-            Way::Service(service) => {
-                // The signer takes no length: one that is wrong is found when the file is looked into.
-                let options =
-                    SignedUrlOptions::new().with_signed_header(CONTENT_TYPE, HeaderValue::from_static(UPLOAD_TYPE));
-                let valid = (until - now).to_std().unwrap_or_default();
-                service.signed_url_opts(Method::PUT, &key.path(), valid, &options).await?.to_string()
-            }
+            Way::Service { service, region } => upload_address(service, region, key, size, now, until).await?,
         };
         Ok(Grant { method: "PUT", url, headers, until })
     }
@@ -200,7 +202,7 @@ impl Store {
             Way::Gate { key: signing, base } => {
                 format!("{base}{}", gate::download_address(signing, key, delivery, until))
             }
-            Way::Service(service) => {
+            Way::Service { service, .. } => {
                 let options = SignedUrlOptions::new().with_query([
                     ("response-content-disposition", delivery.disposition()),
                     ("response-content-type", delivery.media_type.to_owned()),
@@ -306,7 +308,7 @@ impl std::fmt::Debug for Store {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(match self.way {
             Way::Gate { .. } => "Store(folder)",
-            Way::Service(_) => "Store(service)",
+            Way::Service { .. } => "Store(service)",
         })
     }
 }
