@@ -2,13 +2,13 @@
 
 use platform::outbound::{Forbidden, Guard, Unreachable};
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
-use reqwest::header::{CONTENT_TYPE, RETRY_AFTER};
+use reqwest::header::{CONTENT_TYPE, DATE, HeaderMap, HeaderName, RETRY_AFTER};
 use reqwest::redirect::Policy;
 use reqwest::{Response, StatusCode};
 use std::error::Error as _;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 /// How long a call may take, from the first packet to the last.
 const PATIENCE: Duration = Duration::from_secs(15);
@@ -120,7 +120,8 @@ impl Client {
             .body(call.body);
         match sending.send().await {
             Ok(response) => {
-                let (status, after) = (response.status(), retry_after(&response));
+                let status = response.status();
+                let after = retry_after(status, response.headers(), SystemTime::now());
                 drain(response).await;
                 Came::Answer { status, after }
             }
@@ -140,11 +141,20 @@ async fn drain(mut response: Response) {
     }
 }
 
-/// `Retry-After` in seconds. A date is not looked at: clocks differ, and the usual pause is as good.
-fn retry_after(response: &Response) -> Option<Duration> {
-    let asks = matches!(response.status(), StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE);
-    let text = response.headers().get(RETRY_AFTER).filter(|_| asks)?.to_str().ok()?;
-    text.trim().parse().ok().map(|seconds| Duration::from_secs(seconds).min(MOST_PAUSE))
+/// `Retry-After`, in seconds or as a date. Clocks differ: a date counts from what the other side says that it is there (`Date`),
+/// and from our `now` where it says nothing.
+fn retry_after(status: StatusCode, headers: &HeaderMap, now: SystemTime) -> Option<Duration> {
+    let asks = matches!(status, StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE);
+    let text = |name: HeaderName| headers.get(name)?.to_str().ok().map(str::trim);
+    let date = |text| httpdate::parse_http_date(text).ok();
+    let wanted = text(RETRY_AFTER).filter(|_| asks)?;
+    let pause = if let Ok(seconds) = wanted.parse() {
+        Duration::from_secs(seconds)
+    } else {
+        // A date that is over asks for no pause.
+        date(wanted)?.duration_since(text(DATE).and_then(date).unwrap_or(now)).unwrap_or_default()
+    };
+    Some(pause.min(MOST_PAUSE))
 }
 
 /// Why there was no answer, as a stable code.
@@ -166,4 +176,57 @@ fn failure(error: &reqwest::Error) -> Came {
         () if error.is_connect() => "connect",
         () => "cut_off",
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use reqwest::header::HeaderValue;
+
+    /// Sunday, 6 November 1994, 08:49:37, as the standard has it.
+    const MOMENT: u64 = 784_111_777;
+
+    fn asked(status: u16, after: &'static str, date: Option<&'static str>) -> Option<Duration> {
+        let mut headers = HeaderMap::new();
+        headers.insert(RETRY_AFTER, HeaderValue::from_static(after));
+        headers.extend(date.map(|date| (DATE, HeaderValue::from_static(date))));
+        let now = SystemTime::UNIX_EPOCH + Duration::from_secs(MOMENT - 30);
+        retry_after(StatusCode::from_u16(status).unwrap(), &headers, now)
+    }
+
+    #[test]
+    fn a_pause_is_asked_for_in_seconds_or_by_a_date_and_is_never_endless() {
+        for (after, pause) in [
+            ("2", Some(2)),
+            (" 120 ", Some(120)),
+            ("0", Some(0)),
+            ("999999999999", Some(43_200)),
+            // In each of the three ways in which dates are written.
+            ("Sun, 06 Nov 1994 08:49:37 GMT", Some(30)),
+            ("Sunday, 06-Nov-94 08:49:37 GMT", Some(30)),
+            ("Sun Nov  6 08:49:37 1994", Some(30)),
+            ("Sun, 06 Nov 1994 08:00:00 GMT", Some(0)),
+            ("Fri, 31 Dec 9999 23:59:59 GMT", Some(43_200)),
+            ("Sun, 06 Nov 1994 08:49:37 CET", None),
+            ("tomorrow", None),
+            ("-1", None),
+            ("1.5", None),
+            ("", None),
+        ] {
+            for status in [429, 503] {
+                assert_eq!(asked(status, after, None), pause.map(Duration::from_secs), "{after:?}");
+            }
+            assert_eq!(asked(500, after, None), None, "only who is busy asks for a pause");
+        }
+    }
+
+    #[test]
+    fn a_date_counts_by_the_clock_of_whoever_gave_it() {
+        let after = "Sun, 06 Nov 1994 08:49:37 GMT";
+        for (date, pause) in
+            [("Sun, 06 Nov 1994 08:49:27 GMT", 10), ("Sun, 06 Nov 1994 08:50:27 GMT", 0), ("whenever", 30)]
+        {
+            assert_eq!(asked(503, after, Some(date)), Some(Duration::from_secs(pause)), "{date}");
+        }
+    }
 }

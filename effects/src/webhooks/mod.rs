@@ -33,6 +33,7 @@ use platform::auth::SigningSecrets;
 use sqlx::PgPool;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
+use tokio::sync::OnceCell;
 
 /// The name of the outbox.
 const KIND: &str = "webhook";
@@ -67,13 +68,15 @@ pub struct WebhookEffect {
     log: Log,
     pool: PgPool,
     pauses: Arc<[Duration]>,
+    /// Whose events they are. A log keeps its id for life.
+    source: OnceCell<String>,
 }
 
 impl WebhookEffect {
     /// Calls through `client`, signs with `secrets`, reads events from `log`. `pool` works as
     /// [`event_store::Role::Engine`].
     pub fn new(client: Client, secrets: SigningSecrets, decisions: Decisions, log: Log, pool: PgPool) -> Self {
-        Self { client, secrets, decisions, log, pool, pauses: Arc::new(PAUSES) }
+        Self { client, secrets, decisions, log, pool, pauses: Arc::new(PAUSES), source: OnceCell::new() }
     }
 
     /// With other pauses between tries.
@@ -124,10 +127,10 @@ impl WebhookEffect {
 
     /// The event as it leaves: nothing sealed is opened.
     async fn body(&self, event: Recorded<EventData>) -> Result<Vec<u8>, String> {
-        let head = self.log.head().await.map_err(|error| chain(&error))?;
-        let source = source_of(head.log_id);
+        let asking = async || self.log.head().await.map(|head| source_of(head.log_id));
+        let source = self.source.get_or_try_init(asking).await.map_err(|error| chain(&error))?;
         let event = Unsealed::default().shown(event, categories());
-        let cloud = CloudEvent::of(&source, &event).map_err(|error| chain(&error))?;
+        let cloud = CloudEvent::of(source, &event).map_err(|error| chain(&error))?;
         serde_json::to_vec(&cloud).map_err(|error| chain(&error))
     }
 

@@ -8,5 +8,6 @@ mod notifications;
 mod reactors;
 mod receiver;
 mod smtp;
+mod tls;
 mod webhooks;
 mod world;

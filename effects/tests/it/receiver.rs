@@ -3,13 +3,19 @@
 use axum::body::Bytes;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Uri};
 use axum::response::IntoResponse;
+use axum::serve::Listener;
 use serde_json::Value;
 use std::collections::HashMap;
-use std::io::Write as _;
+use std::io::{self, Write as _};
+use std::net::SocketAddr;
 use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
+use tokio::net::{TcpListener, TcpStream};
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::rustls::ServerConfig;
+use tokio_rustls::server::TlsStream;
 
 /// One call.
 #[derive(Clone, Debug)]
@@ -36,6 +42,31 @@ pub(crate) fn ok(_: &str, _: usize) -> (u16, Option<&'static str>, Duration) {
     (200, None, Duration::ZERO)
 }
 
+/// Speaks TLS with whoever calls.
+struct Secured {
+    listener: TcpListener,
+    acceptor: TlsAcceptor,
+}
+
+impl Listener for Secured {
+    type Io = TlsStream<TcpStream>;
+    type Addr = SocketAddr;
+
+    async fn accept(&mut self) -> (Self::Io, SocketAddr) {
+        loop {
+            let (stream, address) = Listener::accept(&mut self.listener).await;
+            // Who does not believe the certificate hangs up.
+            if let Ok(stream) = self.acceptor.accept(stream).await {
+                return (stream, address);
+            }
+        }
+    }
+
+    fn local_addr(&self) -> io::Result<SocketAddr> {
+        self.listener.local_addr()
+    }
+}
+
 /// A web server on this machine.
 pub(crate) struct Receiver {
     pub(crate) port: u16,
@@ -46,7 +77,16 @@ pub(crate) struct Receiver {
 
 impl Receiver {
     pub(crate) async fn answering(answering: Answering) -> Self {
-        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        Self::on(TcpListener::bind("127.0.0.1:0").await.unwrap(), answering)
+    }
+
+    /// One that shows this certificate.
+    pub(crate) async fn over_tls(config: ServerConfig, answering: Answering) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        Self::on(Secured { listener, acceptor: TlsAcceptor::from(Arc::new(config)) }, answering)
+    }
+
+    fn on(listener: impl Listener<Addr = SocketAddr>, answering: Answering) -> Self {
         let port = listener.local_addr().unwrap().port();
         let taken: Arc<Mutex<Vec<Taken>>> = Arc::default();
         let (most_at_once, now) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));

@@ -27,15 +27,18 @@ fn secrets() -> SigningSecrets {
 }
 
 /// Everything that calls webhooks, in tasks of this process.
-struct Running(CancellationToken, Vec<JoinHandle<()>>);
+pub(crate) struct Running(CancellationToken, Vec<JoinHandle<()>>);
 
 impl Running {
     async fn start(world: &World, pauses: &[Duration]) -> Self {
+        let guard = Guard::allowing(["127.0.0.0/8"], true).unwrap();
+        Self::calling(world, Client::new(guard, &[]).unwrap(), pauses).await
+    }
+
+    pub(crate) async fn calling(world: &World, client: Client, pauses: &[Duration]) -> Self {
         let stop = CancellationToken::new();
         let tail = Tail::start(world.log.clone(), None, stop.clone()).await.unwrap();
         let runner = Runner::new(tail, world.pool.clone(), vec![webhooks_dispatch(world.pool.clone())]);
-        let guard = Guard::allowing(["127.0.0.0/8"], true).unwrap();
-        let client = Client::new(guard, &[]).unwrap();
         let (decisions, log) = (world.decisions.clone(), world.log.clone());
         let effect = WebhookEffect::new(client, secrets(), decisions.clone(), log.clone(), world.pool.clone());
         let effect = effect.pausing(pauses);
@@ -55,7 +58,7 @@ impl Running {
         running
     }
 
-    async fn stop(self) {
+    pub(crate) async fn stop(self) {
         self.0.cancel();
         for task in self.1 {
             task.await.unwrap();
@@ -63,9 +66,10 @@ impl Running {
     }
 }
 
-const QUICK: &[Duration] = &[Duration::from_millis(50), Duration::from_millis(50), Duration::from_millis(50)];
+pub(crate) const QUICK: &[Duration] =
+    &[Duration::from_millis(50), Duration::from_millis(50), Duration::from_millis(50)];
 
-async fn register(world: &World, url: &str, types: &[&str]) -> WebhookId {
+pub(crate) async fn register(world: &World, url: &str, types: &[&str]) -> WebhookId {
     let command: RegisterWebhook =
         serde_json::from_value(json!({"url": url, "label": "Ours", "event_types": types})).unwrap();
     WebhookId(world.carry_out(&command, Uuid::now_v7()).await)
@@ -97,7 +101,7 @@ async fn of_category(world: &World, category: &str, webhook: WebhookId, after: i
 }
 
 /// How many deliveries of a webhook stand so: the state, and the reason where there is one.
-async fn standing(world: &World, webhook: WebhookId) -> BTreeMap<String, i64> {
+pub(crate) async fn standing(world: &World, webhook: WebhookId) -> BTreeMap<String, i64> {
     let rows = sqlx::query(
         "select coalesce(outcome, state) || coalesce(' ' || reason, ''), count(*) from effects.jobs where endpoint = $1 group by 1",
     );
