@@ -120,8 +120,9 @@ impl Case {
         told.collect()
     }
 
-    /// What a decision made of the ticket does to its clock, told behind it.
-    pub(super) fn timed(&self, mut events: Vec<Event>, now: DateTime<Utc>) -> Vec<Event> {
+    /// What a decision made of the ticket does to its clock, told behind it. Before it comes a breach that no timer has told
+    /// yet: what was too late stays so, however soon after its moment it was done.
+    pub(super) fn timed(&self, events: Vec<Event>, now: DateTime<Utc>) -> Vec<Event> {
         let Some(TicketClock { clock, .. }) = self.clock.as_deref() else { return events };
         let (mut clock, mut priority, mut told) = (clock.clone(), self.priority, Vec::new());
         for event in &events {
@@ -139,8 +140,8 @@ impl Case {
                 told.push(Event::SlaTargetChanged { at: now, used_ms: clock.used_ms(), due: clock.due() });
             }
         }
-        events.extend(told);
-        events
+        let breached = self.told_by(now).into_iter().filter(|event| matches!(event, Event::SlaBreached { .. }));
+        breached.chain(events).chain(told).collect()
     }
 }
 
