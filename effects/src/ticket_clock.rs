@@ -6,11 +6,16 @@
 use crate::effect::{Attempt, Effect, Job, Order, RecordError, Settled};
 use crate::follower::{chain, refusal};
 use crate::worker::Options;
+use chrono::TimeDelta;
 use domain::support::ticket::{Event, KeepTicketTime, Ticket};
 use event_store::Decisions;
 use kernel::{CommandId, Recorded};
 use std::time::Duration;
 use uuid::Uuid;
+
+/// From when on an event is told late, and how long after it was told the clock is first looked at then. What is told late is told
+/// in a row: the answer that came in time follows a moment later.
+const LATE: TimeDelta = TimeDelta::minutes(5);
 
 /// Keeps the time of tickets.
 pub struct TicketClock {
@@ -92,7 +97,9 @@ impl Effect for TicketClock {
             | Event::ImportSettled { .. }
             | Event::ImportUndone { .. } => None,
         };
-        due.map_or(Order::Nothing, Order::Due)
+        let is_late = event.recorded_at - event.occurred_at > LATE;
+        let not_before = if is_late { event.recorded_at + LATE } else { event.occurred_at };
+        due.map_or(Order::Nothing, |due| Order::Due(due.max(not_before)))
     }
 
     async fn perform(&self, job: &Job) -> Attempt {
@@ -102,5 +109,42 @@ impl Effect for TicketClock {
     async fn record(&self, _decisions: &Decisions, _job: &Job, _settled: &Settled) -> Result<(), RecordError> {
         // What was due is told by events of the ticket.
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use chrono::{DateTime, Utc};
+    use domain::support::sla_terms::{GoalDue, SlaDue};
+    use kernel::specs::Story;
+    use kernel::{ActorId, Event as _};
+
+    /// When the clock of a ticket that was opened then, and is told so now, is to be looked at; and now.
+    fn looked_at(told_after: TimeDelta, due_after: TimeDelta) -> (DateTime<Utc>, DateTime<Utc>) {
+        let mut examples = Event::examples().into_iter();
+        let started = examples.find(|event| matches!(event, Event::SlaClockStarted { .. })).unwrap();
+        let told: Recorded<Event> =
+            Story::new().then(Uuid::from_u128(1), ActorId(Uuid::from_u128(2)), started).events()[0].clone();
+        let (now, occurred_at) = (told.recorded_at, told.recorded_at - told_after);
+        let goal = GoalDue { warn_at: occurred_at + due_after, due_at: occurred_at + due_after };
+        let Event::SlaClockStarted { terms, at, .. } = told.event.clone() else { panic!("{told:?}") };
+        let due = SlaDue { first_response: Some(goal), resolution: None };
+        let event = Event::SlaClockStarted { terms, at, due };
+        let Order::Due(at) = TicketClock::order(&Recorded { occurred_at, event, ..told }) else { panic!("no timer") };
+        (at, now)
+    }
+
+    #[test]
+    fn what_is_told_late_is_given_time_to_be_told_to_its_end() {
+        let (hour, moment) = (TimeDelta::hours(1), TimeDelta::milliseconds(3));
+        let (at, now) = looked_at(moment, hour);
+        assert_eq!(at, now - moment + hour);
+        let (at, now) = looked_at(TimeDelta::minutes(2), moment);
+        assert_eq!(at, now - TimeDelta::minutes(2) + moment, "it is overdue: at once");
+        let (at, now) = looked_at(TimeDelta::days(20), hour);
+        assert_eq!(at, now + LATE);
+        let (at, now) = looked_at(hour, hour * 3);
+        assert_eq!(at, now + hour * 2, "it is not due yet");
     }
 }

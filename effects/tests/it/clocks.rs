@@ -114,7 +114,15 @@ async fn a_breach_is_told_within_two_seconds_and_once_whoever_is_killed() {
     let _keeper = keeper(&world);
     until("what was missed is told", async || breaches(&world).await.iter().any(|(id, ..)| *id == missed)).await;
     let resolved = "select count(*) from log.events where type = 'status_changed' and actor_kind = 'system'";
-    until("nobody answered for a week", async || world.count(resolved).await == 1).await;
+    // What was told a week late may be followed by more, and is looked at some minutes later: those are skipped here.
+    let skip = "update effects.jobs set due_at = clock_timestamp() \
+        where id = $1 and claimed_by is null and due_at between clock_timestamp() + interval '1 minute' and \
+        clock_timestamp() + interval '1 hour'";
+    until("nobody answered for a week", async || {
+        sqlx::query(skip).bind(waits).execute(&world.pool).await.unwrap();
+        world.count(resolved).await == 1
+    })
+    .await;
     until("every timer is set or over", async || {
         world.count("select count(*) from effects.jobs where due_at < clock_timestamp()").await == 0
     })
