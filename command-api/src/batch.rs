@@ -1,6 +1,7 @@
 //! Many commands in one request, for devices that were offline: each with its own key and its own outcome, in order.
 
 use crate::execute::{Asked, Services};
+use crate::late;
 use crate::reply::CommandAnswer;
 use crate::routes::Executable;
 use axum::body::Body;
@@ -83,6 +84,7 @@ async fn run(
     let identity = services.authenticate(&parts.headers).await?;
     log.caller(&identity)?;
     log.operation("commands:batch");
+    late::moment(&parts.headers, None, &identity)?;
     let body = platform::http::read_body(body).await?;
     let commands: Vec<BatchCommand> = platform::json::parse_list(&parts.headers, &body)?;
     if commands.len() > MAX_COMMANDS {
@@ -128,6 +130,7 @@ async fn one(
         log,
         key: Some(platform::headers::check_idempotency_key(&command.idempotency_key)?),
         if_match: command.expected_version.map(|version| IfMatch::Version(Version(version))),
+        happened_at: None,
         target: command.target,
         body: command.body.get().as_bytes(),
         collection: executable.collection,

@@ -3,7 +3,7 @@
 use crate::batch::{self, BatchCommand, BatchOutcome};
 use crate::reply::CommandAnswer;
 use axum::http::{Method, StatusCode};
-use kernel::Command;
+use kernel::{Command, Scope};
 use platform::openapi::{Document, Operation};
 use utoipa::openapi::OpenApi;
 
@@ -14,7 +14,7 @@ token: a query with `min_position` set to it shows the change. `If-Match: \"<ver
 on that version. Refusals are `application/problem+json` with a stable `code`.";
 
 /// The description of one command's route.
-pub(crate) fn of<C: Command>(path: &str, prefix: &str, creates: bool) -> Operation {
+pub(crate) fn of<C: Command>(path: &str, prefix: &str, creates: bool, told_late_by: Option<Scope>) -> Operation {
     let operation = Operation::new(Method::POST, path, C::NAME)
         .tag(prefix.trim_start_matches('/'))
         .docs_of::<C>()
@@ -24,6 +24,17 @@ pub(crate) fn of<C: Command>(path: &str, prefix: &str, creates: bool) -> Operati
         "By which a repeat is known: 1 to 255 visible ASCII characters, new for each intent. \
              May be left out where If-Match is sent.",
     );
+    let operation = match told_late_by {
+        None => operation,
+        Some(scope) => operation.header_parameter::<String>(
+            "Occurred-At",
+            false,
+            &format!(
+                "When it happened, where that is told late: an RFC 3339 time, not before 2000 and not to come. It is \
+                 decided on what is so now, with that time. Takes the scope `{scope}` besides."
+            ),
+        ),
+    };
     let operation = if creates {
         operation.response::<CommandAnswer>(StatusCode::CREATED, "It is made.").response_header::<String>(
             StatusCode::CREATED,

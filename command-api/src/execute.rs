@@ -134,6 +134,8 @@ pub(crate) struct Asked<'a> {
     /// The `Idempotency-Key`.
     pub(crate) key: Option<&'a str>,
     pub(crate) if_match: Option<IfMatch>,
+    /// When it happened, where that is told late.
+    pub(crate) happened_at: Option<DateTime<Utc>>,
     /// The id that the route names; `None` for a command that creates.
     pub(crate) target: Option<Uuid>,
     pub(crate) body: &'a [u8],
@@ -218,7 +220,10 @@ fn context(
         command_id: CommandId(idempotency.key),
         target: asked.target.or(fresh).unwrap_or_default(),
         // Postgres keeps microseconds; what was decided on and what is read back must be the same instant.
-        now: DateTime::from_timestamp_micros(Utc::now().timestamp_micros()).unwrap_or_default(),
+        now: asked
+            .happened_at
+            .or_else(|| DateTime::from_timestamp_micros(Utc::now().timestamp_micros()))
+            .unwrap_or_default(),
         blind: services.blind.clone(),
         team,
     }
@@ -241,7 +246,10 @@ fn idempotency<C: Command>(requests: &KeyedHash, asked: &Asked<'_>) -> Result<Id
         Some(IfMatch::Version(version)) => version.0.to_be_bytes(),
         Some(IfMatch::Exists) | None => [0xff; 4],
     };
-    Ok(Idempotency { key, request_hash: requests.hash(&[target.as_bytes(), &condition, asked.body]) })
+    let happened_at = asked.happened_at.map(|at| at.timestamp_micros().to_be_bytes());
+    let mut parts: Vec<&[u8]> = vec![target.as_bytes(), &condition, asked.body];
+    parts.extend(happened_at.as_ref().map(<[u8; 8]>::as_slice));
+    Ok(Idempotency { key, request_hash: requests.hash(&parts) })
 }
 
 /// Nothing says by what a repeat would be known.
@@ -323,7 +331,7 @@ fn append_problem(error: &AppendError) -> Problem {
             "idempotency_key_reused",
             "The Idempotency-Key was used for another request",
         )
-        .remedy("Use a new key for a new intent; repeat a request with exactly the same path, body and If-Match."),
+        .remedy("Use a new key for a new intent; repeat a request with the same path, body, If-Match and Occurred-At."),
         AppendError::Overloaded => Problem::unavailable("More commands are waiting than can be served", 1),
         AppendError::Unavailable(_) => unavailable().because(error),
     }

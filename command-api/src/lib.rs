@@ -11,6 +11,7 @@ mod files;
 mod flights;
 mod identity;
 mod imports;
+mod late;
 mod messaging;
 mod notifications;
 mod reply;

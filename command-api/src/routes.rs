@@ -4,6 +4,7 @@ use crate::batch;
 use crate::description;
 use crate::execute::{Asked, Services, execute};
 use crate::files::{AboutFile, execute_about_file};
+use crate::late;
 use crate::reply::Reply;
 use crate::webhooks::{AboutWebhook, execute_about_webhook};
 use axum::Router;
@@ -13,7 +14,7 @@ use axum::http::request::Parts;
 use axum::http::{Request, StatusCode};
 use axum::response::IntoResponse;
 use axum::routing::{MethodRouter, post};
-use kernel::Command;
+use kernel::{Command, Scope};
 use platform::openapi::Operation;
 use platform::request_log::RequestLog;
 use platform::{Problem, headers};
@@ -36,12 +37,15 @@ pub(crate) struct Executable {
     pub(crate) run: Executor,
     /// Where the made thing can be read; `None` for commands on something that exists.
     pub(crate) collection: Option<&'static str>,
+    /// What it takes to tell it late; `None`: it is always of now.
+    told_late_by: Option<Scope>,
 }
 
 /// The routes of a context, or of all of them.
 #[derive(Default)]
 pub struct CommandRoutes {
     prefix: &'static str,
+    told_late_by: Option<Scope>,
     routes: Vec<Route>,
 }
 
@@ -56,51 +60,52 @@ struct Route {
 impl CommandRoutes {
     /// The commands of a context, under `/v1<prefix>`.
     pub fn new(prefix: &'static str) -> Self {
-        Self { prefix, routes: Vec::new() }
+        Self { prefix, ..Self::default() }
+    }
+
+    /// What follows may also be told late, as having happened when `Occurred-At` says, by whoever holds this scope. For records
+    /// that are brought up to date; not for what gives out something that expires, or guards anything by time.
+    pub(crate) fn told_late_by(self, scope: Scope) -> Self {
+        Self { told_late_by: Some(scope), ..self }
     }
 
     /// `POST path` makes something new; the server chooses its id.
     pub fn create<C: Command>(self, path: &str) -> Self {
         let path = self.path(path);
         let collection = Some(collection(&path));
-        self.add::<C>(path, Executable { run: |services, asked| Box::pin(execute::<C>(services, asked)), collection })
+        self.add::<C>(path, |services, asked| Box::pin(execute::<C>(services, asked)), collection)
     }
 
     /// `POST path` acts on the thing that the path's one parameter names.
     pub fn on<C: Command>(self, path: &str) -> Self {
         let path = self.path(path);
-        let run: Executor = |services, asked| Box::pin(execute::<C>(services, asked));
-        self.add::<C>(path, Executable { run, collection: None })
+        self.add::<C>(path, |services, asked| Box::pin(execute::<C>(services, asked)), None)
     }
 
     /// `POST path` makes a file; its bytes go elsewhere.
     pub(crate) fn create_file<C: AboutFile>(self, path: &str) -> Self {
         let path = self.path(path);
         let collection = Some(collection(&path));
-        let run: Executor = |services, asked| Box::pin(execute_about_file::<C>(services, asked));
-        self.add::<C>(path, Executable { run, collection })
+        self.add::<C>(path, |services, asked| Box::pin(execute_about_file::<C>(services, asked)), collection)
     }
 
     /// `POST path` acts on a file, or on a thing and a file.
     pub(crate) fn on_file<C: AboutFile>(self, path: &str) -> Self {
         let path = self.path(path);
-        let run: Executor = |services, asked| Box::pin(execute_about_file::<C>(services, asked));
-        self.add::<C>(path, Executable { run, collection: None })
+        self.add::<C>(path, |services, asked| Box::pin(execute_about_file::<C>(services, asked)), None)
     }
 
     /// `POST path` makes a webhook; its secret is shown once.
     pub(crate) fn create_webhook<C: AboutWebhook>(self, path: &str) -> Self {
         let path = self.path(path);
         let collection = Some(collection(&path));
-        let run: Executor = |services, asked| Box::pin(execute_about_webhook::<C>(services, asked));
-        self.add::<C>(path, Executable { run, collection })
+        self.add::<C>(path, |services, asked| Box::pin(execute_about_webhook::<C>(services, asked)), collection)
     }
 
     /// `POST path` acts on a webhook.
     pub(crate) fn on_webhook<C: AboutWebhook>(self, path: &str) -> Self {
         let path = self.path(path);
-        let run: Executor = |services, asked| Box::pin(execute_about_webhook::<C>(services, asked));
-        self.add::<C>(path, Executable { run, collection: None })
+        self.add::<C>(path, |services, asked| Box::pin(execute_about_webhook::<C>(services, asked)), None)
     }
 
     /// Both sets of routes.
@@ -113,14 +118,15 @@ impl CommandRoutes {
         format!("/v1{}{path}", self.prefix)
     }
 
-    fn add<C: Command>(mut self, path: String, executable: Executable) -> Self {
+    fn add<C: Command>(mut self, path: String, run: Executor, collection: Option<&'static str>) -> Self {
+        let executable = Executable { run, collection, told_late_by: self.told_late_by };
         let handler = post(move |services: State<Arc<Services>>, log: RequestLog, request: Request<Body>| async move {
             match handle(&services, executable, &log, request).await {
                 Ok(reply) => reply.into_response(),
                 Err(problem) => problem.into_response(),
             }
         });
-        let operation = description::of::<C>(&path, self.prefix, executable.collection.is_some());
+        let operation = description::of::<C>(&path, self.prefix, collection.is_some(), self.told_late_by);
         self.routes.push(Route { path, name: C::NAME, handler, executable, operation });
         self
     }
@@ -163,6 +169,7 @@ async fn handle(
         log,
         key: headers::idempotency_key(&parts.headers)?,
         if_match: headers::if_match(&parts.headers)?,
+        happened_at: late::moment(&parts.headers, executable.told_late_by, &identity)?,
         target,
         body: &body,
         collection,

@@ -2,6 +2,7 @@
 
 use crate::routes::CommandRoutes;
 use domain::processes::support::AssignTicket;
+use domain::support::TELL_LATE;
 use domain::support::article::{
     ArchiveArticle, ChangeArticleSlug, DraftArticle, FeatureArticle, PublishArticle, RateArticle, RestoreArticle,
     ReviseArticle, UnfeatureArticle, UnpublishArticle,
@@ -16,6 +17,10 @@ use domain::support::ticket::{
 
 pub(crate) fn routes() -> CommandRoutes {
     CommandRoutes::new("/support")
+        .on_file::<AttachFile>("/tickets/{ticket_id}/attachments")
+        .on_file::<IssueAttachmentUrl>("/tickets/{ticket_id}/attachments/url")
+        .on::<RollBackImport>("/imports/{import_id}/rollback")
+        .told_late_by(TELL_LATE)
         .create::<OpenTicket>("/tickets")
         .on::<ReplyToTicket>("/tickets/{ticket_id}/replies")
         .on::<AddInternalNote>("/tickets/{ticket_id}/notes")
@@ -31,9 +36,6 @@ pub(crate) fn routes() -> CommandRoutes {
         .on::<SubmitTicketCsat>("/tickets/{ticket_id}/csat")
         .on::<MergeTicket>("/tickets/{ticket_id}/merge")
         .on::<UnmergeTicket>("/tickets/{ticket_id}/unmerge")
-        .on_file::<AttachFile>("/tickets/{ticket_id}/attachments")
-        .on_file::<IssueAttachmentUrl>("/tickets/{ticket_id}/attachments/url")
-        .on::<RollBackImport>("/imports/{import_id}/rollback")
         .create::<DefineSlaPolicy>("/sla-policies")
         .create::<DraftArticle>("/articles")
         .on::<ReviseArticle>("/articles/{article_id}/revise")

@@ -13,6 +13,8 @@ pub const POSITION: HeaderName = HeaderName::from_static("x-position");
 pub const EPOCH: HeaderName = HeaderName::from_static("x-epoch");
 /// The story that a request belongs to, a UUID.
 pub const CORRELATION_ID: HeaderName = HeaderName::from_static("x-correlation-id");
+/// When what a command tells happened, where that was before: an RFC 3339 time.
+pub const OCCURRED_AT: HeaderName = HeaderName::from_static("occurred-at");
 
 /// Longest `Idempotency-Key`, in bytes.
 pub const IDEMPOTENCY_KEY_MAX_BYTES: usize = 255;

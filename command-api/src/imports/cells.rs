@@ -2,6 +2,7 @@
 
 use super::columns::folded;
 use super::file::{Cell, Flaw, RawRow};
+use crate::late::EARLIEST_YEAR;
 use chrono::{DateTime, Datelike, NaiveDate, NaiveDateTime, TimeDelta, Utc};
 use domain::support::Tags;
 use domain::support::import::{ImportField, ImportProblem};
@@ -9,8 +10,6 @@ use domain::time_zone::TimeZone;
 use kernel::{Labelled, Language, Text};
 use serde::de::DeserializeOwned;
 
-/// The first year in which anything that is imported can have happened.
-const EARLIEST_YEAR: i32 = 2000;
 /// How far the clocks of another desk may run ahead.
 const CLOCK_SKEW: TimeDelta = TimeDelta::minutes(5);
 

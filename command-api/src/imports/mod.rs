@@ -16,6 +16,7 @@ mod tickets;
 pub use file::MAX_BYTES as IMPORT_MAX_BYTES;
 
 use crate::execute::{Services, key_missing};
+use crate::late;
 use axum::Json;
 use axum::Router;
 use axum::body::Body;
@@ -152,6 +153,7 @@ impl Sent {
         log.operation(name);
         identity.require(RUN)?;
         services.check_standing(identity.tenant_id)?;
+        late::moment(&parts.headers, None, &identity)?;
         let (question, format) = (asked(&parts)?, format(&parts.headers)?);
         let body = platform::http::read_body_of(body, file::MAX_BYTES).await?;
         let sha256 = sum(&body)?;

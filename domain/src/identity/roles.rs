@@ -113,8 +113,8 @@ const SUPPORT_AGENT: Bundle =
 const SUPPORT_EDITOR: Bundle = &["support.article:publish"];
 /// Saying what the desk promises.
 const SUPPORT_MANAGER: Bundle = &["support.sla_policy:manage"];
-/// Bringing tickets and articles in from elsewhere, and taking them out again.
-const SUPPORT_IMPORT: Bundle = &["support.import:run"];
+/// Bringing tickets and articles in from elsewhere, and taking them out again; telling what happened before.
+const SUPPORT_IMPORT: Bundle = &["support.import:run", "support.history:tell_late"];
 /// Seeing and erasing what others have handed over.
 const FILES: Bundle = &["files.stored_file:manage"];
 const SUPPORT_ADMIN: Bundle = &["support.ticket:assign"];

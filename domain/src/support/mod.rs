@@ -25,6 +25,8 @@
 //! - What is imported keeps its own times and has no clock and no timers: nothing was promised of it here, and what ended years
 //!   ago does not end today. Undoing an import withdraws its tickets as if they had never been opened: no list, count or
 //!   customer shows them, the log does. A ticket that somebody has worked on since is left; having read it is no work.
+//! - What is told late ([`TELL_LATE`]) is decided on what is so now, with the time at which it happened. It is no news, and clocks
+//!   wait until the rest of it is told.
 //!
 //! The knowledge base:
 //!
@@ -47,3 +49,8 @@ mod tags;
 pub mod ticket;
 
 pub use tags::{Tag, Tags};
+
+use kernel::Scope;
+
+/// Telling what happened at the desk before, each fact with its own time.
+pub const TELL_LATE: Scope = Scope::new("support.history:tell_late");

@@ -1,6 +1,6 @@
 //! What browsers are told: which other origins may call, and how little an answer may be used for.
 
-use crate::headers::{CORRELATION_ID, EPOCH, IDEMPOTENCY_KEY, POSITION};
+use crate::headers::{CORRELATION_ID, EPOCH, IDEMPOTENCY_KEY, OCCURRED_AT, POSITION};
 use crate::http::budget::{RATE_LIMIT, RATE_LIMIT_POLICY};
 use axum::http::header::{
     AUTHORIZATION, CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG, IF_MATCH, IF_NONE_MATCH, LINK, LOCATION,
@@ -74,6 +74,7 @@ pub(super) fn cors(origins: &[HeaderValue]) -> Option<CorsLayer> {
                 IF_MATCH,
                 IF_NONE_MATCH,
                 CORRELATION_ID,
+                OCCURRED_AT,
                 trace_parent,
             ])
             .expose_headers([

@@ -29,10 +29,11 @@ const WITHOUT_SCOPE: [(&str, &str); 16] = [
 ];
 
 /// Scopes that are asked for inside an answer or a decision, not by a route.
-const ASKED_INSIDE: [(&str, &str); 3] = [
+const ASKED_INSIDE: [(&str, &str); 4] = [
     ("analyst.personal:read", "shows personal data in events, which are masked without"),
     ("analyst.tenants:read", "lets the parameter `tenant` of events name others"),
     ("identity.role:grant_any", "lets a member give roles beyond his own"),
+    ("support.history:tell_late", "lets the header Occurred-At of a command say when it happened"),
 ];
 
 /// What roles hold for routes that are yet to come: the contract of what they will ask for.

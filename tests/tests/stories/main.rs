@@ -19,6 +19,7 @@ mod sla;
 mod support;
 mod surface;
 mod time;
+mod told_late;
 mod webhooks;
 mod what_if;
 mod world;
