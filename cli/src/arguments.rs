@@ -149,6 +149,24 @@ impl Start {
     }
 }
 
+/// What the demo tenant has besides.
+#[derive(Args, Clone, Copy, Debug)]
+pub(crate) struct MonthWish {
+    /// Tell a month at the support desk besides, so that lists, charts and statistics have something to show.
+    #[arg(id = "demo_month", long = "demo-month", env = "SILLAGE_DEMO_MONTH", conflicts_with = "no_demo")]
+    pub(crate) wanted: bool,
+    /// What decides over the month: the same seed is the same month.
+    #[arg(long = "demo-seed", value_name = "NUMBER", default_value_t = 1, requires = "demo_month")]
+    pub(crate) seed: u64,
+    /// How many tickets the month has.
+    #[arg(long = "demo-tickets", value_name = "NUMBER", default_value_t = 300, requires = "demo_month")]
+    #[arg(value_parser = clap::value_parser!(u16).range(1..=5_000))]
+    pub(crate) tickets: u16,
+    /// The last day of the month, like 2026-06-30; today unless given.
+    #[arg(long = "demo-until", value_name = "DATE", requires = "demo_month")]
+    pub(crate) until: Option<chrono::NaiveDate>,
+}
+
 #[derive(Args, Debug)]
 #[command(after_help = EXIT_CODES, mut_arg("drain_timeout_s", |arg| arg.default_value("5")))]
 #[command(mut_arg("log", |arg| arg.default_value(USUAL_LOG)))]
@@ -165,6 +183,8 @@ pub(crate) struct Up {
     /// Load no demo tenant and print no examples.
     #[arg(long, env = "SILLAGE_NO_DEMO")]
     pub(crate) no_demo: bool,
+    #[command(flatten)]
+    pub(crate) month: MonthWish,
     /// Run without NATS: readers poll Postgres.
     #[arg(long, env = "SILLAGE_NO_NATS", conflicts_with = "nats_url")]
     pub(crate) no_nats: bool,

@@ -1,6 +1,6 @@
 //! `sillage up`: everything in one process, from an empty folder to a demo tenant, and back to rest.
 
-use crate::arguments::Up;
+use crate::arguments::{MonthWish, Up};
 use crate::attach::{cannot_start, locked};
 use crate::banner::Banner;
 use crate::demo::{self, Demo, Place, USERS};
@@ -232,7 +232,10 @@ async fn announce(up: &Up, node: &Node, key: &LocalKey, servers: &Servers, progr
 async fn demo(up: &Up, node: &Node, key: &LocalKey, progress: &Progress) -> Option<Demo> {
     let is_private = up.database.database_url.is_none();
     let is_loopback = up.command_listen.is_none_or(|address| address.ip().is_loopback());
-    let place = Place { folder: &up.folder.data_dir, is_private, is_loopback };
+    let quiet = up.quiet || up.log.log_format == LogFormat::Json;
+    let MonthWish { wanted, seed, tickets, until } = up.month;
+    let month = wanted.then_some(demo::Wish { seed, tickets, until, quiet });
+    let place = Place { folder: &up.folder.data_dir, is_private, is_loopback, month };
     match demo::load(node, key, &place).await {
         Ok(Some(demo)) => Some(demo),
         Ok(None) => {

@@ -1,18 +1,14 @@
 //! What has happened in the demo tenant.
 
 use super::people::{AGENT, CUSTOMER, MANAGER, Person, SALES_REP, SECOND_CUSTOMER};
+use super::voice::{Said, Voice};
 use crate::failure::Failure;
 use crate::keys::LocalKey;
 use crate::tokens::{Audience, Ttl, issue};
-use axum::Router;
-use axum::body::{Body, to_bytes};
-use axum::http::Request;
-use axum::http::header::{AUTHORIZATION, CONTENT_TYPE};
 use chrono::{Days, NaiveDate};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, HashMap};
-use tower::ServiceExt as _;
 use uuid::Uuid;
 
 /// Raised whenever a line of the story changes: its keys then meet no earlier telling.
@@ -55,24 +51,19 @@ impl DemoIds {
 
 /// Tells the story, one command after the other.
 pub(super) struct Story {
-    router: Router,
+    voice: Voice,
     tokens: HashMap<&'static str, String>,
     day: NaiveDate,
     told: u32,
 }
 
-#[derive(Deserialize)]
-struct Answer {
-    id: Uuid,
-}
-
 impl Story {
-    pub(super) fn new(router: Router, key: &LocalKey, audience: &Audience, day: NaiveDate) -> Result<Self, Failure> {
+    pub(super) fn new(voice: Voice, key: &LocalKey, audience: &Audience, day: NaiveDate) -> Result<Self, Failure> {
         let tokens = super::people::PEOPLE.into_iter().map(|person| {
             let token = issue(key, audience, &person.grant(Ttl::days(1)))?;
             Ok((person.role, token))
         });
-        Ok(Self { router, tokens: tokens.collect::<Result<_, Failure>>()?, day, told: 0 })
+        Ok(Self { voice, tokens: tokens.collect::<Result<_, Failure>>()?, day, told: 0 })
     }
 
     pub(super) async fn tell(mut self) -> Result<DemoIds, Failure> {
@@ -280,24 +271,8 @@ impl Story {
     /// Sends one command, and gives the id of what it made or changed.
     async fn says(&mut self, person: Person, path: &str, body: Value) -> Result<Uuid, Failure> {
         self.told += 1;
-        let refused = |why: String| Failure::failed(format!("the demo tenant cannot be loaded: {path}: {why}"));
-        let request = Request::post(path)
-            .header(AUTHORIZATION, format!("Bearer {}", self.tokens[person.role]))
-            .header(CONTENT_TYPE, "application/json")
-            .header("idempotency-key", format!("demo-{EDITION}-{}", self.told))
-            .body(Body::from(body.to_string()))
-            .map_err(|error| refused(error.to_string()))?;
-        let response = match self.router.clone().oneshot(request).await {
-            Ok(response) => response,
-            Err(never) => match never {},
-        };
-        let status = response.status();
-        let text = to_bytes(response.into_body(), 1 << 20).await.map_err(|error| refused(error.to_string()))?;
-        if !status.is_success() {
-            return Err(refused(format!("{status}: {}", String::from_utf8_lossy(&text))));
-        }
-        let answer: Answer = serde_json::from_slice(&text).map_err(|error| refused(error.to_string()))?;
-        Ok(answer.id)
+        let (token, key) = (&self.tokens[person.role], format!("demo-{EDITION}-{}", self.told));
+        self.voice.say(&Said { token, path, key: &key, at: None, body: &body }).await
     }
 }
 

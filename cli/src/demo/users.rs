@@ -124,7 +124,7 @@ impl User {
         }
     }
 
-    fn id(self) -> UserId {
+    pub(super) fn id(self) -> UserId {
         // The same people as in the story, who had ids before they had accounts.
         UserId(Person::id_of(self.id).0)
     }
@@ -180,6 +180,34 @@ async fn member(door: &Door, user: User) -> Result<(), Failure> {
 
 fn refused(error: SettleError) -> Failure {
     Failure::failed("the people of the demo cannot be made").because(error)
+}
+
+/// Somebody else who is to sign in there.
+pub(super) struct Newcomer {
+    pub(super) id: UserId,
+    /// How he is called and reached.
+    pub(super) person: Value,
+    pub(super) locale: &'static str,
+    pub(super) role: Role,
+    pub(super) tenant_id: TenantId,
+}
+
+/// Makes them, each unless there, after the tenant was.
+pub(super) async fn settle_newcomers(door: &Door, password: &str, people: &[Newcomer]) -> Result<(), Failure> {
+    let hash = door.hash(password).await.map_err(refused)?;
+    for some in people.chunks(16) {
+        try_join_all(some.iter().map(|somebody| newcomer(door, somebody, &hash))).await?;
+    }
+    Ok(())
+}
+
+async fn newcomer(door: &Door, somebody: &Newcomer, hash: &str) -> Result<(), Failure> {
+    let Newcomer { id, person, locale, role, tenant_id } = somebody;
+    let mut account = person.clone();
+    account["locale"] = (*locale).into();
+    door.settle_account(*id, &command(account)?, hash).await.map_err(refused)?;
+    let member: GrantMembership = command(json!({ "user_id": id, "person": person, "roles": [role.as_str()] }))?;
+    door.settle_member(*tenant_id, &member).await.map_err(refused)
 }
 
 /// A command, as its JSON would be sent.

@@ -5,6 +5,7 @@ mod child;
 mod divergence;
 mod events;
 mod faults;
+mod month;
 mod people;
 mod personal;
 mod projections;
