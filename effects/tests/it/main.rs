@@ -3,6 +3,7 @@
 mod clocks;
 mod crashes;
 mod delivery;
+mod imports;
 mod mailbox;
 mod notifications;
 mod reactors;
