@@ -153,6 +153,7 @@
       "/": () => { const field = document.querySelector("[data-search]"); if (field) field.focus(); },
       j: () => move(1),
       k: () => move(-1),
+      c: () => { const way = document.querySelector('[data-key="c"]'); if (way) way.click(); },
       r: () => { const field = document.querySelector("[data-reply]"); if (field) { const tab = document.getElementById("tab-reply"); if (tab) choose(tab); field.focus(); } },
       g: () => { before = "g"; clearTimeout(forgetting); forgetting = setTimeout(() => { before = ""; }, 1500); },
     };

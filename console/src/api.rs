@@ -12,6 +12,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 use tower::ServiceExt as _;
+use uuid::Uuid;
 
 /// Longest answer that a page is made of.
 const ANSWER_BYTES: usize = 16 * 1024 * 1024;
@@ -76,6 +77,8 @@ pub(crate) struct Got<T> {
 /// What came of a command.
 #[derive(Deserialize)]
 pub(crate) struct Done {
+    /// What was made or changed.
+    pub(crate) id: Option<Uuid>,
     /// Where in the log it stands; a query with this as `min_position` shows it.
     pub(crate) position: Option<i64>,
 }
@@ -89,6 +92,16 @@ impl Refused {
     /// There is nothing at this address.
     pub(crate) fn not_found() -> Self {
         Self::new(StatusCode::NOT_FOUND, "not_found", "")
+    }
+
+    /// The visitor must not do this.
+    pub(crate) fn not_allowed() -> Self {
+        Self::new(StatusCode::FORBIDDEN, "scope_missing", "")
+    }
+
+    /// What the console itself says no to, in the visitor's language.
+    pub(crate) fn told(status: StatusCode, text: &str) -> Self {
+        Self::new(status, "", text)
     }
 
     /// What was sent cannot be read.

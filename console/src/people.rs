@@ -16,7 +16,9 @@ const READ: &str = "identity.member:read";
 /// Names that one page asks for at most.
 const MOST: usize = 100;
 /// As what somebody answers tickets.
-const AGENTS: [&str; 2] = ["support_agent", "support_admin"];
+const AGENTS: &[&str] = &["support_agent", "support_admin"];
+/// As what somebody has tickets.
+const CUSTOMERS: &[&str] = &["support_customer"];
 
 /// A page of the API's list of members.
 #[derive(Deserialize)]
@@ -96,13 +98,25 @@ impl People {
 
 /// Who can be made responsible for a ticket; the first hundred members are looked through.
 pub(crate) async fn agents(console: &Console, visit: &Visit) -> Result<Vec<Choice>, Refused> {
+    those_who_are(console, visit, AGENTS).await
+}
+
+/// For whom an agent can open a ticket; the first hundred members are looked through.
+pub(crate) async fn customers(console: &Console, visit: &Visit) -> Result<Vec<Choice>, Refused> {
+    those_who_are(console, visit, CUSTOMERS).await
+}
+
+async fn those_who_are(console: &Console, visit: &Visit, roles: &[&str]) -> Result<Vec<Choice>, Refused> {
     if !visit.may(READ) || !visit.may("support.ticket:work") {
         return Ok(Vec::new());
     }
     let found = members(console, &visit.caller, &[("active", Some("true"))]).await?;
-    let answers = |member: &Member| member.active && member.roles.iter().any(|role| AGENTS.contains(&role.as_str()));
-    let agents = found.into_iter().filter(answers);
-    Ok(agents.map(|member| Choice { value: member.user_id.to_string(), label: member.name() }).collect())
+    let fits = |member: &Member| member.active && member.roles.iter().any(|role| roles.contains(&role.as_str()));
+    Ok(found
+        .into_iter()
+        .filter(fits)
+        .map(|member| Choice { value: member.user_id.to_string(), label: member.name() })
+        .collect())
 }
 
 async fn members(

@@ -205,6 +205,11 @@ async function withoutScripts(browser, main) {
   check((await text(page, "#thread")).includes("Written without a script."), "a reply is there at once");
   await page.goto(`${run.query_url}/console/tickets/${main.id}/history?step=1`);
   check(!(await text(page, "#as-of")).includes("Written without a script."), "and was not there at first");
+  await page.goto(`${run.query_url}/console/tickets/new`);
+  await page.fill('input[name="subject"]', "Opened without a script");
+  await page.fill('textarea[name="description"]', "By a plain form.");
+  await page.click("#open-ticket button");
+  check((await text(page, "h1")) === "Opened without a script", "a ticket is opened and shown");
   await person.context.close();
   say("without scripts too");
 }
@@ -329,6 +334,70 @@ async function oneTicket(person, main) {
   check((await page.locator(".changes td.after").allInnerTexts()).includes("Waiting for customer"), "changes are told field by field");
   await page.screenshot({ path: join(shots, "history-past.png"), fullPage: true });
   say(`the slider shows the ticket at any of its ${steps} steps`);
+}
+
+// In French and from the keyboard: opens two tickets, tags, merges, takes apart and mutes; what is refused is told in French.
+async function theForms(browser) {
+  const person = await somebody(browser, { locale: "fr-FR" });
+  const { page } = person;
+  for (const status of ["409", "422"]) person.expected.add(status);
+  await signIn(person, "support-agent");
+  const open = async (subject) => {
+    await page.goto(`${run.query_url}/console/tickets`);
+    await page.waitForSelector('[data-key="c"]');
+    await page.keyboard.press("c");
+    await page.waitForURL("**/console/tickets/new");
+    await page.selectOption('select[name="customer_id"]', { index: 1 });
+    await page.fill('input[name="subject"]', subject);
+    await page.fill('textarea[name="description"]', "Elle était dans la boîte bleue.\nMerci !");
+    await page.keyboard.press("Control+Enter");
+  };
+  const opened = async (subject) => {
+    await page.waitForURL(/console\/tickets\/[0-9a-f-]{36}/);
+    await until("the new ticket is shown", async () => (await text(page, "h1")) === subject);
+    return text(page, "#facts .number");
+  };
+  await open("   ");
+  await page.waitForSelector(".refused");
+  check((await text(page, ".refused")).includes("de 3 à 200 caractères"), "what is wrong is told in French");
+  check((await page.inputValue('textarea[name="description"]')).includes("boîte bleue"), "what was written is still there");
+  await seen(person, "open-ticket");
+  await page.fill('input[name="subject"]', "Une bague perdue");
+  await page.focus('textarea[name="description"]');
+  await page.keyboard.press("Control+Enter");
+  const first = await opened("Une bague perdue");
+  await open("La bague, encore");
+  await opened("La bague, encore");
+
+  const submit = async (act) => page.locator(`form[action$="/${act}"] button`).first().click();
+  await page.fill('input[name="tags"]', "vip, bague");
+  await submit("tag");
+  await until("the tags are there", async () => (await page.locator("#facts .tag").allInnerTexts()).join() === "bague,vip");
+  await page.click('.tags button[value="bague"]');
+  await until("one tag is taken off", async () => (await page.locator("#facts .tag").allInnerTexts()).join() === "vip");
+  await page.fill('input[name="into"]', "TKT-99999");
+  await submit("merge");
+  await page.waitForSelector(".refused");
+  check((await text(page, ".refused")).includes("Aucun autre ticket"), "a number that nobody has is told");
+  check((await page.inputValue('input[name="into"]')) === "TKT-99999", "and is still there");
+  await page.fill('input[name="into"]', first);
+  await submit("merge");
+  await until("it goes on in the other", async () => (await text(page, "#facts")).includes("Se poursuit dans"));
+  await page.fill('input[name="tags"]', "trop tard");
+  await submit("tag");
+  await page.waitForSelector(".refused");
+  check((await text(page, ".refused")).includes("se poursuit dans un autre"), "a merged ticket takes no tags");
+  await submit("unmerge");
+  await until("it is taken out again", async () => !(await text(page, "#facts")).includes("Se poursuit dans"));
+  await submit("mute");
+  await until("it is muted", async () => (await page.locator('form[action$="/unmute"]').count()) === 1);
+  await page.reload();
+  check((await text(page, 'form[action$="/unmute"]')).includes("Vous n’êtes plus prévenu"), "and stays so");
+  await seen(person, "ticket-forms");
+  await submit("unmute");
+  await until("it is heard again", async () => (await page.locator('form[action$="/mute"]').count()) === 1);
+  await person.context.close();
+  say("opens, tags, merges and mutes tickets, in French; refusals are told in French");
 }
 
 async function theDesk(person) {
@@ -474,6 +543,7 @@ try {
   await signIn(agent, "support-agent");
   const main = await theTickets(agent, tickets);
   await oneTicket(agent, main);
+  await theForms(browser);
   await theDesk(agent);
   await withoutScripts(browser, main);
   await theEvents(browser, main);

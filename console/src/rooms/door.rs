@@ -45,7 +45,7 @@ fn in_words(visit: &Visit, refused: Refused) -> Refused {
         "too_many_tries" => t.too_many_tries,
         _ => return refused,
     };
-    Refused { title: text.into(), detail: None, remedy: None, errors: Vec::new(), ..refused }
+    Refused::told(refused.status, text)
 }
 
 pub(super) async fn page(Extension(visit): Who, Query(query): Query<HashMap<String, String>>) -> Response<Body> {

@@ -5,6 +5,7 @@ mod door;
 mod events;
 mod history;
 mod notifications;
+mod opening;
 mod projections;
 mod stories;
 mod ticket;
@@ -67,6 +68,7 @@ pub(crate) fn router(console: &Arc<Console>) -> Router {
         .route("/console/", get(start))
         .merge(desk::router())
         .merge(tickets::router())
+        .merge(opening::router())
         .merge(ticket::router())
         .merge(history::router())
         .merge(notifications::router())

@@ -16,7 +16,7 @@ use axum::routing::{get, post};
 use axum::{Extension, Router};
 use chrono::{DateTime, Utc};
 use domain::notifications::WrittenIn;
-use domain::notifications::feed::{MailCadence, NotificationTopic, TopicPreference};
+use domain::notifications::feed::{CHANGE, MailCadence, NotificationTopic, TopicPreference};
 use kernel::Labelled as _;
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -76,8 +76,10 @@ struct Rows {
 
 /// The visitor's own feed.
 #[derive(Deserialize)]
-struct Own {
-    feed_id: Uuid,
+pub(super) struct Own {
+    pub(super) feed_id: Uuid,
+    /// Tickets of which he wants to hear nothing.
+    pub(super) muted: Vec<Uuid>,
     unread: i32,
     last_seq: i32,
     language: Option<WrittenIn>,
@@ -101,6 +103,15 @@ struct Notifications {
     key: Uuid,
     first: String,
     next: String,
+}
+
+/// The visitor's feed as of a position, where he may have one.
+pub(super) async fn own(console: &Console, visit: &Visit, least: Option<&str>) -> Result<Option<Own>, Refused> {
+    if !visit.may(CHANGE.as_str()) {
+        return Ok(None);
+    }
+    let own = console.queries.get::<Own>(&visit.caller, &link(OWN, &[("min_position", least)])).await?;
+    Ok(Some(own.value))
 }
 
 pub(super) fn router() -> Router<Arc<Console>> {

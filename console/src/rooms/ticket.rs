@@ -1,8 +1,8 @@
 //! One ticket: what is said, what it stands at, and what its reader does about it.
 
-use super::{Id, Who, asked};
+use super::{Id, Who, asked, notifications};
 use crate::Console;
-use crate::api::{Got, Refused};
+use crate::api::{Done, Got, Refused};
 use crate::form::{Form, link};
 use crate::live;
 use crate::page::{Page, Visit, html, on};
@@ -14,7 +14,7 @@ use axum::http::{Response, StatusCode, Uri};
 use axum::routing::{get, post};
 use axum::{Extension, Router};
 use chrono::{DateTime, Utc};
-use domain::support::ticket::{TicketCategory, TicketPriority, TicketStatus};
+use domain::support::ticket::{TicketCategory, TicketNumber, TicketPriority, TicketStatus};
 use kernel::Labelled;
 use read_models::support::TicketAction;
 use serde::Deserialize;
@@ -126,8 +126,25 @@ struct OneTicket {
     works: bool,
     /// By what a repeat of a form is known.
     key: Uuid,
-    /// What was written and could not be sent.
-    draft: String,
+    /// The feed of the visitor, where he can mute the ticket in it.
+    feed_id: Option<Uuid>,
+    is_muted: bool,
+    draft: Draft,
+}
+
+/// What was written and could not be sent.
+#[derive(Default)]
+struct Draft {
+    reply: String,
+    tags: String,
+    into: String,
+}
+
+impl Draft {
+    fn of(act: &str, form: &Form) -> Self {
+        let of = |sort: &str, name: &str| if act == sort { form.text(name).to_owned() } else { String::new() };
+        Self { reply: of("reply", "content"), tags: of("tag", "tags"), into: of("merge", "into") }
+    }
 }
 
 pub(super) fn router() -> Router<Arc<Console>> {
@@ -143,7 +160,7 @@ fn path(id: Uuid, rest: &str) -> String {
 
 async fn page(State(console): State<Arc<Console>>, Extension(visit): Who, id: Id, uri: Uri) -> Response<Body> {
     visit.answer(
-        async { show(&console, &visit, id, asked::<Asked>(&uri).min_position, None, String::new()).await }.await,
+        async { show(&console, &visit, id, asked::<Asked>(&uri).min_position, None, Draft::default()).await }.await,
     )
 }
 
@@ -153,7 +170,7 @@ async fn show(
     Id(id): Id,
     min_position: Option<i64>,
     refused: Option<Refused>,
-    draft: String,
+    draft: Draft,
 ) -> Result<Response<Body>, Refused> {
     let id = id.ok_or_else(Refused::not_found)?;
     let least = min_position.map(|position| position.to_string());
@@ -163,11 +180,12 @@ async fn show(
     let least = ticket.position.map(|position| position.to_string());
     let of = |rest: &str| link(&path(id, rest), &[("limit", Some("100")), ("min_position", least.as_deref())]);
     let works = visit.may(WORK);
-    let (replies, notes, activities, agents) = tokio::try_join!(
+    let (replies, notes, activities, agents, feed) = tokio::try_join!(
         async { console.queries.get::<Items<Reply>>(&visit.caller, &of("/replies")).await.map(|got| got.value) },
         if_works(console, visit, works, of("/notes")),
         if_works(console, visit, works, of("/activities")),
         agents(console, visit),
+        notifications::own(console, visit, least.as_deref()),
     )?;
     let (replies, notes, activities): (_, Items<Reply>, Items<Activity>) = (replies, notes, activities);
     let ticket = ticket.value;
@@ -190,6 +208,8 @@ async fn show(
         priorities: choices::<TicketPriority>(visit.language),
         works,
         key: Uuid::new_v4(),
+        feed_id: feed.as_ref().map(|feed| feed.feed_id),
+        is_muted: feed.is_some_and(|feed| feed.muted.contains(&ticket.ticket_id)),
         draft,
         people,
         ticket,
@@ -266,8 +286,46 @@ fn command(act: &str, form: &Form) -> Option<(&'static str, Value)> {
             Some(agent) => ("/assign", json!({ "assignee_id": agent })),
             None => ("/unassign", json!({})),
         },
+        "tag" => ("/tag", json!({ "tags": tags(form.text("tags")) })),
+        // One button for each, which may have a comma in it.
+        "untag" => ("/untag", json!({ "tags": [form.text("tag")] })),
+        "unmerge" => ("/unmerge", json!({ "from": form.text("from") })),
         _ => return None,
     })
+}
+
+/// Keywords as people write them, with commas between.
+pub(super) fn tags(written: &str) -> Vec<&str> {
+    written.split(',').map(str::trim).filter(|tag| !tag.is_empty()).collect()
+}
+
+/// Does what a form says.
+async fn carry_out(console: &Console, visit: &Visit, id: Uuid, act: &str, form: &Form) -> Result<Done, Refused> {
+    let (path, given) = match (command(act, form), act) {
+        (Some((rest, given)), _) => (path(id, rest), given),
+        (None, "merge") => (path(id, "/merge"), json!({ "into": numbered(console, visit, form.text("into")).await? })),
+        (None, "mute" | "unmute") => {
+            let feed_id: Uuid = form.text("feed_id").parse().map_err(|_| Refused::not_found())?;
+            (format!("/v1/notifications/feeds/{feed_id}/{act}"), json!({ "thread_id": id }))
+        }
+        (None, _) => return Err(Refused::not_found()),
+    };
+    console.commands.post(&visit.caller, &path, &given, form.filled("key")).await
+}
+
+/// The ticket that somebody means by its number.
+async fn numbered(console: &Console, visit: &Visit, written: &str) -> Result<Uuid, Refused> {
+    #[derive(Deserialize)]
+    struct Row {
+        ticket_id: Uuid,
+        ticket_number: String,
+    }
+    let unknown = || Refused::told(StatusCode::UNPROCESSABLE_ENTITY, visit.t().no_such_number);
+    let number = written.parse::<TicketNumber>().map_err(|_| unknown())?.to_string();
+    let question = link("/v1/support/tickets", &[("q", Some(&number)), ("limit", Some("25"))]);
+    let found = console.queries.get::<Items<Row>>(&visit.caller, &question).await?.value;
+    let meant = found.items.into_iter().find(|row| row.ticket_number == number);
+    meant.map(|row| row.ticket_id).ok_or_else(unknown)
 }
 
 async fn act(
@@ -279,8 +337,7 @@ async fn act(
     let done = async {
         let form = Form::read(body).await?;
         let id: Uuid = id.parse().map_err(|_| Refused::not_found())?;
-        let (rest, given) = command(&act, &form).ok_or_else(Refused::not_found)?;
-        match console.commands.post(&visit.caller, &path(id, rest), &given, form.filled("key")).await {
+        match carry_out(&console, &visit, id, &act, &form).await {
             Ok(done) => {
                 let position = done.position.map(|position| position.to_string());
                 let page = format!("/console/tickets/{id}");
@@ -288,8 +345,7 @@ async fn act(
             }
             // What was written is not lost.
             Err(refused) if !refused.asks_to_sign_in() => {
-                let draft = if act == "reply" { form.text("content") } else { "" };
-                show(&console, &visit, Id(Some(id)), None, Some(refused), draft.to_owned()).await
+                show(&console, &visit, Id(Some(id)), None, Some(refused), Draft::of(&act, &form)).await
             }
             Err(refused) => Err(refused),
         }
@@ -338,13 +394,15 @@ mod tests {
             priorities: choices::<TicketPriority>(visit.language),
             works: true,
             key: id,
-            draft: HOSTILE.to_owned(),
+            feed_id: Some(id),
+            is_muted: false,
+            draft: Draft { reply: HOSTILE.to_owned(), tags: HOSTILE.to_owned(), into: HOSTILE.to_owned() },
             people,
             ticket,
         };
         let text = template.render().unwrap();
-        // In title, heading, message, name, tag, draft, choice and refusal.
-        assert!(text.matches("alert(2)").count() >= 8, "{text}");
+        // In title, heading, message, name, tag and its button, drafts, choice and refusal.
+        assert!(text.matches("alert(2)").count() >= 12, "{text}");
         for markup in ["<img", "<script>", "<b>", "\" onmouseover"] {
             assert!(!text.contains(markup), "{markup}");
         }
@@ -367,6 +425,11 @@ mod tests {
         let form = Form::read(Body::from("content=Hello&assignee_id=+&reopen=true")).await.unwrap();
         assert_eq!(command("reply", &form), Some(("/replies", json!({ "content": "Hello", "reopen": true }))));
         assert_eq!(command("assign", &form), Some(("/unassign", json!({}))), "nobody is chosen");
-        assert_eq!(command("merge", &form), None);
+        assert_eq!(command("merge", &form), None, "its number is looked up");
+        let form = Form::read(Body::from("tags=+vip,,+lost+ring+&tag=a%2Cb")).await.unwrap();
+        assert_eq!(command("tag", &form), Some(("/tag", json!({ "tags": ["vip", "lost ring"] }))));
+        assert_eq!(command("untag", &form), Some(("/untag", json!({ "tags": ["a,b"] }))));
+        let draft = Draft::of("tag", &form);
+        assert_eq!((&*draft.tags, &*draft.reply), (" vip,, lost ring ", ""), "what was written is not lost");
     }
 }

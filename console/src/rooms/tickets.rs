@@ -122,6 +122,7 @@ struct TicketList {
     tickets: Vec<Row>,
     people: People,
     live: String,
+    may_open: bool,
     first: String,
     next: String,
 }
@@ -154,6 +155,7 @@ async fn show(console: &Console, visit: &Visit, asked: Asked) -> Result<Response
         columns: columns(visit, &asked),
         people,
         live,
+        may_open: visit.may(super::opening::OPEN),
         first: if asked.cursor.is_empty() { String::new() } else { asked.page(&asked.sort, "") },
         next: next.unwrap_or_default(),
         tickets: rows.items,

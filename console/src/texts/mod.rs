@@ -2,6 +2,7 @@
 
 mod en;
 mod fr;
+mod refusals;
 
 use kernel::Language;
 
@@ -54,7 +55,8 @@ texts! {
     stream, actor, story, from_position, recorded, happened, command, cause,
     epoch, payload, follow, stop_following, no_events, story_about, depth,
     notifications, no_notifications, topic, what_happened, mark_all_read, preferences, preferences_about, shown_here,
-    by_mail, mail_language, as_in_account,
+    by_mail, mail_language, as_in_account, new_ticket, open_ticket, question, add_tags, tags_hint, add,
+    remove_tag, merge_into, merge, unmerge, no_such_number, mute, unmute, muted_about, unmuted_about,
 }
 
 impl Texts {
