@@ -430,8 +430,14 @@ fn places<L: List>(sight: &Sight, parent: Option<Uuid>, asked: &Asked, before: u
         conditions += &sight.sql(at);
     }
     for (filter, values) in &asked.filters {
-        let at = parameter(Bound::Many(values.clone()));
         let (column, sql_type) = (filter.column, sql_type::<L>(filter.column));
+        if let (Test::Is, [value]) = (filter.test, values.as_slice()) {
+            // Of one value, unlike of several, an index over the column gives the rows in the list's order.
+            let at = parameter(Bound::One(value.clone()));
+            let _ = write!(conditions, " and t.{column} = ${at}::text::{sql_type}");
+            continue;
+        }
+        let at = parameter(Bound::Many(values.clone()));
         let _ = match filter.test {
             Test::Is => write!(conditions, " and t.{column} = any(${at}::text[]::{sql_type}[])"),
             Test::Some => write!(conditions, " and (t.{column} > 0) = any(${at}::text[]::boolean[])"),

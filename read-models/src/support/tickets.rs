@@ -136,10 +136,10 @@ impl ReadModel for Tickets {
             Index { columns: &["-created_at"] },
             Index { columns: &["number"] },
             Index { columns: &["status", "-created_at"] },
-            Index { columns: &["priority", "-created_at"] },
             Index { columns: &["category", "-created_at"] },
             Index { columns: &["customer_id", "-created_at"] },
             Index { columns: &["assignee_id", "-created_at"] },
+            Index { columns: &["assignee_id", "status", "-created_at"] },
             Index { columns: &["due_at"] },
         ],
     };
