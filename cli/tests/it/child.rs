@@ -119,7 +119,7 @@ impl Up {
             }
             let said = || std::fs::read_to_string(&log).unwrap_or_default();
             assert!(!process.has_ended(), "it ended:\n{}", said());
-            assert!(began.elapsed() < Duration::from_mins(1), "it is not ready:\n{}", said());
+            assert!(began.elapsed() < Duration::from_mins(2), "it is not ready:\n{}", said());
             tokio::time::sleep(Duration::from_millis(10)).await;
         };
         Self { process, run, folder: folder.to_owned(), took: began.elapsed(), client: Client::new() }
