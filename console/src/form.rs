@@ -4,7 +4,7 @@ use crate::api::Refused;
 use axum::body::Body;
 use std::collections::HashMap;
 
-/// Longest form: a reply of ten thousand characters, each written as `%XX` several times.
+/// Longest form: a message of five thousand characters, each written as `%XX` several times.
 const FORM_BYTES: usize = 128 * 1024;
 
 /// The fields of a form.
@@ -15,9 +15,10 @@ impl Form {
     pub(crate) async fn read(body: Body) -> Result<Self, Refused> {
         let body = axum::body::to_bytes(body, FORM_BYTES).await;
         let body = body.map_err(|_| Refused::unreadable("the form is too long".to_owned()))?;
-        let fields: HashMap<String, String> =
+        let fields: Vec<(String, String)> =
             serde_urlencoded::from_bytes(&body).map_err(|error| Refused::unreadable(error.to_string()))?;
-        Ok(Self(fields))
+        // Browsers send lines as mails do, with one character more at each end than was typed and counted.
+        Ok(Self(fields.into_iter().map(|(name, value)| (name, value.replace("\r\n", "\n"))).collect()))
     }
 
     /// A field that something was written into.
@@ -95,6 +96,8 @@ mod tests {
             (form.filled("a"), form.filled("b"), form.text("c"), form.text("d")),
             (Some("1 2&"), None, "🦊", "")
         );
+        let form = Form::read(Body::from("a=one%0D%0Atwo%0D%0A%0D%0Afour%0D")).await.unwrap();
+        assert_eq!(form.text("a"), "one\ntwo\n\nfour\r", "lines end as they were typed");
         assert!(Form::read(Body::from(vec![b'a'; FORM_BYTES + 1])).await.is_err());
     }
 }

@@ -74,8 +74,7 @@ impl Draft {
     fn command(&self) -> Value {
         let mut body = json!({
             "subject": self.subject,
-            // Browsers end lines as mails do.
-            "description": self.description.replace("\r\n", "\n"),
+            "description": self.description,
             "priority": self.priority,
             "category": self.category,
             "tags": tags(&self.tags),
