@@ -105,13 +105,17 @@ struct Notifications {
     next: String,
 }
 
-/// The visitor's feed as of a position, where he may have one.
+/// The visitor's feed as of a position, where he may have one and it can be had now.
 pub(super) async fn own(console: &Console, visit: &Visit, least: Option<&str>) -> Result<Option<Own>, Refused> {
     if !visit.may(CHANGE.as_str()) {
         return Ok(None);
     }
-    let own = console.queries.get::<Own>(&visit.caller, &link(OWN, &[("min_position", least)])).await?;
-    Ok(Some(own.value))
+    match console.queries.get::<Own>(&visit.caller, &link(OWN, &[("min_position", least)])).await {
+        Ok(own) => Ok(Some(own.value)),
+        // What is about a ticket is shown also while nothing can be said of the feed.
+        Err(refused) if refused.status.is_server_error() => Ok(None),
+        Err(refused) => Err(refused),
+    }
 }
 
 pub(super) fn router() -> Router<Arc<Console>> {
