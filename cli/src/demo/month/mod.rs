@@ -31,7 +31,7 @@ const EDITION: u32 = 1;
 const NEWS: TimeDelta = TimeDelta::hours(2);
 
 /// How long the read models may take to be ready before it is told.
-const READY_PATIENCE: Duration = Duration::from_secs(60);
+const READY_PATIENCE: Duration = Duration::from_mins(1);
 
 /// Which month is wanted, and how it is told.
 #[derive(Clone, Copy, Debug)]
