@@ -285,26 +285,49 @@ async fn page<L: List>(
     let sight = services.sight(L::REACH, L::OWNERS, identity).await?;
     let asking = Asking { services, identity, sight: &sight, parent, asked, log };
     let Some(words) = &asked.words else {
-        return asking.read::<L>(Among::All).await;
+        return asking.read::<L>(Among::All).await.map(|read| read.page);
     };
-    let near = asking.read::<L>(Among::Near).await?;
-    if near.next_cursor.is_some() || !asking.is_longer_than_near::<L>().await? {
-        return Ok(near);
+    let near = asking.read::<L>(Among::Next(search::NEAR)).await?;
+    if near.is_over() {
+        return Ok(near.page);
     }
-    match search::few(services, identity.tenant_id, L::SEARCHED, words, log).await? {
-        Some(few) => asking.read::<L>(Among::These(few)).await,
-        None => asking.read::<L>(Among::All).await,
+    // As often as here they fill a page before the index would have named them all.
+    let expected = i64::try_from(near.page.items.len()).unwrap_or_default() * search::FAR / search::NEAR;
+    if expected > asked.limit {
+        let far = asking.read::<L>(Among::Next(search::FAR)).await?;
+        if far.is_over() {
+            return Ok(far.page);
+        }
     }
+    let among = match search::few(services, identity.tenant_id, L::SEARCHED, words, log).await? {
+        Some(few) => Among::These(few),
+        None => Among::All,
+    };
+    asking.read::<L>(among).await.map(|read| read.page)
 }
 
 /// The rows in which a page is looked for.
 enum Among {
     /// All; those that hold the words, if there are words.
     All,
-    /// Of the next ones, those that hold the words: so many rows are looked at.
-    Near,
+    /// Of so many rows that come next, those that hold the words.
+    Next(i64),
     /// Those that hold the words are known.
     These(Vec<Uuid>),
+}
+
+/// A page that was read.
+struct Read<R> {
+    page: Page<R>,
+    /// Whether there are rows that were not looked at.
+    is_cut: bool,
+}
+
+impl<R> Read<R> {
+    /// Whether nothing belongs on the page that is not on it.
+    fn is_over(&self) -> bool {
+        self.page.next_cursor.is_some() || !self.is_cut
+    }
 }
 
 /// One question to a list.
@@ -318,7 +341,7 @@ struct Asking<'a> {
 }
 
 impl Asking<'_> {
-    async fn read<L: List>(&self, among: Among) -> Result<Page<<L::Model as ReadModel>::Row>, Problem> {
+    async fn read<L: List>(&self, among: Among) -> Result<Read<<L::Model as ReadModel>::Row>, Problem> {
         let (sql, texts) = statement::<L>(self.sight, self.parent, self.asked, among)?;
         let query = tenant::query(self.identity.tenant_id, &sql).bind(L::Model::NAME).bind(self.asked.limit + 1);
         let rows = timed(self.log, bind(query, texts).fetch_all(&self.services.pool)).await?;
@@ -332,20 +355,13 @@ impl Asking<'_> {
             _ => None,
         };
         let items = texts.into_iter().map(personal::read_row).collect::<Result<_, _>>()?;
-        Ok(Page { items, next_cursor, as_of_position: position })
-    }
-
-    /// Whether there are more rows than [`Among::Near`] looks at.
-    async fn is_longer_than_near<L: List>(&self) -> Result<bool, Problem> {
-        let Places { conditions, order, bound } = places::<L>(self.sight, self.parent, self.asked, 2)?;
-        let rows = table::<L::Model>();
-        let sql = format!(
-            "select count(*) > $2 as is_longer from (select from {rows} t where {conditions} {order} limit $2 + 1) near"
-        );
-        let query = tenant::query(self.identity.tenant_id, &sql).bind(search::NEAR);
-        Ok(timed(self.log, bind(query, bound).fetch_one(&self.services.pool)).await?.get(0))
+        let is_cut = rows.iter().any(|row| row.get(2));
+        Ok(Read { page: Page { items, next_cursor, as_of_position: position }, is_cut })
     }
 }
+
+/// Parameters that every statement has: tenant, read model, rows.
+const BEFORE: usize = 3;
 
 /// A value that is bound; the statement casts texts to the column's type.
 enum Bound {
@@ -378,48 +394,44 @@ fn statement<L: List>(
     asked: &Asked,
     among: Among,
 ) -> Result<(String, Vec<Bound>), Problem> {
-    let Places { conditions, order, mut bound } = places::<L>(sight, parent, asked, 3)?;
+    let Places { conditions, order, mut bound } = places::<L>(sight, parent, asked)?;
+    let (row, rows) = (personal::row_sql::<L::Model>(), table::<L::Model>());
     let key = L::Model::TABLE.columns[0].name;
-    let (mut parameter, row, rows) = (
-        |value: Bound| {
-            bound.push(value);
-            format!("${}", bound.len() + 3)
-        },
-        personal::row_sql::<L::Model>(),
-        table::<L::Model>(),
-    );
+    let mut parameter = |value: Bound| {
+        bound.push(value);
+        format!("${}", bound.len() + BEFORE)
+    };
+    let all = |and: &str| {
+        format!(
+            "select {row}::text, null::bigint, false from {rows} t where {conditions}{and} order by {order} limit $3"
+        )
+    };
     let found = match (among, &asked.words) {
-        (Among::These(few), _) => {
-            let few = parameter(Bound::Ids(few));
-            format!(
-                "select {row}::text, null::bigint from {rows} t where {conditions} and t.{key} = any({few}) {order} limit $3"
-            )
-        }
-        (_, None) => format!("select {row}::text, null::bigint from {rows} t where {conditions} {order} limit $3"),
+        (Among::These(few), _) => all(&format!(" and t.{key} = any({})", parameter(Bound::Ids(few)))),
+        (_, None) => all(""),
         (among, Some(words)) => {
-            let holds = search::condition(L::SEARCHED, L::Model::NAME, key, &parameter(Bound::One(words.clone())));
+            let words = parameter(Bound::One(words.clone()));
+            let holds = search::condition(L::SEARCHED, L::Model::NAME, key, &words);
             match among {
-                Among::Near => format!(
-                    "select {row}::text, null::bigint from (select * from {rows} t where {conditions} {order} limit {}) t \
-                     where {holds} {order} limit $3",
-                    search::NEAR
+                // The last row that is looked at is told, whether it holds the words or not.
+                Among::Next(most) => format!(
+                    "select case when {holds} then {row}::text end, null::bigint, t.nth = {most} from (select t.*, \
+                     row_number() over (order by {order}) as nth from {rows} t where {conditions} order by {order} \
+                     limit {most}) t where {holds} or t.nth = {most} order by {order} limit $3"
                 ),
-                _ => format!(
-                    "select {row}::text, null::bigint from {rows} t where {conditions} and {holds} {order} limit $3"
-                ),
+                Among::All | Among::These(_) => all(&format!(" and {holds}")),
             }
         }
     };
-    Ok((format!("select null::text, {CHECKPOINT} union all ({found})"), bound))
+    Ok((format!("select null::text, {CHECKPOINT}, false union all ({found})"), bound))
 }
 
-/// `before` parameters are bound already.
-fn places<L: List>(sight: &Sight, parent: Option<Uuid>, asked: &Asked, before: usize) -> Result<Places, Problem> {
+fn places<L: List>(sight: &Sight, parent: Option<Uuid>, asked: &Asked) -> Result<Places, Problem> {
     let mut bound = Vec::new();
     let mut conditions = String::from("t.tenant_id = caller.tenant_id");
     let mut parameter = |value: Bound| {
         bound.push(value);
-        bound.len() + before
+        bound.len() + BEFORE
     };
     if let (Some(column), Some(id)) = (L::PARENT, parent) {
         let at = parameter(Bound::One(id.to_string()));
@@ -463,7 +475,7 @@ fn places<L: List>(sight: &Sight, parent: Option<Uuid>, asked: &Asked, before: u
     }
     let direction = if down { " desc" } else { "" };
     let by: Vec<String> = columns.iter().map(|column| format!("t.{column}{direction}")).collect();
-    Ok(Places { conditions, order: format!("order by {}", by.join(", ")), bound })
+    Ok(Places { conditions, order: by.join(", "), bound })
 }
 
 /// Rows without a value have no place among the others: sorted by such a column, a list shows the rows that have one.
