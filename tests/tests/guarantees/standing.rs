@@ -31,7 +31,7 @@ async fn a_suspended_tenant_reads_and_changes_nothing_within_five_seconds() {
     let id = made["id"].as_str().expect("an id").to_owned();
     let ours = boss(&node, TenantId(id.parse().expect("a UUID")), 2);
     let others = boss(&node, tenant(), 3);
-    ours.post("/v1/support/tickets", ticket("Before")).await.ok();
+    let opened = ours.post("/v1/support/tickets", ticket("Before")).await.position();
     let suspend = platform.post(&format!("/v1/identity/tenants/{id}/suspend"), json!({ "reason": "No payment" })).await;
     suspend.ok();
     let began = Instant::now();
@@ -46,7 +46,7 @@ async fn a_suspended_tenant_reads_and_changes_nothing_within_five_seconds() {
     let outcomes = ours.post("/v1/commands:batch", batch).await.ok();
     assert_eq!(outcomes[0]["problem"]["code"], "tenant_suspended");
     assert_eq!(node.head().await, before);
-    let tickets = ours.get("/v1/support/tickets").await.ok();
+    let tickets = ours.get_after("/v1/support/tickets", opened).await;
     assert!(tickets["items"].as_array().is_some_and(|items| !items.is_empty()), "reading goes on");
     others.post("/v1/support/tickets", ticket("Elsewhere")).await.ok();
     platform.post(&format!("/v1/identity/tenants/{id}/resume"), json!({})).await.ok();
