@@ -2,6 +2,7 @@
 
 use crate::world::{World, act, items, open_ticket, text};
 use domain::identity::Role;
+use futures_util::future::join_all;
 use serde_json::json;
 use std::collections::BTreeSet;
 
@@ -120,20 +121,13 @@ async fn another_customer_neither_sees_nor_touches_the_ticket() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_thousand_tickets_opened_at_once_are_numbered_without_a_gap() {
     let world = World::start().await;
-    let openings = (0..1_000).map(|index| {
-        let ada = world.ada();
-        tokio::spawn(async move {
-            let body = json!({"subject": format!("Ticket {index}"), "description": "Now."});
-            let answer = ada.insist("/v1/support/tickets", body).await.ok();
-            (answer["number"].as_i64().unwrap_or_default(), text(&answer["id"]))
-        })
+    let ada = world.ada();
+    let openings = (0..1_000).map(async |index| {
+        let body = json!({"subject": format!("Ticket {index}"), "description": "Now."});
+        let answer = ada.insist("/v1/support/tickets", body).await.ok();
+        (answer["number"].as_i64().unwrap_or_default(), text(&answer["id"]))
     });
-    let (mut numbers, mut ids) = (Vec::new(), BTreeSet::new());
-    for opening in openings.collect::<Vec<_>>() {
-        let (number, id) = opening.await.expect("the task ends");
-        numbers.push(number);
-        ids.insert(id);
-    }
+    let (mut numbers, ids): (Vec<_>, BTreeSet<_>) = join_all(openings).await.into_iter().unzip();
     numbers.sort_unstable();
     assert_eq!(numbers, (1..=1_000).collect::<Vec<_>>());
     assert_eq!(ids.len(), 1_000);
