@@ -206,8 +206,13 @@ impl Restore {
         let begun = async {
             let mut connection = owner.acquire().await?.detach();
             query("begin").execute(&mut connection).await?;
-            // Ten million events take their time.
-            for setting in ["set local statement_timeout = 0", "set local idle_in_transaction_session_timeout = 0"] {
+            // Ten million events take their time. A session whose process was killed must not: while it tries to get the log to
+            // itself, whoever takes up its work waits for its table, and keeps the log from it.
+            for setting in [
+                "set local statement_timeout = 0",
+                "set local idle_in_transaction_session_timeout = 0",
+                "set local client_connection_check_interval = '500ms'",
+            ] {
                 query(setting).execute(&mut connection).await?;
             }
             query("select log.begin_restore($1, $2)")
