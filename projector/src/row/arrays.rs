@@ -208,7 +208,7 @@ pub fn differing<R: Serialize>(table: &Table, one: &R, other: &R) -> Result<Opti
 }
 
 /// The Postgres type of a column.
-pub(crate) const fn type_name(kind: ColumnKind) -> &'static str {
+pub const fn type_name(kind: ColumnKind) -> &'static str {
     match kind {
         ColumnKind::Uuid => "uuid",
         ColumnKind::Text | ColumnKind::Personal => "text",

@@ -11,6 +11,7 @@ use crate::visible::Sight;
 use chrono::{DateTime, Datelike, NaiveDate};
 use kernel::{ColumnKind, ReadModel as _};
 use platform::Problem;
+use projector::row::arrays::type_name;
 use std::fmt::Write as _;
 use std::ops::RangeInclusive;
 use uuid::Uuid;
@@ -147,17 +148,7 @@ fn kind<L: List>(column: &str) -> ColumnKind {
 }
 
 fn sql_type<L: List>(column: &str) -> &'static str {
-    match kind::<L>(column) {
-        ColumnKind::Uuid => "uuid",
-        ColumnKind::Text | ColumnKind::Personal => "text",
-        ColumnKind::Boolean => "boolean",
-        ColumnKind::Integer => "integer",
-        ColumnKind::BigInt => "bigint",
-        ColumnKind::Double => "double precision",
-        ColumnKind::Timestamp => "timestamptz",
-        ColumnKind::Date => "date",
-        ColumnKind::Json => "jsonb",
-    }
+    type_name(kind::<L>(column))
 }
 
 /// The values of a filter, if the column can hold them.
