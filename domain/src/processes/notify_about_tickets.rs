@@ -5,14 +5,16 @@ use crate::support::ticket::{Event, TicketStatus};
 use chrono::TimeDelta;
 use kernel::{ActorId, ActorKind, Reaction, Reactor, Recorded};
 
-/// From when on something is told too late to be news. Longer than anything may wait to be mailed.
-const LATE: TimeDelta = TimeDelta::hours(2);
-
 /// Tells the customer and whoever is responsible what happens to a ticket, and notes what they have seen of it.
 ///
 /// Nobody is told of what he did himself. What a note says is told to nobody: whoever is responsible learns that there is one. An
 /// old log tells nothing: it would only be late; nor does what is told long after it happened, as an import does.
 pub struct NotifyAboutTickets;
+
+impl NotifyAboutTickets {
+    /// From when on something is told too late to be news. Longer than anything may wait to be mailed.
+    pub const LATE: TimeDelta = TimeDelta::hours(2);
+}
 
 impl Reactor for NotifyAboutTickets {
     type Event = Event;
@@ -20,7 +22,7 @@ impl Reactor for NotifyAboutTickets {
     const NAME: &'static str = "processes.notify_about_tickets";
 
     fn react(event: &Recorded<Event>) -> Vec<Reaction<UpdateFeed>> {
-        if event.recorded_at - event.occurred_at > LATE {
+        if event.recorded_at - event.occurred_at > Self::LATE {
             return Vec::new();
         }
         let thread_id = ThreadId(event.stream_id);

@@ -19,7 +19,8 @@ use crate::failure::Failure;
 use crate::keys::LocalKey;
 use crate::node::Node;
 use crate::terminal::Meter;
-use chrono::{NaiveDate, TimeDelta, Utc};
+use chrono::{NaiveDate, Utc};
+use domain::processes::NotifyAboutTickets;
 use people::Who;
 use plan::{Wanted, month};
 use serde::{Deserialize, Serialize};
@@ -27,9 +28,6 @@ use std::time::Duration;
 
 /// Raised whenever the plan changes: its keys then meet no earlier telling.
 const EDITION: u32 = 1;
-/// What is younger is not told: it would be news, and mailed to people who have nothing to do with it.
-const NEWS: TimeDelta = TimeDelta::hours(2);
-
 /// How long the read models may take to be ready before it is told.
 const READY_PATIENCE: Duration = Duration::from_mins(1);
 
@@ -80,7 +78,8 @@ impl Month {
         users::settle_newcomers(door, password, &people).await?;
         // While read models are still being built for the first time, all would wait for each other.
         node.until_ready(READY_PATIENCE).await?;
-        let (things, now) = (month(&self.wanted), Utc::now() - NEWS);
+        // What is younger would be news, and mailed to people who have nothing to do with it.
+        let (things, now) = (month(&self.wanted), Utc::now() - NotifyAboutTickets::LATE);
         let deeds = things.iter().flat_map(|thing| &thing.deeds).filter(|deed| deed.at <= now).count();
         let meter = Meter::new("telling a month", "deeds", i64::try_from(deeds).unwrap_or(i64::MAX), wish.quiet);
         let Wanted { seed, tickets, until } = self.wanted;
