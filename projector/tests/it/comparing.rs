@@ -87,6 +87,21 @@ async fn every_one_of_many_corruptions_is_found_and_its_field_is_shown() {
     assert!(compare(&pool, NAME, 1, 2, 20).await.unwrap().is_none());
 }
 
+/// Each value is still there as often as before, only not where it was.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn rows_that_exchange_a_field_differ() {
+    let (pool, _log, running) = two().await;
+    running.stop().await;
+    let exchange = "with two as (select (select id from read.test_boxes_g2 order by takes, id limit 1) as one, \
+                    (select id from read.test_boxes_g2 order by takes desc, id limit 1) as other) \
+                    update read.test_boxes_g2 b set takes = (select c.takes from read.test_boxes_g2 c, two \
+                    where c.id = case b.id when one then other else one end) from two where b.id in (one, other)";
+    assert_eq!(query(exchange).execute(&pool).await.unwrap().rows_affected(), 2);
+    let found = compare(&pool, NAME, 1, 2, 5).await.unwrap();
+    assert_eq!((found.rows_changed, found.rows_gone, found.rows_new), (2, 0, 0), "{found:?}");
+    assert_ne!(found.before.hash, found.after.hash);
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn rows_that_are_gone_or_too_many_are_counted_and_samples_are_bounded() {
     let (pool, _log, running) = two().await;
