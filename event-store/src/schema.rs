@@ -34,6 +34,7 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
     (17, "endpoints", include_str!("../../migrations/0017_endpoints.sql")),
     (19, "cheaper_documents", include_str!("../../migrations/0019_cheaper_documents.sql")),
     (20, "words_of_rows", include_str!("../../migrations/0020_words_of_rows.sql")),
+    (21, "search_in_large_tenants", include_str!("../../migrations/0021_search_in_large_tenants.sql")),
 ];
 
 /// Why the log cannot be used on this database.

@@ -291,7 +291,7 @@ async fn page<L: List>(
     }
     // As often as here they fill a page before the index would have named them all.
     let expected = i64::try_from(near.page.items.len()).unwrap_or_default() * search::FAR / search::NEAR;
-    if expected > asked.limit {
+    if expected >= asked.limit {
         let far = asking.read::<L>(Among::Next(search::FAR)).await?;
         if far.is_over() {
             return Ok(far.page);

@@ -15,10 +15,10 @@ pub(crate) const PARAMETER: &str = "q";
 /// Longest question.
 const LONGEST: usize = 200;
 /// So many rows of a list are looked at, in its order, before the index is asked. Where the words are common, a page is full
-/// by then; where they are rare, the index has few to name.
-pub(crate) const NEAR: i64 = 2_000;
+/// by then, or the next ones fill it; where they are rare, the index has few to name, and this was nearly for nothing.
+pub(crate) const NEAR: i64 = 500;
 /// So many, where the first ones say that a page will be full by then.
-pub(crate) const FAR: i64 = 10_000;
+pub(crate) const FAR: i64 = 3_000;
 /// So many rows are looked up by their ids. Where more hold the words, and hardly any of those that were looked at, the
 /// whole list is walked.
 const FEW: usize = 20_000;
