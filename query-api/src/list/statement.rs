@@ -61,9 +61,11 @@ pub(super) fn statement<L: List>(
         bound.push(value);
         format!("${}", bound.len() + BEFORE)
     };
+    // The page first: rows that are sorted would else be shown before, each of them.
     let all = |and: &str| {
         format!(
-            "select {row}::text, null::bigint, false from {rows} t where {conditions}{and} order by {order} limit $3"
+            "select {row}::text, null::bigint, false from (select t.* from {rows} t where {conditions}{and} \
+             order by {order} limit $3) t order by {order}"
         )
     };
     let found = match (among, &asked.words) {
