@@ -72,6 +72,9 @@ struct Arguments {
     /// Delays every flush of Postgres by this many milliseconds, for both sides: a slow disk.
     #[arg(long, default_value_t = 0, value_parser = clap::value_parser!(u32).range(0..=100))]
     flush_ms: u32,
+    /// What Postgres keeps in memory, as it writes sizes; by default what `sillage up` gives its own.
+    #[arg(long, value_name = "SIZE")]
+    shared_buffers: Option<String>,
 }
 
 /// How long and how often both sides are measured.
@@ -157,7 +160,7 @@ fn broken(error: &Failure) -> ExitCode {
 
 /// Runs what was asked for; gives the bars that were missed, if they were to be looked at.
 async fn run(arguments: &Arguments) -> Result<Vec<String>, Failure> {
-    let mut bench = Bench::start(arguments.flush_ms).await?;
+    let mut bench = Bench::start(arguments.flush_ms, arguments.shared_buffers.as_deref()).await?;
     let outcome = tokio::select! {
         outcome = measure(&mut bench, arguments) => outcome,
         () = interrupted() => Err("interrupted".into()),

@@ -43,13 +43,16 @@ impl Database {
 }
 
 impl Bench {
-    pub(crate) async fn start(flush_ms: u32) -> Result<Self, Failure> {
+    pub(crate) async fn start(flush_ms: u32, shared_buffers: Option<&str>) -> Result<Self, Failure> {
         let folder = std::env::temp_dir().join(format!("sillage-bench-{}", std::process::id()));
         let downloads = Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/servers");
         let mut options = Options::new(&folder, downloads);
         options.durable = true;
         for (name, value) in SETTINGS {
             options.postgres_settings.push(((*name).into(), (*value).into()));
+        }
+        if let Some(size) = shared_buffers {
+            options.postgres_settings.push(("shared_buffers".into(), size.into()));
         }
         if flush_ms > 0 {
             options.postgres_settings.push(("commit_delay".into(), (flush_ms * 1_000).to_string()));
