@@ -69,7 +69,7 @@ pub(crate) struct Tenure {
     group: Vec<Member>,
     /// Further than the group: it catches up with them.
     ahead: Vec<Member>,
-    /// Stopped before an event that they cannot fold. A later issue gives them a way on; today it is a restart.
+    /// Stopped before an event that they cannot fold. A restart tries again; rows by other code are built beside.
     failed: Vec<Member>,
     /// Live, and standing still by an operator's word.
     paused: Vec<Member>,
