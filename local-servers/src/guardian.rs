@@ -119,6 +119,8 @@ impl Guarded {
     /// Kills the server and its children as a crash of the machine would, and waits for the end.
     pub(crate) async fn kill(mut self) -> io::Result<()> {
         if !self.has_ended() {
+            // A parent that goes on would have more children than were counted.
+            process::signal("STOP", &[self.pid]).await?;
             // The parent first: it must not notice the death of its children and act on it.
             let mut pids = vec![self.pid];
             pids.extend(process::children_of(self.pid).await);

@@ -115,6 +115,34 @@ async fn rows_survive_a_restart_a_crash_and_the_next_start() {
     servers.stop().await.unwrap();
 }
 
+/// A session that begins while the server is killed dies with it: one that waits for a lock of a dead one never ends.
+#[tokio::test]
+async fn a_crash_leaves_no_session_behind() {
+    let scratch = Scratch::new("sessions");
+    let mut servers = started(&scratch.0, false).await;
+    let port = port_of(&servers.database_url);
+    let coming: Vec<_> = (0..4).map(|_| tokio::spawn(come_and_go(port))).collect();
+    for _ in 0..8 {
+        tokio::time::sleep(Duration::from_millis(200)).await;
+        postgres(&mut servers).kill().await.unwrap();
+        postgres(&mut servers).restart().await.unwrap();
+    }
+    for one in coming {
+        one.abort();
+    }
+    let log = std::fs::read_to_string(scratch.0.join("postgres/server.log")).unwrap();
+    assert!(!log.contains("unexpected postmaster exit"), "a session has seen its server die:\n{log}");
+    servers.stop().await.unwrap();
+}
+
+async fn come_and_go(port: u16) {
+    loop {
+        if query(port, "sillage", "select 1").await.is_err() {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+    }
+}
+
 #[tokio::test]
 async fn leftovers_of_a_crash_do_not_block() {
     let scratch = Scratch::new("leftovers");

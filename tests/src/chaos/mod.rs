@@ -96,7 +96,8 @@ fn begin(plan: &Plan, clients: &[Client], run: &Arc<Run>) -> JoinSet<Vec<Operati
     work
 }
 
-/// Strikes round after round. Every strike falls into load, and after every repair the clients must get on.
+/// Strikes round after round. Every strike falls into load, and after every repair the clients must get on: if they do not,
+/// that was the last one.
 async fn storm(plan: &Plan, stage: &mut Stage, run: &Run) -> (Vec<Violation>, Figure) {
     let mut random = Random::new(plan.seed, 0);
     let (mut violations, mut figure) = (Vec::new(), Figure { rounds: plan.rounds, ..Figure::default() });
@@ -106,12 +107,14 @@ async fn storm(plan: &Plan, stage: &mut Stage, run: &Run) -> (Vec<Violation>, Fi
         tokio::time::sleep(random.between_ms(0, 400)).await;
         let taken_over = stage.strike(plan.victim, round, &mut random).await;
         figure.taken_over_ms = figure.taken_over_ms.max(taken_over.map_or(0, ms));
-        match run.progress(1, STANDSTILL).await {
-            Some(healed) => figure.healed_ms = figure.healed_ms.max(ms(healed)),
-            None => violations.push(Violation::new("heals", format!("nothing acknowledged after round {round}"))),
-        }
+        let Some(healed) = run.progress(1, STANDSTILL).await else {
+            violations.push(Violation::new("heals", format!("nothing acknowledged after round {round}")));
+            break;
+        };
+        figure.healed_ms = figure.healed_ms.max(ms(healed));
         if run.progress(LOAD, STANDSTILL).await.is_none() {
             violations.push(Violation::new("heals", format!("hardly anything acknowledged after round {round}")));
+            break;
         }
     }
     (violations, figure)

@@ -93,8 +93,11 @@ impl Stage {
     /// Pauses the one process of Postgres that writes the write-ahead log to the file without being asked. What nobody
     /// has waited for is then lost by a kill for certain, and not only where the kill comes before the next write.
     ///
+    /// It is paused while it sleeps and nowhere else. One that holds a lock stops everybody at once; one that a lock was
+    /// just handed to stops everybody who has to wait for that lock later, since nobody else is woken until it has run.
+    ///
     /// # Panics
-    /// Postgres does not tell which process that is.
+    /// Postgres does not tell which process that is, or it never sleeps.
     pub async fn pause_wal_writer(&mut self) {
         let pool = self.pool().await;
         let pid: i32 = sqlx::query_scalar("select pid from pg_stat_activity where backend_type = 'walwriter'")
@@ -103,19 +106,17 @@ impl Stage {
             .expect("Postgres has a WAL writer");
         let pid = pid.unsigned_abs();
         self.paused = Some(pid);
-        for _ in 0..50 {
+        for _ in 0..500 {
             assert!(send_signal("STOP", pid), "the WAL writer is paused");
-            // It may have stopped while it held a lock, on a page of the log or on all: a record that goes once round
-            // the log's buffers meets every one of them.
-            let round = "select pg_logical_emit_message(true, 'chaos', repeat('.', 600000))";
-            let commit = sqlx::query(round).execute(&pool);
-            if matches!(tokio::time::timeout(Duration::from_millis(500), commit).await, Ok(Ok(_))) {
+            let sleeps = "select wait_event = 'WalWriterMain' from pg_stat_activity where backend_type = 'walwriter'";
+            let sleeps: Option<bool> = sqlx::query_scalar(sleeps).fetch_one(&pool).await.expect("it says what it does");
+            if sleeps == Some(true) {
                 return pool.close().await;
             }
             assert!(send_signal("CONT", pid), "the WAL writer goes on");
             tokio::time::sleep(Duration::from_millis(7)).await;
         }
-        panic!("the WAL writer never pauses between two writes");
+        panic!("the WAL writer never sleeps");
     }
 
     /// Crashes Postgres, the paused process with it.
@@ -224,12 +225,8 @@ pub const fn tenant(client: usize) -> Uuid {
 async fn servers(folder: &Path, plan: &Plan) -> Servers {
     let downloads = concat!(env!("CARGO_MANIFEST_DIR"), "/../target/servers");
     let mut options = Options::new(folder.join("servers"), downloads);
-    let mut settings = vec![
-        // A start after a crash first flushes every file of the cluster; one by one that takes seconds.
-        ("recovery_init_sync_method", "syncfs"),
-        // See `Stage::pause_wal_writer`.
-        ("wal_buffers", "256kB"),
-    ];
+    // A start after a crash first flushes every file of the cluster; one by one that takes seconds.
+    let mut settings = vec![("recovery_init_sync_method", "syncfs")];
     if plan.victim == Victim::Postgres {
         // A disk that takes 50 ms to flush: a kill nearly always finds something that is committed and not flushed.
         settings.extend([("commit_delay", "50000"), ("commit_siblings", "0")]);
