@@ -103,7 +103,8 @@ impl Worker for ByHand {
     }
 }
 
-/// Measures four agents who ask without pausing against the same number who read the first page by hand-written SQL.
+/// Measures four agents who ask without pausing against the same number who read the first page by hand-written SQL; then one
+/// of them alone.
 pub(crate) async fn run(bench: &Bench, choice: Choice, plan: Plan) -> Result<Line, Failure> {
     let database = bench.database(&choice.name()).await?;
     let end = desk::fill(&database, plan.tickets).await?;
@@ -141,12 +142,16 @@ pub(crate) async fn run(bench: &Bench, choice: Choice, plan: Plan) -> Result<Lin
         async |length| closed_loop::run(&mut by_hand, length).await,
     )
     .await?;
+    let client = HttpClient::connect(serving.address, Some(&token)).await?;
+    let mut alone = vec![Agent::new(client, Arc::clone(&ids), u64::from(AGENTS) * 1_000_003)];
+    closed_loop::run(&mut alone, plan.slice * u32::try_from(plan.rounds)?).await?;
     let mut line = rounds.line(choice.name(), "rounds/s")?;
     line.more.extend(quantiles(&agents)?);
+    line.more.insert("alone".into(), Value::Object(quantiles(&alone)?));
     line.more.insert("tickets".into(), json!(ids.len()));
     line.more.insert("events".into(), json!(end));
     line.more.insert("folding_s".into(), json!(folding.as_secs()));
-    drop((agents, by_hand));
+    drop((agents, alone, by_hand));
     serving.stop().await?;
     eprintln!("{}: {}", choice.name(), json!(line.more));
     database.drop(bench).await?;
