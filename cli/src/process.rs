@@ -260,7 +260,6 @@ impl Process {
         let pool = self.pool("read", Role::Tenant, self.shared.connections.read);
         let verifier = self.verifier(trust, &Log::new(pool.clone())).await;
         let mut services = query_api::Services::new(verifier, pool).with_standing(self.standing());
-        // Where the login owns the tables, operators may work on them from here; elsewhere Postgres would refuse it.
         // To follow the log is to read it as it comes, and to read keys, is for the engine. A door whose login
         // may not is a safer one, and does without.
         match self.shared.database.check_roles(&[Role::Engine]).await {

@@ -8,6 +8,7 @@ use platform::auth::Claims;
 use query_api::analyst::{PERSONAL, TENANTS};
 use std::collections::BTreeSet;
 use std::str::FromStr;
+use std::sync::LazyLock;
 use uuid::Uuid;
 
 /// Whoever works with the signing key of the data folder itself, without an account: the operator of the installation.
@@ -104,6 +105,11 @@ impl FromStr for Ttl {
 /// Every scope that a command or a query of this build asks for, or a role permits, sorted. Not
 /// [`query_api::analyst::TENANTS`], which leads out of the tenant and has to be named.
 pub fn all_scopes() -> Vec<String> {
+    static ALL: LazyLock<Vec<String>> = LazyLock::new(read_all_scopes);
+    ALL.clone()
+}
+
+fn read_all_scopes() -> Vec<String> {
     let documents = [command_api::openapi(), query_api::openapi()];
     let asked = documents
         .iter()

@@ -177,9 +177,9 @@ impl Operation {
         self
     }
 
-    /// A refusal, as a problem.
-    pub fn problem(mut self, status: StatusCode, description: &str) -> Self {
-        let content = Content::new(Some(self.schema::<ProblemDocument>()));
+    /// A refusal, as a problem: what that is, every document says.
+    pub fn problem(self, status: StatusCode, description: &str) -> Self {
+        let content = Content::new(Some(Ref::from_schema_name(ProblemDocument::name())));
         self.add(status, description, |response| response.content("application/problem+json", content))
     }
 

@@ -51,6 +51,7 @@ fn bad_tokens(signer: &Signer) -> Vec<Option<String>> {
 #[tokio::test(flavor = "multi_thread")]
 async fn nobody_gets_past_a_route_without_a_good_token() {
     let node = TestNode::start().await;
+    let bad_tokens = bad_tokens(node.signer());
     let (mut refusals, mut sent) = (BTreeSet::new(), 0);
     for route in routes() {
         let path = route.at(&Uuid::now_v7().to_string());
@@ -59,7 +60,7 @@ async fn nobody_gets_past_a_route_without_a_good_token() {
             assert!(answer.status.as_u16() < 500, "{}: {}", route.id, answer.text);
             continue;
         }
-        for token in bad_tokens(node.signer()) {
+        for token in &bad_tokens {
             let answer = begin(request(&node, &route, &path, token.as_deref(), None)).await;
             assert_eq!(answer.status, 401, "{} with {token:?}: {}", route.id, answer.text);
             assert!(!answer.header("www-authenticate").is_empty(), "{}", route.id);
