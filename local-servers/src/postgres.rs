@@ -196,7 +196,7 @@ impl Postgres {
 /// Our settings, then the caller's, which win.
 fn settings(options: &Options) -> Vec<(String, String)> {
     let mut settings = vec![
-        // A node with all its parts opens up to 70; a second one beside it, and tests, are to find room.
+        // A node with all its parts opens up to 70; a second one beside it, and a few others, are to find room.
         ("max_connections", "300"),
         ("shared_buffers", "256MB"),
         ("max_wal_size", "2GB"),
