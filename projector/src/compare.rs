@@ -457,6 +457,7 @@ async fn columns(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::declare::tests::{NAME, at, generation};
 
     #[test]
     fn only_what_is_certain_counts() {
@@ -501,5 +502,17 @@ mod tests {
         }
         assert!(places.iter().all(|count| *count > 0), "{places:?}");
         assert!(late > 5, "{late} of the last nine tenths");
+    }
+
+    /// What is compared beside other work is compared once, and holds: where one is behind, it is left for later.
+    #[tokio::test]
+    async fn nothing_is_compared_early_that_is_not_level() {
+        let (_, pool) = test_support::database().await;
+        let (one, two) = (generation(&pool, 1, 5).await, generation(&pool, 2, 4).await);
+        let early = async || compare_level(&pool, NAME, one, two, 5).await.unwrap();
+        assert_eq!(early().await, None);
+        at(&pool, two, 5).await;
+        let level = early().await.expect("both are at 5");
+        assert!(level.is_none() && level.before.position == level.after.position, "{level:?}");
     }
 }

@@ -116,7 +116,7 @@ async fn create(
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
     use crate::acts::By;
     use crate::control;
@@ -129,11 +129,11 @@ mod tests {
     use std::sync::Arc;
     use std::sync::atomic::{AtomicBool, Ordering};
 
-    const NAME: &str = "test.things";
+    pub(crate) const NAME: &str = "test.things";
     const TABLE: Table = Table { key: 1, columns: &[Column::new("id", ColumnKind::Uuid)], indexes: &[] };
 
     /// Declares a version, and says that its newest generation is live at a position.
-    async fn generation(pool: &PgPool, version: i32, position: i64) -> i32 {
+    pub(crate) async fn generation(pool: &PgPool, version: i32, position: i64) -> i32 {
         let mut connection = pool.acquire().await.unwrap();
         let model = Declared { name: NAME, version, table: TABLE, switch: SwitchMode::Auto };
         declare_one(&mut connection, &model).await.unwrap();
@@ -154,7 +154,7 @@ mod tests {
         number
     }
 
-    async fn at(pool: &PgPool, generation: i32, position: i64) {
+    pub(crate) async fn at(pool: &PgPool, generation: i32, position: i64) {
         let id = format!("00000000-0000-7000-8000-{position:012}");
         query("insert into log.events select $1, now(), now(), null, 1, $1::int, 1, $2::uuid, $2::uuid, $2::uuid, $2::uuid, \
                $2::uuid, null, $2::uuid, null, 'system', 'test', 'made', null, '' where not exists \
