@@ -130,10 +130,13 @@ pub(crate) async fn run(bench: &Bench, choice: Choice, plan: Plan) -> Result<Lin
         .await?;
     let ids: Arc<[Uuid]> = ids.into();
     let token = identities.token(STUDIO, &[WORK.as_str()])?;
-    let mut agents = Vec::new();
-    for agent in 0..AGENTS {
+    let agent = async |number: u32| {
         let client = HttpClient::connect(serving.address, Some(&token)).await?;
-        agents.push(Agent::new(client, Arc::clone(&ids), u64::from(agent) * 1_000_003));
+        Ok::<_, Failure>(Agent::new(client, Arc::clone(&ids), u64::from(number) * 1_000_003))
+    };
+    let mut agents = Vec::new();
+    for number in 0..AGENTS {
+        agents.push(agent(number).await?);
     }
     let mut by_hand: Vec<ByHand> = (0..AGENTS).map(|_| ByHand { pool: database.pool.clone() }).collect();
     let rounds = interleave(
@@ -142,8 +145,7 @@ pub(crate) async fn run(bench: &Bench, choice: Choice, plan: Plan) -> Result<Lin
         async |length| closed_loop::run(&mut by_hand, length).await,
     )
     .await?;
-    let client = HttpClient::connect(serving.address, Some(&token)).await?;
-    let mut alone = vec![Agent::new(client, Arc::clone(&ids), u64::from(AGENTS) * 1_000_003)];
+    let mut alone = vec![agent(AGENTS).await?];
     closed_loop::run(&mut alone, plan.slice * u32::try_from(plan.rounds)?).await?;
     let mut line = rounds.line(choice.name(), "rounds/s")?;
     line.more.extend(quantiles(&agents)?);

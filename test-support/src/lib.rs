@@ -78,7 +78,7 @@ pub async fn start(durable: bool) -> Servers {
     let folder = scratch("servers");
     let mut options = Options::new(folder, downloads());
     options.durable = durable;
-    // As many tests run at a time as the machine has cores, many of them with a node or two, which opens up to 70.
+    // A core runs a test or two at a time, many of them with a node or two, each of which opens up to 70.
     options.postgres_settings.push(("max_connections".into(), "2000".into()));
     local_servers::start(options, |line| eprintln!("{line}")).await.expect("the servers start")
 }

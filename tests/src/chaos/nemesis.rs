@@ -8,9 +8,6 @@ use std::io;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-/// Within so long the children of a killed Postgres are gone, however busy the machine is.
-const CHILDREN_END: Duration = Duration::from_secs(10);
-
 /// Who is struck.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 pub enum Victim {
@@ -65,7 +62,8 @@ impl Stage {
             Victim::Postgres => {
                 self.kill_postgres().await;
                 tokio::time::sleep(pause).await;
-                self.restart_postgres().await;
+                let postgres = self.servers.postgres.as_mut().expect("Postgres is ours");
+                postgres.restart().await.expect("Postgres starts again");
                 self.pause_wal_writer().await;
                 None
             }
@@ -74,17 +72,6 @@ impl Stage {
                 None
             }
             Victim::Projector => Some(self.strike_projector(round, pause).await),
-        }
-    }
-
-    /// Its children may still be on their way out: until then nobody may use their memory.
-    async fn restart_postgres(&mut self) {
-        let postgres = self.servers.postgres.as_mut().expect("Postgres is ours");
-        let began = Instant::now();
-        while let Err(error) = postgres.restart().await {
-            let is_left_behind = error.to_string().contains("still in use") && began.elapsed() < CHILDREN_END;
-            assert!(is_left_behind, "Postgres starts again: {error}");
-            tokio::time::sleep(Duration::from_millis(200)).await;
         }
     }
 
