@@ -1,12 +1,13 @@
 //! Reading long stretches of the log by `COPY BINARY`.
 
 use crate::archive::{ContentHash, Hasher};
-use crate::log::{ReadError, actor, columns, require_here};
+use crate::log::{ReadError, actor, columns};
 use bytes::{Buf, BytesMut};
 use chrono::{DateTime, TimeDelta, Utc};
 use futures_util::{Stream, StreamExt, stream};
 use kernel::{CommandId, CorrelationId, Epoch, EventData, EventId, Position, Recorded, TenantId, Version};
 use sqlx::{PgConnection, PgPool};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::mpsc;
 use uuid::Uuid;
 
@@ -31,13 +32,31 @@ struct Scan<T> {
     done: bool,
 }
 
-pub(crate) fn scan(
+/// Scans of the log, one after the other in one session.
+#[derive(Clone, Debug)]
+pub struct Scanner {
     pool: PgPool,
-    after: Position,
-    up_to: Position,
-    categories: &[&str],
-) -> impl Stream<Item = Result<Vec<Recorded<EventData>>, ReadError>> + Send + 'static {
-    rows(pool, after, statement(after, up_to, categories), parse)
+    spare: Spare,
+}
+
+/// The session of the last scan, if that came to its end: one that ends half way leaves the rest of its answer there.
+type Spare = Arc<Mutex<Option<PgConnection>>>;
+
+impl Scanner {
+    pub(crate) fn new(pool: PgPool) -> Self {
+        Self { pool, spare: Spare::default() }
+    }
+
+    /// See [`crate::Log::scan`]. One that begins before the last has ended has a session of its own.
+    pub fn scan(
+        &self,
+        after: Position,
+        up_to: Position,
+        categories: &[&str],
+    ) -> impl Stream<Item = Result<Vec<Recorded<EventData>>, ReadError>> + Send + use<> {
+        let Self { pool, spare } = self.clone();
+        rows((pool, spare), after, statement(after, up_to, categories), parse)
+    }
 }
 
 /// The envelopes of the events after `after` up to `up_to`, as far as they follow from each other.
@@ -50,7 +69,7 @@ pub(crate) fn links(
         "copy (select position, recorded_at, epoch, version, event_id, tenant_id, stream_id, category from log.events \
          where position > {after} and position <= {up_to} order by position) to stdout (format binary)"
     );
-    rows(pool, after, statement, link)
+    rows((pool, Spare::default()), after, statement, link)
 }
 
 /// The events after `after` up to `up_to` as the bytes of a copy, its beginning and end included.
@@ -66,7 +85,7 @@ pub(crate) fn raw(
             // Of however many events.
             let patience = sqlx::raw_sql("set statement_timeout = 0").execute(&mut connection).await;
             match patience {
-                Ok(_) => receive(connection, after, statement(after, up_to, &[]), blocks).await,
+                Ok(_) => receive((connection, &Spare::default()), after, statement(after, up_to, &[]), blocks).await,
                 Err(error) => drop(blocks.send(Err(error)).await),
             }
         });
@@ -119,17 +138,20 @@ fn link(mut row: Fields<'_>) -> Result<Link, ReadError> {
 }
 
 fn rows<T: Send + 'static>(
-    pool: PgPool,
+    (pool, spare): (PgPool, Spare),
     after: Position,
     statement: String,
     parse: Parse<T>,
 ) -> impl Stream<Item = Result<Vec<T>, ReadError>> + Send + 'static {
     stream::once(async move {
-        // A connection of its own: a scan that is dropped half way must not leave the rest of its answer to the next
-        // user of a pooled one.
-        let connection = pool.acquire().await?.detach();
+        let before = locked(&spare).take();
+        // None of the pool's, which is for short questions.
+        let connection = match before {
+            Some(connection) => connection,
+            None => pool.acquire().await?.detach(),
+        };
         let (blocks, source) = mpsc::channel(READ_AHEAD);
-        tokio::spawn(receive(connection, after, statement, blocks));
+        tokio::spawn(async move { receive((connection, &spare), after, statement, blocks).await });
         Ok::<_, ReadError>(Scan { parse, source, buffer: BytesMut::new(), header_seen: false, done: false })
     })
     .flat_map(|opened| match opened {
@@ -138,43 +160,59 @@ fn rows<T: Send + 'static>(
     })
 }
 
+fn locked(spare: &Spare) -> MutexGuard<'_, Option<PgConnection>> {
+    spare.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 /// Reads ahead in blocks while earlier ones are decoded; ends when nobody wants them any more.
-///
-/// What is archived is asked under a lock: no stretch can go away while it is read.
 async fn receive(
-    mut connection: PgConnection,
+    (mut connection, spare): (PgConnection, &Spare),
     after: Position,
     statement: String,
     blocks: mpsc::Sender<Result<BytesMut, sqlx::Error>>,
 ) {
-    if let Err(error) = hold(&mut connection, after).await {
-        return drop(blocks.send(Err(error)).await);
-    }
-    let mut rows = match connection.copy_out_raw(&statement).await {
-        Ok(rows) => rows,
-        Err(error) => return drop(blocks.send(Err(error)).await),
+    let last = match send_blocks(&mut connection, after, &statement, &blocks).await {
+        Ok(Some(last)) => {
+            *locked(spare) = Some(connection);
+            Ok(last)
+        }
+        Ok(None) => return,
+        Err(error) => Err(error),
     };
+    // Nobody waits for it any more if this fails.
+    let _ = blocks.send(last).await;
+}
+
+/// Sends all blocks but the last; none where nobody wants it any more.
+///
+/// What is archived is asked under a lock: no stretch can go away while it is read.
+async fn send_blocks(
+    connection: &mut PgConnection,
+    after: Position,
+    statement: &str,
+    blocks: &mpsc::Sender<Result<BytesMut, sqlx::Error>>,
+) -> Result<Option<BytesMut>, sqlx::Error> {
+    hold(connection, after).await?;
+    let mut rows = connection.copy_out_raw(statement).await?;
     let mut block = BytesMut::with_capacity(BLOCK);
     while let Some(row) = rows.next().await {
-        match row {
-            Ok(row) => block.extend_from_slice(&row),
-            Err(error) => return drop(blocks.send(Err(error)).await),
-        }
+        block.extend_from_slice(&row?);
         if block.len() >= BLOCK {
             let full = std::mem::replace(&mut block, BytesMut::with_capacity(BLOCK + BLOCK / 8));
             if blocks.send(Ok(full)).await.is_err() {
-                return;
+                return Ok(None);
             }
         }
     }
-    let _ = blocks.send(Ok(block)).await;
+    drop(rows);
+    sqlx::raw_sql("commit").execute(connection).await?;
+    Ok(Some(block))
 }
 
-/// Fails where what comes after `after` is archived; otherwise it stays in the database until this session ends.
+/// Fails where what comes after `after` is archived; otherwise it stays in the database until the transaction ends.
 async fn hold(connection: &mut PgConnection, after: Position) -> Result<(), sqlx::Error> {
-    let hold = "begin; lock table log.events in access share mode";
-    sqlx::raw_sql(hold).execute(&mut *connection).await?;
-    require_here(connection, after).await.map(drop)
+    let hold = format!("begin; lock table log.events in access share mode; select log.require_here({after})");
+    sqlx::raw_sql(sqlx::AssertSqlSafe(hold)).execute(connection).await.map(drop)
 }
 
 /// `COPY` takes no parameters. The positions are numbers and the categories are constants of the code,

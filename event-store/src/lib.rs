@@ -24,6 +24,7 @@ pub mod vault;
 pub mod verify;
 
 pub use append::{Answer, Append, AppendError, Appender, Idempotency};
+pub use copy::Scanner;
 pub use decisions::{Decisions, Expected, InternalCommand, Origin, Refused, RefusedOf};
 pub use log::{Archived, Head, Log, ReadError};
 pub use relay::Relay;

@@ -2,7 +2,7 @@
 
 use crate::append::Answer;
 use crate::vault::Vault;
-use crate::{copy, tenant};
+use crate::{Scanner, tenant};
 use chrono::{DateTime, Utc};
 use futures_util::Stream;
 use kernel::{
@@ -428,7 +428,12 @@ impl Log {
         up_to: Position,
         categories: &[&str],
     ) -> impl Stream<Item = Result<Vec<Recorded<EventData>>, ReadError>> + Send + 'static {
-        copy::scan(self.pool.clone(), after, up_to, categories)
+        self.scanner().scan(after, up_to, categories)
+    }
+
+    /// For scans one after the other: they share a session.
+    pub fn scanner(&self) -> Scanner {
+        Scanner::new(self.pool.clone())
     }
 }
 
@@ -469,7 +474,7 @@ async fn read(
 }
 
 /// Whether the event after a position is in the database; fails where it is archived.
-pub(crate) async fn require_here(connection: &mut PgConnection, after: Position) -> Result<bool, sqlx::Error> {
+async fn require_here(connection: &mut PgConnection, after: Position) -> Result<bool, sqlx::Error> {
     sqlx::query_scalar("select log.require_here($1)").bind(after.0).fetch_one(connection).await
 }
 

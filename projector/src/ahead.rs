@@ -3,7 +3,7 @@
 use crate::aside::Aside;
 use crate::control::Place;
 use crate::projection::{Decoded, Decoder};
-use event_store::{Log, ReadError};
+use event_store::{ReadError, Scanner};
 use futures_util::StreamExt;
 use kernel::{EventData, Position, Recorded};
 use std::pin::pin;
@@ -21,6 +21,7 @@ pub(crate) struct Chunk {
 
 /// What is read, and how.
 pub(crate) struct Reading {
+    pub(crate) scanner: Scanner,
     pub(crate) categories: Vec<&'static str>,
     pub(crate) decoder: Decoder,
     pub(crate) aside: Arc<Aside>,
@@ -33,13 +34,12 @@ pub(crate) struct Reading {
 /// # Errors
 /// The log cannot be read on.
 pub(crate) async fn read_ahead(
-    log: &Log,
     reading: &Reading,
     (sent, up_to): (&mut Position, Place),
     size: usize,
     chunks: &mpsc::Sender<Result<Chunk, ReadError>>,
 ) -> Result<bool, ReadError> {
-    let mut scan = pin!(log.scan(*sent, up_to.position, &reading.categories));
+    let mut scan = pin!(reading.scanner.scan(*sent, up_to.position, &reading.categories));
     let mut waiting: Vec<Recorded<EventData>> = Vec::with_capacity(size);
     loop {
         let (events, last) = match scan.next().await {

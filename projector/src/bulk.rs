@@ -6,7 +6,7 @@ use crate::projection::{Decoded, Touching, panicked};
 use crate::row::{Arrays, RowError};
 use foldhash::fast::RandomState;
 use kernel::{Keys, Position, ReadModel, Recorded, TenantId};
-use std::collections::HashMap;
+use std::collections::{HashMap, hash_map};
 use std::hash::BuildHasher;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -30,7 +30,7 @@ pub trait Bulk: Send {
     fn rows(&self) -> usize;
     /// What they take in memory, about.
     fn bytes(&self) -> usize;
-    /// Takes about so many rows out, for a binary `COPY`: see [`Arrays::copy_rows`]. No row: none are left.
+    /// Takes so many rows out, or what is left, for a binary `COPY`: see [`Arrays::copy_rows`]. No row: none are left.
     ///
     /// # Errors
     /// A row does not fit its table.
@@ -48,6 +48,8 @@ struct Slot<R> {
 /// [`Bulk`] for one read model.
 pub(crate) struct Rows<M: ReadModel> {
     parts: Vec<Part<M>>,
+    /// The part that is being taken out.
+    draining: hash_map::IntoIter<(TenantId, M::Key), Slot<M::Row>>,
     hasher: RandomState,
     /// How many slots have a row.
     count: usize,
@@ -61,7 +63,15 @@ impl<M: ReadModel> Default for Rows<M> {
     fn default() -> Self {
         let parts = (0..PARTS).map(|_| Part::<M>::default()).collect();
         let arrays = Arrays::of_rows(&M::TABLE);
-        Self { parts, hasher: RandomState::default(), count: 0, row_bytes: 0, since: usize::MAX, arrays }
+        Self {
+            parts,
+            draining: Part::<M>::default().into_iter(),
+            hasher: RandomState::default(),
+            count: 0,
+            row_bytes: 0,
+            since: usize::MAX,
+            arrays,
+        }
     }
 }
 
@@ -102,17 +112,19 @@ impl<M: ReadModel> Bulk for Rows<M> {
     fn drain(&mut self, count: usize) -> Result<&mut Arrays, Poison> {
         self.arrays.clear();
         while self.arrays.len() < count {
-            let Some(part) = self.parts.pop() else { break };
-            for ((tenant_id, _), Slot { row, at }) in part {
-                let Some(row) = row else { continue };
-                let pushed = catch_unwind(AssertUnwindSafe(|| self.arrays.push_row(tenant_id, &row, at)));
-                let wrong = match pushed {
-                    Ok(Ok(_)) => continue,
-                    Ok(Err(error)) => PoisonCause::Row(error),
-                    Err(panic) => PoisonCause::Panic(crate::poison::panic_message(&*panic)),
-                };
-                return Err(Poison { position: Position(at), event_id: None, cause: wrong });
-            }
+            let Some(((tenant_id, _), Slot { row, at })) = self.draining.next() else {
+                let Some(part) = self.parts.pop() else { break };
+                self.draining = part.into_iter();
+                continue;
+            };
+            let Some(row) = row else { continue };
+            let pushed = catch_unwind(AssertUnwindSafe(|| self.arrays.push_row(tenant_id, &row, at)));
+            let wrong = match pushed {
+                Ok(Ok(_)) => continue,
+                Ok(Err(error)) => PoisonCause::Row(error),
+                Err(panic) => PoisonCause::Panic(crate::poison::panic_message(&*panic)),
+            };
+            return Err(Poison { position: Position(at), event_id: None, cause: wrong });
         }
         self.count = self.count.saturating_sub(self.arrays.len());
         Ok(&mut self.arrays)

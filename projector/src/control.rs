@@ -290,18 +290,16 @@ pub(crate) async fn log_has<'c>(
     .await
 }
 
-/// How far behind the live generation is that readers see and that is furthest behind, in milliseconds, and the end of the
-/// log. One that nobody folds, because its program is gone, is not helped by waiting for it.
-pub(crate) async fn live_lag(pool: &PgPool) -> Result<(i64, i64), sqlx::Error> {
-    let row = query(
-        "select coalesce(max(extract(epoch from clock_timestamp() - log.recorded_at(c.position + 1)) * 1000), 0)::bigint, \
-         (select position from log.head) \
+/// How far behind the live generation is that readers see and that is furthest behind, in milliseconds. One that nobody
+/// folds, because its program is gone, is not helped by waiting for it.
+pub(crate) async fn live_lag(pool: &PgPool) -> Result<i64, sqlx::Error> {
+    query_scalar(
+        "select coalesce(max(extract(epoch from clock_timestamp() - log.recorded_at(c.position + 1)) * 1000), 0)::bigint \
          from projection.projections p join projection.checkpoints c using (name, generation) \
          where p.serving and p.state = 'live' and c.updated_at > clock_timestamp() - interval '3 seconds'",
     )
     .fetch_one(pool)
-    .await?;
-    Ok((row.try_get(0)?, row.try_get(1)?))
+    .await
 }
 
 /// It has reached the end of the log.

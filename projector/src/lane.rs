@@ -15,6 +15,7 @@ use crate::report::{Held, Phase, Report};
 use crate::roster::Orders;
 use crate::runner::Shared;
 use crate::writer::{Member, WriteError, Writer};
+use event_store::Scanner;
 use kernel::Position;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -70,6 +71,7 @@ pub(crate) async fn catch_up(member: Member, shared: Arc<Shared>, stop: Cancella
 pub(crate) struct Lane {
     pub(crate) shared: Arc<Shared>,
     writer: Writer,
+    pub(crate) scanner: Scanner,
     member: Option<Member>,
     pub(crate) orders: watch::Receiver<Orders>,
     /// Where the generation is being built: how that goes.
@@ -122,6 +124,7 @@ impl Lane {
         member.projection.bound(shared.options.catch_up_rows);
         Self {
             writer: Writer::new(shared.fold.clone(), shared.log().vault().cloned()),
+            scanner: shared.log().scanner(),
             orders: member.orders.clone(),
             member: Some(member),
             report: None,
@@ -258,6 +261,8 @@ impl Lane {
 
     /// Folds the next stretch.
     async fn window(&mut self, at: Place, head: Position, stop: &CancellationToken) -> After {
+        // What was done before, be it to load the table, is paid for.
+        self.pace.go_on();
         let widest = if self.size < CHUNK {
             // After a failure: little steps, until they succeed and grow again.
             i64::try_from(self.size.saturating_mul(8)).unwrap_or(WINDOW)
@@ -273,8 +278,8 @@ impl Lane {
         let (sender, mut chunks) = mpsc::channel(AHEAD);
         let projection = &self.member().projection;
         let (categories, decoder) = (projection.categories().to_vec(), projection.decoder());
-        let reading = Reading { categories, decoder, aside: Arc::clone(&self.member().aside) };
-        let log = self.shared.log().clone();
+        let aside = Arc::clone(&self.member().aside);
+        let reading = Reading { scanner: self.scanner.clone(), categories, decoder, aside };
         // A small budget is spent in small pieces.
         let budget = self.orders.borrow().budget.events_per_second.filter(|_| self.report.is_some());
         let affordable = budget.and_then(|rate| usize::try_from(rate / 8).ok()).unwrap_or(CHUNK).max(1);
@@ -282,7 +287,7 @@ impl Lane {
         let mut folded = false;
         tokio::spawn(async move {
             let mut sent = at.position;
-            if let Err(error) = read_ahead(&log, &reading, (&mut sent, up_to), size, &sender).await {
+            if let Err(error) = read_ahead(&reading, (&mut sent, up_to), size, &sender).await {
                 // Nobody waits for it any more if this fails.
                 let _ = sender.send(Err(error)).await;
             }

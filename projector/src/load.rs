@@ -12,20 +12,20 @@ use crate::clear::{self, cause};
 use crate::control::{self, Generation, Owned, Place};
 use crate::ddl::{self, Statements};
 use crate::lane::{Lane, LaneEnd};
-use crate::pace::Pace;
+use crate::pace::{Live, Pace};
 use crate::poison::Poison;
 use crate::projection::FoldError;
 use crate::report::{Held, Phase, Progress};
 use crate::roster::{Budget, Orders};
 use crate::runner::Shared;
 use crate::tables;
-use event_store::{Log, ReadError, Vault};
+use event_store::{ReadError, Vault};
 use kernel::Position;
 use sqlx::raw_sql;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU8, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU8, AtomicU64, AtomicUsize, Ordering};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::runtime::Handle;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio_util::sync::CancellationToken;
@@ -38,6 +38,13 @@ const CHUNK: usize = 2_000;
 const AHEAD: usize = 6;
 /// Rows that are encoded and sent at a time.
 const ROWS: usize = 2_000;
+/// Positions that are read, and rows that are copied, between two pauses: a few milliseconds of work. Postgres works
+/// on as long as there is something to be sent, so a build that yields to others reads and copies to an end before it pauses.
+const STEP: i64 = 1_000;
+const STEP_ROWS: usize = 100;
+/// Of the threads of a build, as `nice` counts.
+#[cfg(target_os = "linux")]
+const NICE: i32 = 10;
 /// Tries of a stretch that cannot be read, without a single event in between.
 const TRIES: u32 = 3;
 /// How often the progress is looked at.
@@ -71,7 +78,12 @@ struct Board {
     position: AtomicI64,
     head: AtomicI64,
     rows: AtomicUsize,
+    /// Events that were folded and nanoseconds that it took, since the reading thread last asked.
+    events: AtomicUsize,
+    worked: AtomicU64,
     held: AtomicU8,
+    /// The folding thread stands still.
+    paused: AtomicBool,
     stop: AtomicBool,
 }
 
@@ -87,12 +99,31 @@ impl Board {
     }
 
     fn held(&self) -> Option<Held> {
+        if self.paused.load(Ordering::Relaxed) {
+            return Some(Held::Pause);
+        }
         match self.held.load(Ordering::Relaxed) {
             1 => Some(Held::Pause),
             2 => Some(Held::Budget),
             3 => Some(Held::Live),
             _ => None,
         }
+    }
+
+    /// The end of the log, when it was last looked at.
+    fn head(&self) -> Position {
+        Position(self.head.load(Ordering::Relaxed))
+    }
+
+    /// So many events were folded, and it took so long.
+    fn folded(&self, events: usize, worked: Duration) {
+        self.events.fetch_add(events, Ordering::Relaxed);
+        self.worked.fetch_add(u64::try_from(worked.as_nanos()).unwrap_or(u64::MAX), Ordering::Relaxed);
+    }
+
+    /// What was folded since the last call.
+    fn take_folded(&self) -> (usize, Duration) {
+        (self.events.swap(0, Ordering::Relaxed), Duration::from_nanos(self.worked.swap(0, Ordering::Relaxed)))
     }
 }
 
@@ -137,6 +168,7 @@ impl Lane {
     async fn fold_all(&mut self, stop: &CancellationToken) -> (Box<dyn Bulk>, Folded) {
         let rows = self.member().projection.bulk();
         let reading = Reading {
+            scanner: self.scanner.clone(),
             categories: self.member().projection.categories().to_vec(),
             decoder: self.member().projection.decoder(),
             aside: Arc::clone(&self.member().aside),
@@ -145,27 +177,32 @@ impl Lane {
             position: AtomicI64::new(0),
             head: AtomicI64::new(0),
             rows: AtomicUsize::new(0),
+            events: AtomicUsize::new(0),
+            worked: AtomicU64::new(0),
             held: AtomicU8::new(0),
+            paused: AtomicBool::new(false),
             stop: AtomicBool::new(false),
         });
         let (sender, chunks) = mpsc::channel(AHEAD);
         let (tell, told) = oneshot::channel();
         let memory = self.orders.borrow().memory.unwrap_or(self.shared.options.memory);
-        let folder = Folder {
-            rows,
+        let folder =
+            Folder { rows, board: Arc::clone(&board), orders: self.orders.clone(), memory, at: Place::BEGINNING };
+        let reader = Reader {
+            reading,
             board: Arc::clone(&board),
             orders: self.orders.clone(),
             shared: Arc::clone(&self.shared),
-            memory,
-            at: Place::BEGINNING,
-            pace: Pace::new(),
+            chunks: sender,
+            at: Position::ZERO,
         };
-        let (log, runtime) = (self.shared.log().clone(), Handle::current());
-        let (name, read_to) = (self.member().generation.name, Arc::clone(&board));
-        let reader = thread::Builder::new()
-            .name(format!("read {name}"))
-            .spawn(move || runtime.block_on(read_log(&log, &reading, &read_to, &sender)));
+        let (name, runtime) = (self.member().generation.name, Handle::current());
+        let reader = thread::Builder::new().name(format!("read {name}")).spawn(move || {
+            stand_back();
+            runtime.block_on(reader.run());
+        });
         let folding = thread::Builder::new().name(format!("fold {name}")).spawn(move || {
+            stand_back();
             // Who no longer waits has set the board's stop.
             let _ = tell.send(folder.run(chunks));
         });
@@ -195,7 +232,7 @@ impl Lane {
     async fn tell_board(&mut self, board: &Board) {
         let position = Position(board.position.load(Ordering::Relaxed));
         let rows = board.rows.load(Ordering::Relaxed);
-        let head = Position(board.head.load(Ordering::Relaxed)).max(position);
+        let head = board.head().max(position);
         let progress = Progress { phase: Phase::Loading, position, head, rows, held: board.held() };
         self.tell_that(progress).await;
     }
@@ -207,9 +244,9 @@ impl Lane {
         let member = self.member();
         owned.push(&member.generation, member.owner_epoch);
         let (from, generation, table) = (member.at, member.generation.clone(), member.projection.table());
-        let serving = self.orders.borrow().serving;
+        let orders = self.orders.borrow().clone();
         let count = rows.rows();
-        let copying = copy_rows(&self.shared, &generation, &table, serving, rows, (&owned, from, to));
+        let copying = copy_rows(&self.shared, &generation, &table, &orders, rows, (&owned, from, to));
         let copied = tokio::select! {
             copied = copying => copied,
             () = stop.cancelled() => return Err(LaneEnd::Stopped(self.release())),
@@ -241,6 +278,15 @@ impl Lane {
     }
 }
 
+/// A thread of a build takes what others leave of the cores.
+fn stand_back() {
+    // Elsewhere it would be the process that stands back, not the thread.
+    #[cfg(target_os = "linux")]
+    if let Err(error) = rustix::process::nice(NICE) {
+        tracing::debug!(%error, "a thread keeps its priority");
+    }
+}
+
 /// Stops the threads when nobody waits for them any more.
 struct Stopper(Arc<Board>);
 
@@ -250,46 +296,93 @@ impl Drop for Stopper {
     }
 }
 
-/// Reads and decodes the log up to its end, in stretches. Tells the folding thread by closing the channel.
-///
-/// A stretch that the folding thread holds up for long runs into the statement timeout: the rest is read anew.
-async fn read_log(log: &Log, reading: &Reading, board: &Board, chunks: &mpsc::Sender<Result<Chunk, ReadError>>) {
-    let (mut at, mut failed) = (Position::ZERO, 0);
-    loop {
-        let before = at;
-        match read_stretch(log, reading, board, &mut at, chunks).await {
-            Ok(true) => failed = 0,
-            Ok(false) => return,
-            Err(_) if at > before => failed = 0,
-            Err(_) if failed < TRIES => {
-                failed += 1;
-                tokio::time::sleep(LOOK).await;
-            }
-            // Nobody waits for it any more if this fails.
-            Err(error) => return drop(chunks.send(Err(error)).await),
-        }
-    }
+/// The reading thread.
+struct Reader {
+    reading: Reading,
+    board: Arc<Board>,
+    orders: watch::Receiver<Orders>,
+    shared: Arc<Shared>,
+    chunks: mpsc::Sender<Result<Chunk, ReadError>>,
+    at: Position,
 }
 
-/// Reads on from `at`; whether there is more to read, and anybody who wants it.
-async fn read_stretch(
-    log: &Log,
-    reading: &Reading,
-    board: &Board,
-    at: &mut Position,
-    chunks: &mpsc::Sender<Result<Chunk, ReadError>>,
-) -> Result<bool, ReadError> {
-    // Nobody folds an event that a crash could still take back.
-    let head = log.durable_head().await?.position;
-    board.head.store(head.0, Ordering::Relaxed);
-    if head <= *at {
-        return Ok(false);
+impl Reader {
+    /// Reads and decodes the log up to its end, in stretches. Tells the folding thread by closing the channel.
+    ///
+    /// A stretch that the folding thread holds up for long runs into the statement timeout: the rest is read anew.
+    async fn run(mut self) {
+        let (mut failed, mut pace) = (0, Pace::new());
+        loop {
+            // To wait for the folding thread is no work, and whoever yields reads one chunk at a time.
+            if self.chunks.reserve().await.is_err() {
+                return;
+            }
+            pace.go_on();
+            let before = self.at;
+            match self.stretch().await {
+                Ok(true) => failed = 0,
+                Ok(false) => return,
+                Err(_) if self.at > before => failed = 0,
+                Err(_) if failed < TRIES => {
+                    failed += 1;
+                    tokio::time::sleep(LOOK).await;
+                }
+                // Nobody waits for it any more if this fails.
+                Err(error) => return drop(self.chunks.send(Err(error)).await),
+            }
+            self.pause(&mut pace).await;
+        }
     }
-    let last = Position(head.0.min(at.0 + WINDOW));
-    let Some(event) = log.event_at(last).await? else {
-        return Err(ReadError::Damaged(format!("there is no event at position {last}")));
-    };
-    read_ahead(log, reading, (at, Place::of(&event)), CHUNK, chunks).await
+
+    /// Reads on; whether there is more to read, and anybody who wants it.
+    async fn stretch(&mut self) -> Result<bool, ReadError> {
+        let log = self.shared.log();
+        if self.board.head() <= self.at {
+            // Nobody folds an event that a crash could still take back.
+            let head = log.durable_head().await?.position;
+            self.board.head.store(head.0, Ordering::Relaxed);
+            if head <= self.at {
+                return Ok(false);
+            }
+        }
+        let last = self.board.head().min(Position(self.at.0 + self.widest()));
+        let Some(event) = log.event_at(last).await? else {
+            return Err(ReadError::Damaged(format!("there is no event at position {last}")));
+        };
+        read_ahead(&self.reading, (&mut self.at, Place::of(&event)), CHUNK, &self.chunks).await
+    }
+
+    /// Positions to read before the next pause.
+    fn widest(&self) -> i64 {
+        let budget = self.orders.borrow().budget;
+        match budget.events_per_second {
+            // A small budget is spent in small pieces.
+            Some(rate) => i64::from(rate / 8).clamp(1, STEP),
+            None if budget.share(self.left()) < 100 => STEP,
+            None => WINDOW,
+        }
+    }
+
+    /// What live traffic leaves, in percent.
+    fn left(&self) -> u32 {
+        let gap = self.board.head().0 - self.at.0;
+        // What is nearly done is done soonest at full speed.
+        if gap <= NEARLY { 100 } else { self.shared.live.left() }
+    }
+
+    /// Pauses as long as the budget and live traffic want, for what was read and what was folded meanwhile.
+    async fn pause(&mut self, pace: &mut Pace) {
+        let (events, folding) = self.board.take_folded();
+        pace.beside(folding);
+        let paused = pace.pause(events, self.orders.borrow().budget, self.left());
+        self.board.hold(paused.map(|(_, held)| held));
+        let mut left = paused.map_or(Duration::ZERO, |(pause, _)| pause);
+        while !left.is_zero() && !self.board.stop.load(Ordering::Relaxed) && !self.orders.borrow().paused {
+            let (part, rest) = Pace::part(left);
+            tokio::time::sleep(part).await;
+            left = rest;
+        }
+    }
 }
 
 /// The folding thread.
@@ -297,10 +390,8 @@ struct Folder {
     rows: Box<dyn Bulk>,
     board: Arc<Board>,
     orders: watch::Receiver<Orders>,
-    shared: Arc<Shared>,
     memory: usize,
     at: Place,
-    pace: Pace,
 }
 
 impl Folder {
@@ -315,12 +406,13 @@ impl Folder {
                 Some(Ok(chunk)) => chunk,
             };
             let unreadable = chunk.decoded.poison.take().is_some();
-            let events = chunk.decoded.len;
+            let (events, began) = (chunk.decoded.len, Instant::now());
             if events > 0
                 && let Err(poison) = self.rows.fold(chunk.decoded)
             {
                 break Folded::Broken(poison);
             }
+            self.board.folded(events, began.elapsed());
             self.at = chunk.to.unwrap_or(self.at);
             self.board.position.store(self.at.position.0, Ordering::Relaxed);
             self.board.rows.store(self.rows.rows(), Ordering::Relaxed);
@@ -330,7 +422,6 @@ impl Folder {
             if self.rows.bytes() >= self.memory {
                 break Folded::To(self.at, true);
             }
-            self.pause(events);
         };
         (self.rows, folded)
     }
@@ -338,28 +429,11 @@ impl Folder {
     /// Waits while an operator wants it to. `false`: it is to end.
     fn may_go_on(&mut self) -> bool {
         while !self.board.stop.load(Ordering::Relaxed) && self.orders.borrow().paused {
-            self.board.hold(Some(Held::Pause));
+            self.board.paused.store(true, Ordering::Relaxed);
             thread::sleep(REST);
-            self.pace.go_on();
         }
+        self.board.paused.store(false, Ordering::Relaxed);
         !self.board.stop.load(Ordering::Relaxed)
-    }
-
-    /// Pauses as long as the budget and live traffic want.
-    fn pause(&mut self, events: usize) {
-        let budget = self.orders.borrow().budget;
-        // What is nearly done is done soonest at full speed.
-        let gap = self.board.head.load(Ordering::Relaxed) - self.at.position.0;
-        let left = if gap <= NEARLY { 100 } else { self.shared.live.left() };
-        let paused = self.pace.pause(events, budget, left);
-        self.board.hold(paused.map(|(_, held)| held));
-        let mut left = paused.map_or(Duration::ZERO, |(pause, _)| pause);
-        while !left.is_zero() && !self.board.stop.load(Ordering::Relaxed) && !self.orders.borrow().paused {
-            let (part, rest) = Pace::part(left);
-            thread::sleep(part);
-            left = rest;
-        }
-        self.pace.go_on();
     }
 }
 
@@ -389,7 +463,7 @@ async fn copy_rows(
     shared: &Shared,
     generation: &Generation,
     table: &kernel::Table,
-    serving: bool,
+    orders: &Orders,
     rows: Box<dyn Bulk>,
     (owned, from, to): (&Owned, Place, Place),
 ) -> Result<bool, CopyError> {
@@ -397,7 +471,7 @@ async fn copy_rows(
     let mut connection = tables::open(&shared.connect).await?;
     let (target, columns) = ddl::copy_target(generation.name, generation.number, table);
     raw_sql("begin").execute(&mut connection).await?;
-    let freeze = if serving {
+    let freeze = if orders.serving {
         // Readers have the table before them, and are not to wait.
         ""
     } else {
@@ -409,24 +483,36 @@ async fn copy_rows(
     let statements = Statements::new(generation.name, generation.number, table);
     clear::guard(&mut connection, &statements, vault.as_ref()).await?;
     let statement = format!("copy {target} ({columns}) from stdin (format binary{freeze})");
-    let (sender, mut blocks) = mpsc::channel::<Result<Vec<u8>, CopyError>>(AHEAD);
-    let runtime = Handle::current();
-    let encoding = tokio::task::spawn_blocking(move || encode(rows, vault.as_ref(), &runtime, &sender));
-    let mut copy = connection.copy_in_raw(&statement).await?;
-    let mut pace = Pace::new();
-    while let Some(block) = blocks.recv().await {
-        match block {
-            Ok(block) => drop(copy.send(block).await?),
-            Err(error) => return Err(error),
+    let (sender, mut blocks) = mpsc::channel(AHEAD);
+    let (runtime, percent) = (Handle::current(), orders.budget.of_time());
+    let (live, mut pace) = (Arc::clone(&shared.live), Pace::new());
+    let encoder = Encoder { rows, vault, runtime, live, percent, blocks: sender };
+    let encoding = thread::Builder::new().name(format!("encode {}", generation.name)).spawn(move || {
+        stand_back();
+        encoder.run();
+    });
+    encoding.map_err(sqlx::Error::Io)?;
+    let yields = || percent.share(shared.live.left()) < 100;
+    let mut more = true;
+    while more && let Some(Block { tuples, encoding }) = next(&mut blocks).await? {
+        pace.go_on();
+        pace.beside(encoding);
+        let mut copy = connection.copy_in_raw(&statement).await?;
+        copy.send(HEADER.as_slice()).await?;
+        copy.send(tuples).await?;
+        // One copy for all of them, unless somebody is to be yielded to.
+        while more && !yields() {
+            match next(&mut blocks).await? {
+                Some(block) => drop(copy.send(block.tuples).await?),
+                None => more = false,
+            }
         }
-        if let Some((pause, _)) = pace.pause(0, Budget::default(), shared.live.left()) {
+        copy.send(TRAILER.as_slice()).await?;
+        copy.finish().await?;
+        if let Some((pause, _)) = pace.pause(0, percent, shared.live.left()) {
             tokio::time::sleep(pause).await;
         }
-        pace.go_on();
     }
-    copy.finish().await?;
-    // It has ended, or the channel would be open.
-    let _ = encoding.await;
     let advanced = control::advance(&mut connection, owned, from, to).await?;
     if advanced {
         raw_sql("commit").execute(&mut connection).await?;
@@ -434,29 +520,52 @@ async fn copy_rows(
     Ok(advanced)
 }
 
-/// Turns all rows into blocks of a binary `COPY`.
-fn encode(
-    mut rows: Box<dyn Bulk>,
-    vault: Option<&Vault>,
-    runtime: &Handle,
-    blocks: &mpsc::Sender<Result<Vec<u8>, CopyError>>,
-) {
-    let mut block = HEADER.to_vec();
-    loop {
-        let opened = rows.drain(ROWS).map_err(CopyError::Row).and_then(|arrays| {
-            runtime.block_on(clear::open(arrays, vault))?;
-            arrays.copy_rows(&mut block);
-            Ok(!arrays.is_empty())
-        });
-        let more = match opened {
-            Ok(more) => more,
-            Err(error) => return drop(blocks.blocking_send(Err(error))),
-        };
-        if !more {
-            block.extend_from_slice(&TRAILER);
+/// Rows for a binary `COPY`.
+struct Block {
+    tuples: Vec<u8>,
+    /// How long it took to make them.
+    encoding: Duration,
+}
+
+/// The next block, none at the end.
+async fn next(blocks: &mut mpsc::Receiver<Encoded>) -> Encoded {
+    blocks.recv().await.unwrap_or(Err(CopyError::Database(sqlx::Error::WorkerCrashed)))
+}
+
+/// A block, or the end of the rows.
+type Encoded = Result<Option<Block>, CopyError>;
+
+/// Turns all rows into blocks.
+struct Encoder {
+    rows: Box<dyn Bulk>,
+    vault: Option<Vault>,
+    runtime: Handle,
+    live: Arc<Live>,
+    percent: Budget,
+    blocks: mpsc::Sender<Encoded>,
+}
+
+impl Encoder {
+    fn run(mut self) {
+        loop {
+            let block = self.next();
+            let last = !matches!(block, Ok(Some(_)));
+            if self.blocks.blocking_send(block).is_err() || last {
+                return;
+            }
         }
-        if blocks.blocking_send(Ok(std::mem::take(&mut block))).is_err() || !more {
-            return;
+    }
+
+    fn next(&mut self) -> Encoded {
+        let began = Instant::now();
+        let count = if self.percent.share(self.live.left()) == 100 { ROWS } else { STEP_ROWS };
+        let arrays = self.rows.drain(count).map_err(CopyError::Row)?;
+        if arrays.is_empty() {
+            return Ok(None);
         }
+        self.runtime.block_on(clear::open(arrays, self.vault.as_ref()))?;
+        let mut tuples = Vec::new();
+        arrays.copy_rows(&mut tuples);
+        Ok(Some(Block { tuples, encoding: began.elapsed() }))
     }
 }

@@ -38,6 +38,8 @@ impl Live {
     }
 
     /// A second has passed: so far behind is the serving read model that is furthest behind, and there is the end of the log.
+    ///
+    /// To be called also while nothing is built: a build that begins is to know what goes on.
     pub(crate) fn look(&self, lag_ms: i64, head: i64) {
         let before = self.head.swap(head, Ordering::Relaxed);
         let busy = before >= 0 && head - before > TRAFFIC;
@@ -60,12 +62,14 @@ pub(crate) struct Pace {
     paid_at: Instant,
     /// Since when it has been working.
     since: Instant,
+    /// What others worked for it since then.
+    beside: Duration,
 }
 
 impl Pace {
     pub(crate) fn new() -> Self {
         let now = Instant::now();
-        Self { paid_at: now, since: now }
+        Self { paid_at: now, since: now, beside: Duration::ZERO }
     }
 
     /// So many events were folded since the last call, or since [`Pace::go_on`]: how long to pause, and because of what.
@@ -77,10 +81,9 @@ impl Pace {
             self.paid_at += Duration::from_secs(1).mul_f64(count(events) / f64::from(rate.max(1)));
             longest.0 = self.paid_at.saturating_duration_since(now);
         }
-        let worked = now.duration_since(self.since);
-        let own = u32::from(budget.percent.unwrap_or(100)).clamp(1, 100);
-        let share = own.min(live).max(1);
-        let held = if share < own { Held::Live } else { Held::Budget };
+        let worked = now.duration_since(self.since) + self.beside;
+        let share = budget.share(live);
+        let held = if share < budget.share(100) { Held::Live } else { Held::Budget };
         let rest = worked.mul_f64(f64::from(100 - share) / f64::from(share));
         if rest > longest.0 {
             longest = (rest, held);
@@ -88,9 +91,15 @@ impl Pace {
         (!longest.0.is_zero()).then_some(longest)
     }
 
+    /// Somebody else worked for the same build meanwhile.
+    pub(crate) fn beside(&mut self, worked: Duration) {
+        self.beside += worked;
+    }
+
     /// The pause is over, or there was none: work begins.
     pub(crate) fn go_on(&mut self) {
         self.since = Instant::now();
+        self.beside = Duration::ZERO;
     }
 
     /// The next part of a pause, and what is left of it then.
@@ -130,6 +139,18 @@ mod tests {
         let (_, held) = pace.pause(1, Budget::default(), 50).unwrap();
         assert_eq!(held, Held::Live);
         assert_eq!(pace.pause(1, Budget::default(), 100), None);
+    }
+
+    #[test]
+    fn what_others_worked_is_paused_for_too() {
+        let half = Budget { events_per_second: None, percent: Some(50) };
+        let mut pace = Pace::new();
+        pace.beside(Duration::from_millis(300));
+        let (pause, _) = pace.pause(1, half, 100).unwrap();
+        assert!(pause >= Duration::from_millis(300) && pause < Duration::from_millis(400), "{pause:?}");
+        pace.go_on();
+        let (pause, _) = pace.pause(1, half, 100).unwrap();
+        assert!(pause < Duration::from_millis(100), "it is paid for: {pause:?}");
     }
 
     #[test]

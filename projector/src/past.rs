@@ -182,7 +182,12 @@ async fn fold(
     memory: usize,
     told: impl Fn(Position, usize),
 ) -> Result<Box<dyn Bulk>, PastError> {
-    let reading = Reading { categories: model.categories().to_vec(), decoder: model.decoder(), aside: Arc::new(aside) };
+    let reading = Reading {
+        scanner: log.scanner(),
+        categories: model.categories().to_vec(),
+        decoder: model.decoder(),
+        aside: Arc::new(aside),
+    };
     let (sender, mut chunks) = mpsc::channel(AHEAD);
     let log = log.clone();
     let reader = tokio::spawn(async move { read(&log, &reading, up_to, &sender).await });
@@ -227,7 +232,7 @@ async fn read(
         let Some(event) = log.event_at(last).await? else {
             return Err(ReadError::Damaged(format!("there is no event at position {last}")));
         };
-        if !read_ahead(log, reading, (&mut at, Place::of(&event)), CHUNK, chunks).await? {
+        if !read_ahead(reading, (&mut at, Place::of(&event)), CHUNK, chunks).await? {
             return Ok(());
         }
         at = last;

@@ -47,6 +47,18 @@ pub struct Budget {
     pub percent: Option<u8>,
 }
 
+impl Budget {
+    /// Of these percent of the time that live traffic leaves, how many a build may take.
+    pub(crate) fn share(self, left: u32) -> u32 {
+        u32::from(self.percent.unwrap_or(100)).clamp(1, 100).min(left).max(1)
+    }
+
+    /// The same without its rate: for work that is not by event.
+    pub(crate) const fn of_time(self) -> Self {
+        Self { events_per_second: None, ..self }
+    }
+}
+
 /// What is wanted of a generation now.
 #[expect(clippy::struct_excessive_bools, reason = "each is a column or follows from some, and all are independent")]
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

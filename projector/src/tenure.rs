@@ -437,14 +437,12 @@ impl Tenure {
         if let Err(error) = tables::drop_gone(self.shared.log().pool()).await {
             tracing::warn!(error = %error, "tables that are no longer needed could not be dropped; trying again");
         }
-        if self.slots.iter().any(|slot| slot.state == State::Building)
-            && let Ok((lag_ms, head)) = control::live_lag(self.shared.log().pool()).await
-        {
-            self.shared.live.look(lag_ms, head);
-        }
+        let head = self.shared.log().head().await.map_err(|error| End::Lost(error.to_string()))?;
+        let builds = self.slots.iter().any(|slot| slot.state == State::Building);
+        let lag_ms = if builds { control::live_lag(self.shared.log().pool()).await } else { Ok(0) };
+        self.shared.live.look(lag_ms.unwrap_or_default(), head.position.0);
         self.verify_group().await?;
         let Some(first) = self.group.first() else { return Ok(()) };
-        let head = self.shared.log().head().await.map_err(|error| End::Lost(error.to_string()))?;
         let gap = head.position.0 - first.at.position.0;
         let lag = self
             .last_recorded

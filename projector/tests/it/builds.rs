@@ -4,12 +4,14 @@ use crate::fixtures::{
     Boxed, Boxes, Dice, Labels, Running, assert_equal_to_log, digest, keep_recording, record_boxed, record_some, until,
     wait,
 };
+use chrono::{DateTime, Utc};
 use event_store::{Log, Role, Tail};
 use kernel::Position;
 use projector::acts::By;
 use projector::operate::Plan;
 use projector::{Budget, Operator, Options, Projection, Projector, State, SwitchMode, projection};
-use sqlx::{AssertSqlSafe, PgPool, Row, query, query_scalar};
+use sqlx::{AssertSqlSafe, PgPool, Row, query, query_as, query_scalar};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -192,6 +194,80 @@ async fn a_build_keeps_to_its_budget() {
     running.stop().await;
 }
 
+/// A build reads and writes a little at a time, and to the end before it pauses: else Postgres would work on for it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn postgres_rests_while_a_build_pauses() {
+    let (_, pool) = test_support::database().await;
+    let log = Log::new(pool.clone());
+    let last = record_some(&pool, &mut Dice::new(1), 20_000, 3_000).await;
+    let running = Running::start(&log, vec![projection::<Boxes<1>>()], Options::default()).await;
+    wait(&pool, "test.boxes", last).await;
+    live(&pool, "test.boxes", 1).await;
+    let operator = Operator::new(pool.clone());
+    let budget = Budget { events_per_second: None, percent: Some(20) };
+    let plan = Plan { switch: SwitchMode::Ask, budget, memory_mb: None };
+    let made = operator.rebuild("test.boxes", plan, by()).await.unwrap();
+    let (mut reading, mut writing) = (Share::default(), Share::default());
+    let (begun, mut loaded_in, mut late) = (Instant::now(), Duration::ZERO, None);
+    let deadline = Instant::now() + Duration::from_mins(1);
+    while Instant::now() < deadline {
+        let phase: Option<String> =
+            query_scalar("select phase from projection.builds where name = 'test.boxes' and generation = $1")
+                .bind(made.generation)
+                .fetch_optional(&pool)
+                .await
+                .unwrap();
+        // What a session did last is seen for as long as it rests.
+        let look = "select coalesce(bool_or(state = 'active' and query like $1), false), \
+             max(query_start) filter (where query like $1 or query = $2) \
+             from pg_stat_activity where datname = current_database()";
+        let looking =
+            |begins: &'static str, ends: &'static str| query_as(look).bind(begins).bind(ends).fetch_one(&pool);
+        match phase.as_deref() {
+            Some("loading") => reading.add(looking("copy (select%", "commit").await.unwrap()),
+            Some("writing") => {
+                writing.add(looking("copy read.%", "").await.unwrap());
+                loaded_in = begun.elapsed();
+                // What comes now is for the small steps after it.
+                let pool = pool.clone();
+                late.get_or_insert_with(|| {
+                    tokio::spawn(async move { record_some(&pool, &mut Dice::new(2), 2_000, 100).await })
+                });
+            }
+            Some("following") => break,
+            _ => {}
+        }
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+    live(&pool, "test.boxes", made.generation).await;
+    let rest = begun.elapsed().saturating_sub(loaded_in);
+    assert!(rest < loaded_in * 4, "what was paused for is paid for: {rest:?} after {loaded_in:?}");
+    late.unwrap().await.unwrap();
+    for (name, share) in [("reading", reading), ("writing", writing)] {
+        let Share { all, busy, begun } = share;
+        assert!(all >= 20, "too short to tell: {name}, {all}");
+        assert!(busy * 2 < all, "a fifth of the time was asked for: {name}, {busy} of {all}");
+        assert!(begun.len() >= 5, "twenty steps were to be made: {name}, {begun:?}");
+    }
+    running.stop().await;
+}
+
+/// Of how many looks how many found somebody at work, and when what was done last had begun.
+#[derive(Debug, Default)]
+struct Share {
+    all: u32,
+    busy: u32,
+    begun: BTreeSet<DateTime<Utc>>,
+}
+
+impl Share {
+    fn add(&mut self, (busy, begun): (bool, Option<DateTime<Utc>>)) {
+        self.all += 1;
+        self.busy += u32::from(busy);
+        self.begun.extend(begun);
+    }
+}
+
 /// A projector in a process of its own, that can be killed.
 fn builder(url: &str, memory: usize) -> Itself {
     Itself::running("builds::a_builder_process", &format!("{memory} {url}"))
@@ -214,7 +290,7 @@ async fn a_builder_process() {
 /// effect is there once. With memory for everything, and with memory for some rows.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_build_that_is_killed_anywhere_is_taken_up_by_the_next_process() {
-    let mut phases = std::collections::BTreeSet::new();
+    let mut phases = BTreeSet::new();
     for (round, memory) in [(0, 512 << 20), (1, 400_000)] {
         let (url, pool) = test_support::database().await;
         let log = Log::new(pool.clone());
