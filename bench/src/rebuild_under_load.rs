@@ -22,7 +22,7 @@ use projector::operate::Plan as BuildPlan;
 use projector::{Operator, SwitchMode};
 use serde_json::json;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 use tokio::task::{JoinHandle, JoinSet};
 use uuid::Uuid;
@@ -143,10 +143,18 @@ pub(crate) async fn run(bench: &mut Bench, choice: Choice, plan: Plan) -> Result
     stage.load(plan.warm_up.max(Duration::from_secs(2))).await?;
     let length = plan.open_loop;
     let (mut quiet, mut busy, mut rebuilt) = (Vec::new(), Vec::new(), 0);
-    for rebuilds in [false, true, true, false] {
-        if rebuilds {
-            let rebuilding = Rebuilding::start(&database);
+    for rebuilds in [None, Some(0), Some(1), None] {
+        if let Some(first) = rebuilds {
+            let rebuilding = Rebuilding::start(&database, first);
+            let began = Instant::now();
             busy.push(stage.load(length).await?);
+            // Every phase of a rebuild is to be felt.
+            while rebuilding.count() == 0 {
+                if began.elapsed() > PATIENCE {
+                    return Err("a rebuild has not come to its end".into());
+                }
+                busy.push(stage.load(Duration::from_secs(2)).await?);
+            }
             rebuilt += rebuilding.stop().await?;
         } else {
             quiet.push(stage.load(length).await?);
@@ -195,28 +203,40 @@ async fn stage(bench: &Bench, database: &Database, events: i64) -> Result<Stage,
 /// Rebuilds one read model after the other, over and over.
 struct Rebuilding {
     stop: Arc<AtomicBool>,
-    task: JoinHandle<Result<u32, Failure>>,
+    /// Rebuilds that have come to their end.
+    count: Arc<AtomicU32>,
+    task: JoinHandle<Result<(), Failure>>,
 }
 
 impl Rebuilding {
-    fn start(database: &Arc<Database>) -> Self {
-        let stop = Arc::new(AtomicBool::new(false));
-        let task = tokio::spawn(rebuild(Arc::clone(database), Arc::clone(&stop)));
-        Self { stop, task }
+    /// Begins with one of them.
+    fn start(database: &Arc<Database>, first: usize) -> Self {
+        let (stop, count) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicU32::new(0)));
+        let task = tokio::spawn(rebuild(Arc::clone(database), first, Arc::clone(&stop), Arc::clone(&count)));
+        Self { stop, count, task }
+    }
+
+    fn count(&self) -> u32 {
+        self.count.load(Ordering::Relaxed)
     }
 
     /// How many came to their end while there was load; what is under way then is given up.
     async fn stop(self) -> Result<u32, Failure> {
         self.stop.store(true, Ordering::Relaxed);
-        self.task.await?
+        self.task.await??;
+        Ok(self.count.load(Ordering::Relaxed))
     }
 }
 
-async fn rebuild(database: Arc<Database>, stop: Arc<AtomicBool>) -> Result<u32, Failure> {
+async fn rebuild(
+    database: Arc<Database>,
+    first: usize,
+    stop: Arc<AtomicBool>,
+    count: Arc<AtomicU32>,
+) -> Result<(), Failure> {
     let operator = Operator::new(database.pool.clone());
     let by = || By::itself("a benchmark");
-    for count in 0.. {
-        let name = MODELS[count as usize % MODELS.len()];
+    for name in MODELS.into_iter().cycle().skip(first) {
         let named = operator.rebuild(name, BuildPlan::default(), by()).await?;
         loop {
             tokio::time::sleep(Duration::from_millis(20)).await;
@@ -225,6 +245,7 @@ async fn rebuild(database: Arc<Database>, stop: Arc<AtomicBool>) -> Result<u32, 
                 sqlx::query_scalar(serving).bind(name).bind(named.generation).fetch_one(&database.pool).await?;
             if serving {
                 operator.retire(name, None, by()).await?;
+                count.fetch_add(1, Ordering::Relaxed);
                 break;
             }
             if stop.load(Ordering::Relaxed) {
@@ -232,14 +253,14 @@ async fn rebuild(database: Arc<Database>, stop: Arc<AtomicBool>) -> Result<u32, 
                 if operator.cancel(name, Some(named.generation), by()).await.is_err() {
                     operator.retire(name, None, by()).await?;
                 }
-                return Ok(count);
+                return Ok(());
             }
         }
         if stop.load(Ordering::Relaxed) {
-            return Ok(count + 1);
+            return Ok(());
         }
     }
-    Ok(0)
+    Ok(())
 }
 
 /// Builds one more generation, then shows readers the one and the other; how long each turn took, in milliseconds.
