@@ -18,9 +18,6 @@ use tokio_util::sync::CancellationToken;
 /// Pause before something that Postgres would not do is tried again.
 const PAUSE: Duration = Duration::from_secs(1);
 
-/// With so many events to go, a build does not yield to live traffic any more.
-pub(crate) const NEARLY: i64 = 10_000;
-
 /// A piece of a table that is to be made.
 #[derive(Clone, Copy, Debug)]
 enum Piece {
@@ -170,14 +167,14 @@ impl Lane {
         }
     }
 
-    /// After so many events: pauses as long as the budget and live traffic want. Only builds do.
-    pub(crate) async fn yield_to_others(&mut self, events: usize, stop: &CancellationToken) {
+    /// After so many events, and positions of the log: pauses as long as the budget and live traffic want. Only builds do.
+    pub(crate) async fn yield_to_others(&mut self, events: usize, passed: i64, stop: &CancellationToken) {
         if self.report.is_none() {
             return;
         }
         let budget = self.orders.borrow().budget;
-        // What is nearly done is done soonest at full speed; behind a fast log it would else never be.
-        let left = if self.gap <= NEARLY { 100 } else { self.shared.live.left() };
+        self.pace.passed(passed);
+        let left = self.pace.left(&self.shared.live, self.gap);
         let Some((mut pause, held)) = self.pace.pause(events, budget, left) else {
             self.pace.go_on();
             return;

@@ -307,12 +307,13 @@ impl Lane {
                 Some(Err(_)) if folded => return After::Again,
                 Some(Err(error)) => return After::end(LaneEnd::Away(self.release(), error.to_string())),
                 Some(Ok(chunk)) => {
-                    let events = chunk.decoded.len;
+                    let (events, before) = (chunk.decoded.len, self.reached().position);
                     match self.fold(chunk).await {
                         After::Continue => folded = true,
                         other => return other,
                     }
-                    self.yield_to_others(events, stop).await;
+                    let passed = self.reached().position.0 - before.0;
+                    self.yield_to_others(events, passed, stop).await;
                 }
             }
             if self.orders.has_changed().unwrap_or(false)

@@ -6,20 +6,19 @@
 //! upserts.
 
 use crate::ahead::{Chunk, Reading, read_ahead};
-use crate::build::NEARLY;
 use crate::bulk::Bulk;
 use crate::clear::{self, cause};
 use crate::control::{self, Generation, Owned, Place};
 use crate::ddl::{self, Statements};
 use crate::lane::{Lane, LaneEnd};
-use crate::pace::{Live, Pace};
+use crate::pace::{NEARLY, Pace};
 use crate::poison::Poison;
 use crate::projection::FoldError;
 use crate::report::{Held, Phase, Progress};
 use crate::roster::{Budget, Orders};
 use crate::runner::Shared;
 use crate::tables;
-use event_store::{ReadError, Vault};
+use event_store::ReadError;
 use kernel::Position;
 use sqlx::raw_sql;
 use std::sync::Arc;
@@ -82,8 +81,6 @@ struct Board {
     events: AtomicUsize,
     worked: AtomicU64,
     held: AtomicU8,
-    /// The folding thread stands still.
-    paused: AtomicBool,
     stop: AtomicBool,
 }
 
@@ -99,9 +96,6 @@ impl Board {
     }
 
     fn held(&self) -> Option<Held> {
-        if self.paused.load(Ordering::Relaxed) {
-            return Some(Held::Pause);
-        }
         match self.held.load(Ordering::Relaxed) {
             1 => Some(Held::Pause),
             2 => Some(Held::Budget),
@@ -180,7 +174,6 @@ impl Lane {
             events: AtomicUsize::new(0),
             worked: AtomicU64::new(0),
             held: AtomicU8::new(0),
-            paused: AtomicBool::new(false),
             stop: AtomicBool::new(false),
         });
         let (sender, chunks) = mpsc::channel(AHEAD);
@@ -195,6 +188,8 @@ impl Lane {
             shared: Arc::clone(&self.shared),
             chunks: sender,
             at: Position::ZERO,
+            lap: i64::MAX,
+            pace: Pace::new(),
         };
         let (name, runtime) = (self.member().generation.name, Handle::current());
         let reader = thread::Builder::new().name(format!("read {name}")).spawn(move || {
@@ -304,20 +299,23 @@ struct Reader {
     shared: Arc<Shared>,
     chunks: mpsc::Sender<Result<Chunk, ReadError>>,
     at: Position,
+    /// Positions from one end of the log to the next, which was looked for there.
+    lap: i64,
+    pace: Pace,
 }
 
 impl Reader {
-    /// Reads and decodes the log up to its end, in stretches. Tells the folding thread by closing the channel.
+    /// Reads and decodes the log up to its end, or near it, in stretches. Tells the folding thread by closing the channel.
     ///
     /// A stretch that the folding thread holds up for long runs into the statement timeout: the rest is read anew.
     async fn run(mut self) {
-        let (mut failed, mut pace) = (0, Pace::new());
+        let mut failed = 0;
         loop {
             // To wait for the folding thread is no work, and whoever yields reads one chunk at a time.
             if self.chunks.reserve().await.is_err() {
                 return;
             }
-            pace.go_on();
+            self.pace.go_on();
             let before = self.at;
             match self.stretch().await {
                 Ok(true) => failed = 0,
@@ -330,7 +328,7 @@ impl Reader {
                 // Nobody waits for it any more if this fails.
                 Err(error) => return drop(self.chunks.send(Err(error)).await),
             }
-            self.pause(&mut pace).await;
+            self.pause(self.at.0 - before.0).await;
         }
     }
 
@@ -340,10 +338,14 @@ impl Reader {
         if self.board.head() <= self.at {
             // Nobody folds an event that a crash could still take back.
             let head = log.durable_head().await?.position;
-            self.board.head.store(head.0, Ordering::Relaxed);
-            if head <= self.at {
+            let lap = head.0 - self.at.0;
+            // Little of it, or no less than the last time: a lane goes after the rest, beside an end that moves.
+            let enough = self.at > Position::ZERO && (lap <= NEARLY || lap >= self.lap);
+            if lap <= 0 || enough {
                 return Ok(false);
             }
+            self.lap = lap;
+            self.board.head.store(head.0, Ordering::Relaxed);
         }
         let last = self.board.head().min(Position(self.at.0 + self.widest()));
         let Some(event) = log.event_at(last).await? else {
@@ -363,19 +365,22 @@ impl Reader {
         }
     }
 
-    /// What live traffic leaves, in percent.
+    /// What it may take of the time, in percent.
     fn left(&self) -> u32 {
-        let gap = self.board.head().0 - self.at.0;
-        // What is nearly done is done soonest at full speed.
-        if gap <= NEARLY { 100 } else { self.shared.live.left() }
+        self.pace.left(&self.shared.live, self.board.head().0 - self.at.0)
     }
 
-    /// Pauses as long as the budget and live traffic want, for what was read and what was folded meanwhile.
-    async fn pause(&mut self, pace: &mut Pace) {
+    /// After so many positions: pauses as long as the budget and live traffic want, for what was read and what was folded
+    /// meanwhile.
+    async fn pause(&mut self, positions: i64) {
         let (events, folding) = self.board.take_folded();
-        pace.beside(folding);
-        let paused = pace.pause(events, self.orders.borrow().budget, self.left());
-        self.board.hold(paused.map(|(_, held)| held));
+        self.pace.beside(folding);
+        self.pace.passed(positions);
+        let paused = self.pace.pause(events, self.orders.borrow().budget, self.left());
+        // Who was told to stand still says so in the folding thread.
+        if !self.orders.borrow().paused {
+            self.board.hold(paused.map(|(_, held)| held));
+        }
         let mut left = paused.map_or(Duration::ZERO, |(pause, _)| pause);
         while !left.is_zero() && !self.board.stop.load(Ordering::Relaxed) && !self.orders.borrow().paused {
             let (part, rest) = Pace::part(left);
@@ -429,10 +434,9 @@ impl Folder {
     /// Waits while an operator wants it to. `false`: it is to end.
     fn may_go_on(&mut self) -> bool {
         while !self.board.stop.load(Ordering::Relaxed) && self.orders.borrow().paused {
-            self.board.paused.store(true, Ordering::Relaxed);
+            self.board.hold(Some(Held::Pause));
             thread::sleep(REST);
         }
-        self.board.paused.store(false, Ordering::Relaxed);
         !self.board.stop.load(Ordering::Relaxed)
     }
 }
@@ -460,7 +464,7 @@ impl From<sqlx::Error> for CopyError {
 
 /// One transaction. `false`: another owner has taken over, or the log tells another history.
 async fn copy_rows(
-    shared: &Shared,
+    shared: &Arc<Shared>,
     generation: &Generation,
     table: &kernel::Table,
     orders: &Orders,
@@ -479,20 +483,17 @@ async fn copy_rows(
         tables::run(&mut connection, format!("truncate {target}")).await?;
         ", freeze"
     };
-    let vault = shared.log().vault().cloned();
     let statements = Statements::new(generation.name, generation.number, table);
-    clear::guard(&mut connection, &statements, vault.as_ref()).await?;
+    clear::guard(&mut connection, &statements, shared.log().vault()).await?;
     let statement = format!("copy {target} ({columns}) from stdin (format binary{freeze})");
     let (sender, mut blocks) = mpsc::channel(AHEAD);
-    let (runtime, percent) = (Handle::current(), orders.budget.of_time());
-    let (live, mut pace) = (Arc::clone(&shared.live), Pace::new());
-    let encoder = Encoder { rows, vault, runtime, live, percent, blocks: sender };
+    let (budget, mut pace) = (orders.budget, Pace::new());
+    let encoder = Encoder { rows, runtime: Handle::current(), shared: Arc::clone(shared), budget, blocks: sender };
     let encoding = thread::Builder::new().name(format!("encode {}", generation.name)).spawn(move || {
         stand_back();
         encoder.run();
     });
     encoding.map_err(sqlx::Error::Io)?;
-    let yields = || percent.share(shared.live.left()) < 100;
     let mut more = true;
     while more && let Some(Block { tuples, encoding }) = next(&mut blocks).await? {
         pace.go_on();
@@ -501,15 +502,19 @@ async fn copy_rows(
         copy.send(HEADER.as_slice()).await?;
         copy.send(tuples).await?;
         // One copy for all of them, unless somebody is to be yielded to.
-        while more && !yields() {
+        while more && budget.share(shared.live.left()) == 100 {
             match next(&mut blocks).await? {
-                Some(block) => drop(copy.send(block.tuples).await?),
+                Some(block) => {
+                    // Whoever comes now is yielded to for this block, not for all of them.
+                    pace.go_on();
+                    copy.send(block.tuples).await?;
+                }
                 None => more = false,
             }
         }
         copy.send(TRAILER.as_slice()).await?;
         copy.finish().await?;
-        if let Some((pause, _)) = pace.pause(0, percent, shared.live.left()) {
+        if let Some((pause, _)) = pace.pause(0, budget, shared.live.left()) {
             tokio::time::sleep(pause).await;
         }
     }
@@ -538,10 +543,9 @@ type Encoded = Result<Option<Block>, CopyError>;
 /// Turns all rows into blocks.
 struct Encoder {
     rows: Box<dyn Bulk>,
-    vault: Option<Vault>,
     runtime: Handle,
-    live: Arc<Live>,
-    percent: Budget,
+    shared: Arc<Shared>,
+    budget: Budget,
     blocks: mpsc::Sender<Encoded>,
 }
 
@@ -558,12 +562,12 @@ impl Encoder {
 
     fn next(&mut self) -> Encoded {
         let began = Instant::now();
-        let count = if self.percent.share(self.live.left()) == 100 { ROWS } else { STEP_ROWS };
+        let count = if self.budget.share(self.shared.live.left()) == 100 { ROWS } else { STEP_ROWS };
         let arrays = self.rows.drain(count).map_err(CopyError::Row)?;
         if arrays.is_empty() {
             return Ok(None);
         }
-        self.runtime.block_on(clear::open(arrays, self.vault.as_ref()))?;
+        self.runtime.block_on(clear::open(arrays, self.shared.log().vault()))?;
         let mut tuples = Vec::new();
         arrays.copy_rows(&mut tuples);
         Ok(Some(Block { tuples, encoding: began.elapsed() }))

@@ -52,11 +52,6 @@ impl Budget {
     pub(crate) fn share(self, left: u32) -> u32 {
         u32::from(self.percent.unwrap_or(100)).clamp(1, 100).min(left).max(1)
     }
-
-    /// The same without its rate: for work that is not by event.
-    pub(crate) const fn of_time(self) -> Self {
-        Self { events_per_second: None, ..self }
-    }
 }
 
 /// What is wanted of a generation now.

@@ -123,7 +123,7 @@ pub(crate) struct Shared {
     pub(crate) lanes: Semaphore,
     pub(crate) builds: Semaphore,
     /// What live traffic leaves to builds.
-    pub(crate) live: Arc<Live>,
+    pub(crate) live: Live,
     /// What this process can fold: from each, as many as there are generations are made.
     pub(crate) models: Vec<Box<dyn Projection>>,
     /// This process, as the others see it.
@@ -160,7 +160,7 @@ impl Projector {
         let progress = Progress::new(models.iter().map(|model| model.name()));
         let lanes = Semaphore::new(options.lanes.max(1));
         let builds = Semaphore::new(options.builds.max(1));
-        let live = Arc::new(Live::new(options.percent_under_load));
+        let live = Live::new(options.percent_under_load);
         let fold = Role::Engine.assume(connect.clone());
         let shared = Shared { tail, connect, fold, options, progress, lanes, builds, live, models, me };
         Self { shared: Arc::new(shared) }

@@ -34,6 +34,18 @@ async fn live(pool: &PgPool, name: &str, generation: i32) {
     .await;
 }
 
+/// A read model that has folded so many events of so many streams.
+async fn started(events: usize, streams: u64) -> (PgPool, Running, Operator) {
+    let (_, pool) = test_support::database().await;
+    let log = Log::new(pool.clone());
+    let last = record_some(&pool, &mut Dice::new(1), events, streams).await;
+    let running = Running::start(&log, vec![projection::<Boxes<1>>()], Options::default()).await;
+    wait(&pool, "test.boxes", last).await;
+    live(&pool, "test.boxes", 1).await;
+    let operator = Operator::new(pool.clone());
+    (pool, running, operator)
+}
+
 async fn spills(pool: &PgPool, name: &str) -> i32 {
     query_scalar("select spills from projection.builds where name = $1 and generation = 1")
         .bind(name)
@@ -172,13 +184,7 @@ async fn an_event_that_cannot_be_folded_is_found_in_a_build_too() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_build_keeps_to_its_budget() {
-    let (_, pool) = test_support::database().await;
-    let log = Log::new(pool.clone());
-    let last = record_some(&pool, &mut Dice::new(1), 12_000, 500).await;
-    let running = Running::start(&log, vec![projection::<Boxes<1>>()], Options::default()).await;
-    wait(&pool, "test.boxes", last).await;
-    live(&pool, "test.boxes", 1).await;
-    let operator = Operator::new(pool.clone());
+    let (pool, running, operator) = started(12_000, 500).await;
     for (budget, least) in [
         (Budget { events_per_second: Some(3_000), percent: None }, Duration::from_secs(3)),
         (Budget { events_per_second: None, percent: None }, Duration::ZERO),
@@ -197,13 +203,7 @@ async fn a_build_keeps_to_its_budget() {
 /// A build reads and writes a little at a time, and to the end before it pauses: else Postgres would work on for it.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn postgres_rests_while_a_build_pauses() {
-    let (_, pool) = test_support::database().await;
-    let log = Log::new(pool.clone());
-    let last = record_some(&pool, &mut Dice::new(1), 20_000, 3_000).await;
-    let running = Running::start(&log, vec![projection::<Boxes<1>>()], Options::default()).await;
-    wait(&pool, "test.boxes", last).await;
-    live(&pool, "test.boxes", 1).await;
-    let operator = Operator::new(pool.clone());
+    let (pool, running, operator) = started(20_000, 3_000).await;
     let budget = Budget { events_per_second: None, percent: Some(20) };
     let plan = Plan { switch: SwitchMode::Ask, budget, memory_mb: None };
     let made = operator.rebuild("test.boxes", plan, by()).await.unwrap();
