@@ -8,7 +8,7 @@ use crate::interleave::median;
 use crate::load::closed_loop::{histogram, microseconds};
 use crate::load::commands::CommandingActor;
 use crate::load::http::HttpClient;
-use crate::load::open_loop;
+use crate::load::open_loop::{self, Sent};
 use crate::report::{Line, Quantiles};
 use crate::servers::{Bench, Database};
 use crate::sides::child::{Serving, Side};
@@ -20,9 +20,10 @@ use kernel::Position;
 use projector::acts::By;
 use projector::operate::Plan as BuildPlan;
 use projector::{Operator, SwitchMode};
-use serde_json::json;
-use std::sync::Arc;
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::task::{JoinHandle, JoinSet};
 use uuid::Uuid;
@@ -118,18 +119,22 @@ struct Stage {
 
 /// What commands and reads took in one stretch.
 struct Stretch {
-    commands: Histogram<u64>,
+    commands: Vec<Sent>,
     reads: Read,
+}
+
+fn latency<'a>(commands: impl IntoIterator<Item = &'a Sent>) -> Result<Histogram<u64>, Failure> {
+    let mut all = histogram();
+    for command in commands {
+        all.record(microseconds(command.acknowledged.saturating_duration_since(command.due)))?;
+    }
+    Ok(all)
 }
 
 impl Stage {
     async fn load(&mut self, length: Duration) -> Result<Stretch, Failure> {
         let readers = Readers::start(&self.side, &self.identities, &self.ids).await?;
-        let sent = open_loop::run(&mut self.actors, Duration::from_secs(1) / RATE, length, |_| {}).await?;
-        let mut commands = histogram();
-        for command in sent {
-            commands.record(microseconds(command.acknowledged.saturating_duration_since(command.due)))?;
-        }
+        let commands = open_loop::run(&mut self.actors, Duration::from_secs(1) / RATE, length, |_| {}).await?;
         Ok(Stretch { commands, reads: readers.stop().await? })
     }
 }
@@ -142,7 +147,7 @@ pub(crate) async fn run(bench: &mut Bench, choice: Choice, plan: Plan) -> Result
     let mut stage = stage(bench, &database, events).await?;
     stage.load(plan.warm_up.max(Duration::from_secs(2))).await?;
     let length = plan.open_loop;
-    let (mut quiet, mut busy, mut rebuilt) = (Vec::new(), Vec::new(), 0);
+    let (mut quiet, mut busy, mut rebuilt, mut phases) = (Vec::new(), Vec::new(), 0, Vec::new());
     for rebuilds in [None, Some(0), Some(1), None] {
         if let Some(first) = rebuilds {
             let rebuilding = Rebuilding::start(&database, first);
@@ -155,7 +160,9 @@ pub(crate) async fn run(bench: &mut Bench, choice: Choice, plan: Plan) -> Result
                 }
                 busy.push(stage.load(Duration::from_secs(2)).await?);
             }
-            rebuilt += rebuilding.stop().await?;
+            let ended = rebuilding.stop().await?;
+            rebuilt += ended.count;
+            phases.extend(ended.phases);
         } else {
             quiet.push(stage.load(length).await?);
         }
@@ -168,7 +175,8 @@ pub(crate) async fn run(bench: &mut Bench, choice: Choice, plan: Plan) -> Result
     let switches_ms = switching.await??;
     stage.side.stop().await?;
     drop(stage.actors);
-    let line = line(choice, &quiet, &busy, &turning, rebuilt, &switches_ms)?;
+    let mut line = line(choice, &quiet, &busy, &turning, rebuilt, &switches_ms)?;
+    line.more.insert("by_phase".into(), by_phase(&busy, &phases)?);
     eprintln!("{}: {}", choice.name(), json!(line.more));
     if let Some(database) = Arc::into_inner(database) {
         database.drop(bench).await?;
@@ -203,28 +211,42 @@ async fn stage(bench: &Bench, database: &Database, events: i64) -> Result<Stage,
 /// Rebuilds one read model after the other, over and over.
 struct Rebuilding {
     stop: Arc<AtomicBool>,
-    /// Rebuilds that have come to their end.
-    count: Arc<AtomicU32>,
+    rebuilds: Arc<Rebuilds>,
     task: JoinHandle<Result<(), Failure>>,
+}
+
+/// What became of them.
+#[derive(Default)]
+struct Rebuilds {
+    /// Those that have come to their end.
+    count: AtomicU32,
+    /// When which phase was seen.
+    phases: Mutex<Vec<(Instant, String)>>,
+}
+
+struct Ended {
+    count: u32,
+    phases: Vec<(Instant, String)>,
 }
 
 impl Rebuilding {
     /// Begins with one of them.
     fn start(database: &Arc<Database>, first: usize) -> Self {
-        let (stop, count) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicU32::new(0)));
-        let task = tokio::spawn(rebuild(Arc::clone(database), first, Arc::clone(&stop), Arc::clone(&count)));
-        Self { stop, count, task }
+        let (stop, rebuilds) = (Arc::new(AtomicBool::new(false)), Arc::new(Rebuilds::default()));
+        let task = tokio::spawn(rebuild(Arc::clone(database), first, Arc::clone(&stop), Arc::clone(&rebuilds)));
+        Self { stop, rebuilds, task }
     }
 
     fn count(&self) -> u32 {
-        self.count.load(Ordering::Relaxed)
+        self.rebuilds.count.load(Ordering::Relaxed)
     }
 
-    /// How many came to their end while there was load; what is under way then is given up.
-    async fn stop(self) -> Result<u32, Failure> {
+    /// What came to its end while there was load; what is under way then is given up.
+    async fn stop(self) -> Result<Ended, Failure> {
         self.stop.store(true, Ordering::Relaxed);
         self.task.await??;
-        Ok(self.count.load(Ordering::Relaxed))
+        let phases = std::mem::take(&mut *self.rebuilds.phases.lock().unwrap_or_else(PoisonError::into_inner));
+        Ok(Ended { count: self.rebuilds.count.load(Ordering::Relaxed), phases })
     }
 }
 
@@ -232,7 +254,7 @@ async fn rebuild(
     database: Arc<Database>,
     first: usize,
     stop: Arc<AtomicBool>,
-    count: Arc<AtomicU32>,
+    rebuilds: Arc<Rebuilds>,
 ) -> Result<(), Failure> {
     let operator = Operator::new(database.pool.clone());
     let by = || By::itself("a benchmark");
@@ -240,12 +262,16 @@ async fn rebuild(
         let named = operator.rebuild(name, BuildPlan::default(), by()).await?;
         loop {
             tokio::time::sleep(Duration::from_millis(20)).await;
-            let serving = "select serving from projection.projections where name = $1 and generation = $2";
-            let serving: bool =
-                sqlx::query_scalar(serving).bind(name).bind(named.generation).fetch_one(&database.pool).await?;
+            let state = "select p.serving, coalesce(b.phase, 'waiting') from projection.projections p \
+                 left join projection.builds b using (name, generation) where name = $1 and generation = $2";
+            let (serving, phase): (bool, String) =
+                sqlx::query_as(state).bind(name).bind(named.generation).fetch_one(&database.pool).await?;
+            let phase = if serving { "between" } else { &phase };
+            let phase = (Instant::now(), format!("{name} {phase}"));
+            rebuilds.phases.lock().unwrap_or_else(PoisonError::into_inner).push(phase);
             if serving {
                 operator.retire(name, None, by()).await?;
-                count.fetch_add(1, Ordering::Relaxed);
+                rebuilds.count.fetch_add(1, Ordering::Relaxed);
                 break;
             }
             if stop.load(Ordering::Relaxed) {
@@ -261,6 +287,23 @@ async fn rebuild(
         }
     }
     Ok(())
+}
+
+/// How many commands were due in which phase, and how long they took.
+fn by_phase(busy: &[Stretch], phases: &[(Instant, String)]) -> Result<Value, Failure> {
+    let mut of_phases: BTreeMap<&str, Vec<&Sent>> = BTreeMap::new();
+    for command in busy.iter().flat_map(|stretch| &stretch.commands) {
+        let before = phases.partition_point(|(since, _)| *since <= command.due);
+        let phase = before.checked_sub(1).map_or("before", |last| phases[last].1.as_str());
+        of_phases.entry(phase).or_default().push(command);
+    }
+    let mut told = serde_json::Map::new();
+    for (phase, commands) in of_phases {
+        let count = commands.len();
+        let p99_ms = Quantiles::of(&latency(commands)?).p99_ms;
+        told.insert(phase.to_owned(), json!({ "commands": count, "p99_ms": p99_ms }));
+    }
+    Ok(told.into())
 }
 
 /// Builds one more generation, then shows readers the one and the other; how long each turn took, in milliseconds.
@@ -302,16 +345,18 @@ fn line(
     rebuilt: u32,
     switches_ms: &[f64],
 ) -> Result<Line, Failure> {
-    let together = |stretches: &[Stretch], of: fn(&Stretch) -> &Histogram<u64>| {
+    let commands = |stretches: &[Stretch]| {
+        Ok::<_, Failure>(Quantiles::of(&latency(stretches.iter().flat_map(|stretch| &stretch.commands))?))
+    };
+    let reads = |stretches: &[Stretch]| {
         let mut all = histogram();
         for stretch in stretches {
-            all.add(of(stretch))?;
+            all.add(&stretch.reads.latency)?;
         }
         Ok::<_, Failure>(Quantiles::of(&all))
     };
-    let (still, loaded) = (together(quiet, |one| &one.commands)?, together(busy, |one| &one.commands)?);
-    let (still_reads, loaded_reads) =
-        (together(quiet, |one| &one.reads.latency)?, together(busy, |one| &one.reads.latency)?);
+    let (still, loaded) = (commands(quiet)?, commands(busy)?);
+    let (still_reads, loaded_reads) = (reads(quiet)?, reads(busy)?);
     let errors: u64 = quiet.iter().chain(busy).chain(turning).map(|one| one.reads.errors).sum();
     // Milliseconds: less is better.
     let mut line = Line::new(choice.name(), "ms", loaded.p99_ms, still.p99_ms, loaded.p99_ms / still.p99_ms);
