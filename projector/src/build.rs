@@ -11,12 +11,15 @@ use crate::report::{Held, Phase, Progress, Report};
 use crate::tables::{self, Made};
 use kernel::Position;
 use sqlx::PgConnection;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
 /// Pause before something that Postgres would not do is tried again.
 const PAUSE: Duration = Duration::from_secs(1);
+/// How often work that says nothing of itself is told of.
+const TELLING: Duration = Duration::from_secs(1);
 
 /// A piece of a table that is to be made.
 #[derive(Clone, Copy, Debug)]
@@ -77,12 +80,33 @@ impl Lane {
             self.piece(Piece::Table, stop).await?;
         }
         if !made.key {
-            if self.member().at.position == Position::ZERO && self.shared.options.memory > 0 {
-                self.load(stop).await?;
+            if self.member().at.position == Position::ZERO {
+                let loaded = self.shared.options.memory > 0 && self.load(stop).await?;
+                if !loaded {
+                    self.empty().await?;
+                }
             }
             self.piece(Piece::Key, stop).await?;
         }
         Ok(())
+    }
+
+    /// What a copy left that did not come to its end is no row of what is folded now.
+    async fn empty(&mut self) -> Result<(), LaneEnd> {
+        // Readers see the table; what is copied into it is there at once or not at all.
+        if self.orders.borrow().serving {
+            return Ok(());
+        }
+        let (generation, owner_epoch) = (self.member().generation.clone(), self.member().owner_epoch);
+        let emptying = async {
+            let mut connection = tables::open(&self.shared.connect).await?;
+            tables::empty(&mut connection, &generation, owner_epoch).await
+        };
+        match emptying.await {
+            Ok(true) => Ok(()),
+            Ok(false) => Err(LaneEnd::Fenced(self.release())),
+            Err(error) => Err(LaneEnd::Away(self.release(), error.to_string())),
+        }
     }
 
     /// A row does not fit an index: the table is folded from the beginning once more, with its indexes, so that the event
@@ -133,15 +157,7 @@ impl Lane {
                     Piece::Indexes => tables::add_indexes(connection, beside, &generation, &table, &made).await,
                 }
             };
-            // Whoever goes away in the middle leaves a session whose server notices.
-            let error = tokio::select! {
-                made = making => match made {
-                    Ok(()) => return Ok(()),
-                    Err(error) => error,
-                },
-                () = stop.cancelled() => return Err(LaneEnd::Stopped(self.release())),
-                () = gone(&mut self.orders) => return Err(LaneEnd::Gone(self.release())),
-            };
+            let Err(error) = self.telling(Phase::Indexing, making, |_| {}, stop).await? else { return Ok(()) };
             match &error {
                 sqlx::Error::Database(refused) if control::passes(&error) => {
                     tracing::warn!(projection = generation.name, error = %refused, "a table has to wait");
@@ -176,6 +192,7 @@ impl Lane {
         self.pace.passed(passed);
         let left = self.pace.left(&self.shared.live, self.gap);
         let Some((mut pause, held)) = self.pace.pause(events, budget, left) else {
+            self.held = None;
             self.pace.go_on();
             return;
         };
@@ -186,6 +203,29 @@ impl Lane {
             pause = rest;
         }
         self.pace.go_on();
+    }
+
+    /// Waits for work, however long that takes, and tells meanwhile that somebody is at it; `before` each time.
+    ///
+    /// Whoever goes away in the middle leaves a session whose server notices.
+    pub(crate) async fn telling<T>(
+        &mut self,
+        phase: Phase,
+        work: impl Future<Output = T>,
+        mut before: impl FnMut(&mut Self),
+        stop: &CancellationToken,
+    ) -> Result<T, LaneEnd> {
+        let mut work = pin!(work);
+        loop {
+            tokio::select! {
+                done = &mut work => return Ok(done),
+                () = stop.cancelled() => return Err(LaneEnd::Stopped(self.release())),
+                () = gone(&mut self.orders) => return Err(LaneEnd::Gone(self.release())),
+                () = tokio::time::sleep(TELLING) => {}
+            }
+            before(self);
+            self.tell(phase, None).await;
+        }
     }
 
     /// Tells how the build goes, now and then.

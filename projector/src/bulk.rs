@@ -30,11 +30,11 @@ pub trait Bulk: Send {
     fn rows(&self) -> usize;
     /// What they take in memory, about.
     fn bytes(&self) -> usize;
-    /// Takes so many rows out, or what is left, for a binary `COPY`: see [`Arrays::copy_rows`]. No row: none are left.
+    /// Takes rows out and adds them to `arrays`, until it has so many or none are left.
     ///
     /// # Errors
     /// A row does not fit its table.
-    fn drain(&mut self, count: usize) -> Result<&mut Arrays, Poison>;
+    fn drain(&mut self, count: usize, arrays: &mut Arrays) -> Result<(), Poison>;
 }
 
 type Part<M> = HashMap<(TenantId, <M as ReadModel>::Key), Slot<<M as ReadModel>::Row>, RandomState>;
@@ -109,16 +109,16 @@ impl<M: ReadModel> Bulk for Rows<M> {
         slots * slot * 8 / 7 + self.count * self.row_bytes
     }
 
-    fn drain(&mut self, count: usize) -> Result<&mut Arrays, Poison> {
-        self.arrays.clear();
-        while self.arrays.len() < count {
+    fn drain(&mut self, count: usize, arrays: &mut Arrays) -> Result<(), Poison> {
+        let before = arrays.len();
+        while arrays.len() < count {
             let Some(((tenant_id, _), Slot { row, at })) = self.draining.next() else {
                 let Some(part) = self.parts.pop() else { break };
                 self.draining = part.into_iter();
                 continue;
             };
             let Some(row) = row else { continue };
-            let pushed = catch_unwind(AssertUnwindSafe(|| self.arrays.push_row(tenant_id, &row, at)));
+            let pushed = catch_unwind(AssertUnwindSafe(|| arrays.push_row(tenant_id, &row, at)));
             let wrong = match pushed {
                 Ok(Ok(_)) => continue,
                 Ok(Err(error)) => PoisonCause::Row(error),
@@ -126,8 +126,8 @@ impl<M: ReadModel> Bulk for Rows<M> {
             };
             return Err(Poison { position: Position(at), event_id: None, cause: wrong });
         }
-        self.count = self.count.saturating_sub(self.arrays.len());
-        Ok(&mut self.arrays)
+        self.count = self.count.saturating_sub(arrays.len() - before);
+        Ok(())
     }
 }
 

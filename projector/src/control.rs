@@ -249,6 +249,27 @@ pub(crate) async fn advance(
     Ok(usize::try_from(moved) == Ok(owned.names.len()))
 }
 
+/// Whether the caller still owns the generation, which is still at `from`. Nobody takes it over before the transaction ends.
+pub(crate) async fn holds(
+    connection: &mut PgConnection,
+    generation: &Generation,
+    owner_epoch: i64,
+    from: Place,
+) -> Result<bool, sqlx::Error> {
+    let found = query(
+        "select from projection.checkpoints where name = $1 and generation = $2 and owner_epoch = $3 and position = $4 \
+         and event_id is not distinct from $5 for no key update",
+    )
+    .bind(generation.name)
+    .bind(generation.number)
+    .bind(owner_epoch)
+    .bind(from.position.0)
+    .bind(from.event_id.map(|id| id.0))
+    .fetch_optional(connection)
+    .await?;
+    Ok(found.is_some())
+}
+
 /// Moves a checkpoint back to the beginning, inside the transaction that empties the table; what was set aside is found
 /// again. Answers whether it still belongs to the caller.
 pub(crate) async fn begin_again(

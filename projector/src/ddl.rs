@@ -213,6 +213,11 @@ fn personal(table: &Table) -> impl Iterator<Item = &'static Column> {
     table.columns.iter().filter(|column| column.kind == ColumnKind::Personal)
 }
 
+/// Whether rows have a column of words.
+pub(crate) fn has_words(table: &Table) -> bool {
+    table.indexes.iter().any(is_over_words)
+}
+
 /// Whether an index is over the words of texts.
 fn is_over_words(index: &Index) -> bool {
     index.columns.iter().any(|column| column.starts_with('~'))

@@ -12,6 +12,7 @@ pub mod bulk;
 mod clear;
 pub mod compare;
 pub mod control;
+mod copy;
 pub mod ddl;
 mod declare;
 pub mod heal;

@@ -1,26 +1,22 @@
 //! Loading: the log is folded in memory by two threads, one that reads and decodes and one that folds, and the rows are
-//! copied into the bare table in the transaction that moves the checkpoint.
+//! copied into the bare table; the transaction that copies the last of them moves the checkpoint.
 //!
-//! Until that transaction nothing is kept: a build that ends before begins again, and none counts an event twice. Where
+//! Until that transaction nothing counts: a build that ends before begins again, and none counts an event twice. Where
 //! memory is full before the end of the log, what is folded is copied all the same, and a lane goes on from there with
 //! upserts.
 
 use crate::ahead::{Chunk, Reading, read_ahead};
 use crate::bulk::Bulk;
-use crate::clear::{self, cause};
-use crate::control::{self, Generation, Owned, Place};
-use crate::ddl::{self, Statements};
+use crate::control::{self, Place};
+use crate::copy::{BareTable, CopyError};
 use crate::lane::{Lane, LaneEnd};
 use crate::pace::{NEARLY, Pace};
 use crate::poison::Poison;
-use crate::projection::FoldError;
 use crate::report::{Held, Phase, Progress};
-use crate::roster::{Budget, Orders};
+use crate::roster::Orders;
 use crate::runner::Shared;
-use crate::tables;
 use event_store::ReadError;
 use kernel::Position;
-use sqlx::raw_sql;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU8, AtomicU64, AtomicUsize, Ordering};
 use std::thread;
@@ -35,12 +31,9 @@ const WINDOW: i64 = 250_000;
 /// Events that are decoded and folded at a time, and chunks that are decoded ahead.
 const CHUNK: usize = 2_000;
 const AHEAD: usize = 6;
-/// Rows that are encoded and sent at a time.
-const ROWS: usize = 2_000;
-/// Positions that are read, and rows that are copied, between two pauses: a few milliseconds of work. Postgres works
-/// on as long as there is something to be sent, so a build that yields to others reads and copies to an end before it pauses.
+/// Positions that are read between two pauses: a few milliseconds of work. Postgres works on for as long as there is room to
+/// send, so a build that yields to others reads to an end before it pauses.
 const STEP: i64 = 1_000;
-const STEP_ROWS: usize = 100;
 /// Of the threads of a build, as `nice` counts.
 #[cfg(target_os = "linux")]
 const NICE: i32 = 10;
@@ -52,11 +45,6 @@ const LOOK: Duration = Duration::from_millis(200);
 const PAUSE: Duration = Duration::from_secs(1);
 /// Pause of the folding thread while it may not go on.
 const REST: Duration = Duration::from_millis(20);
-
-/// `PGCOPY\n\377\r\n\0`, no flags, no header extension.
-pub(crate) const HEADER: &[u8; 19] = b"PGCOPY\n\xff\r\n\0\0\0\0\0\0\0\0\0";
-/// The field count that no row has.
-pub(crate) const TRAILER: [u8; 2] = (-1_i16).to_be_bytes();
 
 /// What became of the fold.
 enum Folded {
@@ -122,9 +110,9 @@ impl Board {
 }
 
 impl Lane {
-    /// Fills the empty table, as far as memory and the log allow. What cannot be folded in memory is left to the lane,
-    /// which finds the event that is to blame.
-    pub(crate) async fn load(&mut self, stop: &CancellationToken) -> Result<(), LaneEnd> {
+    /// Fills the empty table, as far as memory and the log allow. `false`: what cannot be folded in memory is left to the
+    /// lane, which finds the event that is to blame.
+    pub(crate) async fn load(&mut self, stop: &CancellationToken) -> Result<bool, LaneEnd> {
         loop {
             if let Some(end) = self.obey(stop).await {
                 return Err(end);
@@ -141,20 +129,21 @@ impl Lane {
                 Folded::Unreadable(place) => place,
                 Folded::Broken(poison) => {
                     tracing::warn!(error = poison.reason(), "a read model is built by small steps, to find the event");
-                    return Ok(());
+                    return Ok(false);
                 }
                 Folded::Away(reason) => return Err(LaneEnd::Away(self.release(), reason)),
                 Folded::Stopped if self.orders.borrow().gone => return Err(LaneEnd::Gone(self.release())),
                 Folded::Stopped => return Err(LaneEnd::Stopped(self.release())),
             };
             if to.position == Position::ZERO {
-                return Ok(());
+                return Ok(false);
             }
             self.tell(Phase::Writing, None).await;
-            if self.copy(rows, to, stop).await? {
-                return Ok(());
+            match self.copy(rows, to, stop).await? {
+                Copied::All => return Ok(true),
+                Copied::Unfit => return Ok(false),
+                Copied::NotNow => tokio::time::sleep(PAUSE).await,
             }
-            tokio::time::sleep(PAUSE).await;
         }
     }
 
@@ -232,49 +221,64 @@ impl Lane {
         self.tell_that(progress).await;
     }
 
-    /// Copies the rows into the table and moves the checkpoint, in one transaction; where the rows do not fit, nothing is
-    /// written, and a lane finds out. `false`: Postgres would not do it this time.
-    async fn copy(&mut self, rows: Box<dyn Bulk>, to: Place, stop: &CancellationToken) -> Result<bool, LaneEnd> {
-        let mut owned = Owned::default();
+    /// Copies the rows into the table and moves the checkpoint; where the rows do not fit, a lane finds out why.
+    async fn copy(&mut self, rows: Box<dyn Bulk>, to: Place, stop: &CancellationToken) -> Result<Copied, LaneEnd> {
+        let (shared, orders) = (Arc::clone(&self.shared), self.orders.clone());
+        let serving = orders.borrow().serving;
         let member = self.member();
-        owned.push(&member.generation, member.owner_epoch);
-        let (from, generation, table) = (member.at, member.generation.clone(), member.projection.table());
-        let orders = self.orders.borrow().clone();
-        let count = rows.rows();
-        let copying = copy_rows(&self.shared, &generation, &table, &orders, rows, (&owned, from, to));
-        let copied = tokio::select! {
-            copied = copying => copied,
-            () = stop.cancelled() => return Err(LaneEnd::Stopped(self.release())),
-            () = crate::lane::gone(&mut self.orders) => return Err(LaneEnd::Gone(self.release())),
+        let bare = BareTable {
+            shared,
+            generation: member.generation.clone(),
+            table: member.projection.table(),
+            owner_epoch: member.owner_epoch,
+            orders,
+            serving,
+            copied: AtomicUsize::new(0),
         };
+        let from = member.at;
+        let tell_copied = |lane: &mut Self| {
+            lane.held = bare.held();
+            if let Some(report) = &mut lane.report {
+                report.copied(bare.copied.load(Ordering::Relaxed));
+            }
+        };
+        let copied = self.telling(Phase::Writing, bare.fill(rows, from, to), tell_copied, stop).await?;
+        tell_copied(self);
+        self.held = None;
         match copied {
             Ok(true) => {
                 let member = self.member();
                 member.at = to;
                 member.projection.forget(false);
-                if let Some(report) = &mut self.report {
-                    report.copied(count);
-                }
-                Ok(true)
+                Ok(Copied::All)
             }
             Ok(false) => Err(LaneEnd::Fenced(self.release())),
             Err(CopyError::Row(poison)) => {
                 tracing::warn!(error = poison.reason(), "a read model is built by small steps, to find the event");
-                Ok(true)
+                Ok(Copied::Unfit)
             }
             Err(CopyError::Database(error @ sqlx::Error::Database(_))) => {
                 let passes = control::passes(&error);
                 tracing::warn!(%error, "the rows of a build could not be written");
                 // What does not pass is about the rows: small steps find the event.
-                Ok(!passes)
+                Ok(if passes { Copied::NotNow } else { Copied::Unfit })
             }
             Err(CopyError::Database(error)) => Err(LaneEnd::Away(self.release(), error.to_string())),
         }
     }
 }
 
+/// What became of the rows.
+enum Copied {
+    All,
+    /// One of them does not fit the table.
+    Unfit,
+    /// Postgres would not take them this time.
+    NotNow,
+}
+
 /// A thread of a build takes what others leave of the cores.
-fn stand_back() {
+pub(crate) fn stand_back() {
     // Elsewhere it would be the process that stands back, not the thread.
     #[cfg(target_os = "linux")]
     if let Err(error) = rustix::process::nice(NICE) {
@@ -438,138 +442,5 @@ impl Folder {
             thread::sleep(REST);
         }
         !self.board.stop.load(Ordering::Relaxed)
-    }
-}
-
-/// Why rows were not copied.
-enum CopyError {
-    Row(Poison),
-    Database(sqlx::Error),
-}
-
-impl From<FoldError> for CopyError {
-    fn from(error: FoldError) -> Self {
-        match error {
-            FoldError::Database(error) => Self::Database(error),
-            other => Self::Row(Poison { position: Position::ZERO, event_id: None, cause: cause(other) }),
-        }
-    }
-}
-
-impl From<sqlx::Error> for CopyError {
-    fn from(error: sqlx::Error) -> Self {
-        Self::Database(error)
-    }
-}
-
-/// One transaction. `false`: another owner has taken over, or the log tells another history.
-async fn copy_rows(
-    shared: &Arc<Shared>,
-    generation: &Generation,
-    table: &kernel::Table,
-    orders: &Orders,
-    rows: Box<dyn Bulk>,
-    (owned, from, to): (&Owned, Place, Place),
-) -> Result<bool, CopyError> {
-    // As the table's owner: Postgres copies into no table whose row level security holds for whoever copies.
-    let mut connection = tables::open(&shared.connect).await?;
-    let (target, columns) = ddl::copy_target(generation.name, generation.number, table);
-    raw_sql("begin").execute(&mut connection).await?;
-    let freeze = if orders.serving {
-        // Readers have the table before them, and are not to wait.
-        ""
-    } else {
-        // Nobody sees it yet. Rows of a table that was emptied in the same transaction need no second look, ever.
-        tables::run(&mut connection, format!("truncate {target}")).await?;
-        ", freeze"
-    };
-    let statements = Statements::new(generation.name, generation.number, table);
-    clear::guard(&mut connection, &statements, shared.log().vault()).await?;
-    let statement = format!("copy {target} ({columns}) from stdin (format binary{freeze})");
-    let (sender, mut blocks) = mpsc::channel(AHEAD);
-    let (budget, mut pace) = (orders.budget, Pace::new());
-    let encoder = Encoder { rows, runtime: Handle::current(), shared: Arc::clone(shared), budget, blocks: sender };
-    let encoding = thread::Builder::new().name(format!("encode {}", generation.name)).spawn(move || {
-        stand_back();
-        encoder.run();
-    });
-    encoding.map_err(sqlx::Error::Io)?;
-    let mut more = true;
-    while more && let Some(Block { tuples, encoding }) = next(&mut blocks).await? {
-        pace.go_on();
-        pace.beside(encoding);
-        let mut copy = connection.copy_in_raw(&statement).await?;
-        copy.send(HEADER.as_slice()).await?;
-        copy.send(tuples).await?;
-        // One copy for all of them, unless somebody is to be yielded to.
-        while more && budget.share(shared.live.left()) == 100 {
-            match next(&mut blocks).await? {
-                Some(block) => {
-                    // Whoever comes now is yielded to for this block, not for all of them.
-                    pace.go_on();
-                    copy.send(block.tuples).await?;
-                }
-                None => more = false,
-            }
-        }
-        copy.send(TRAILER.as_slice()).await?;
-        copy.finish().await?;
-        if let Some((pause, _)) = pace.pause(0, budget, shared.live.left()) {
-            tokio::time::sleep(pause).await;
-        }
-    }
-    let advanced = control::advance(&mut connection, owned, from, to).await?;
-    if advanced {
-        raw_sql("commit").execute(&mut connection).await?;
-    }
-    Ok(advanced)
-}
-
-/// Rows for a binary `COPY`.
-struct Block {
-    tuples: Vec<u8>,
-    /// How long it took to make them.
-    encoding: Duration,
-}
-
-/// The next block, none at the end.
-async fn next(blocks: &mut mpsc::Receiver<Encoded>) -> Encoded {
-    blocks.recv().await.unwrap_or(Err(CopyError::Database(sqlx::Error::WorkerCrashed)))
-}
-
-/// A block, or the end of the rows.
-type Encoded = Result<Option<Block>, CopyError>;
-
-/// Turns all rows into blocks.
-struct Encoder {
-    rows: Box<dyn Bulk>,
-    runtime: Handle,
-    shared: Arc<Shared>,
-    budget: Budget,
-    blocks: mpsc::Sender<Encoded>,
-}
-
-impl Encoder {
-    fn run(mut self) {
-        loop {
-            let block = self.next();
-            let last = !matches!(block, Ok(Some(_)));
-            if self.blocks.blocking_send(block).is_err() || last {
-                return;
-            }
-        }
-    }
-
-    fn next(&mut self) -> Encoded {
-        let began = Instant::now();
-        let count = if self.budget.share(self.shared.live.left()) == 100 { ROWS } else { STEP_ROWS };
-        let arrays = self.rows.drain(count).map_err(CopyError::Row)?;
-        if arrays.is_empty() {
-            return Ok(None);
-        }
-        self.runtime.block_on(clear::open(arrays, self.shared.log().vault()))?;
-        let mut tuples = Vec::new();
-        arrays.copy_rows(&mut tuples);
-        Ok(Some(Block { tuples, encoding: began.elapsed() }))
     }
 }

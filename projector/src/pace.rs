@@ -112,7 +112,7 @@ impl Pace {
         }
         let worked = self.worked();
         let share = budget.share(live);
-        let held = if share < budget.share(100) { Held::Live } else { Held::Budget };
+        let held = budget.holder(live).unwrap_or(Held::Budget);
         let rest = worked.mul_f64(f64::from(100 - share) / f64::from(share));
         if rest > longest.0 {
             longest = (rest, held);

@@ -7,8 +7,8 @@ use crate::ahead::{Chunk, Reading, read_ahead};
 use crate::aside::{self, Aside};
 use crate::bulk::Bulk;
 use crate::control::Place;
+use crate::copy::{HEADER, TRAILER};
 use crate::ddl;
-use crate::load::{HEADER, TRAILER};
 use crate::poison::Poison;
 use crate::projection::Projection;
 use crate::row::{Arrays, RowError, column_list};
@@ -266,10 +266,11 @@ async fn copy(
     let columns = ddl::copy_columns(table);
     let statement = format!("copy {target} ({columns}) from stdin (format binary, freeze)");
     let mut copy = connection.copy_in_raw(&statement).await?;
-    let mut block = HEADER.to_vec();
+    let (mut block, mut arrays) = (HEADER.to_vec(), Arrays::of_rows(table));
     loop {
-        let arrays = rows.drain(ROWS).map_err(PastError::Poison)?;
-        conceal(arrays)?;
+        arrays.clear();
+        rows.drain(ROWS, &mut arrays).map_err(PastError::Poison)?;
+        conceal(&mut arrays)?;
         arrays.copy_rows(&mut block);
         let more = !arrays.is_empty();
         if !more {

@@ -3,6 +3,7 @@
 use crate::control::Generation;
 use crate::part::Part;
 use crate::projection::Projection;
+use crate::report::Held;
 use crate::status::State;
 use kernel::Position;
 use sqlx::postgres::PgRow;
@@ -48,6 +49,12 @@ pub struct Budget {
 }
 
 impl Budget {
+    /// What keeps a build from all of its time, where live traffic leaves these percent of it.
+    pub(crate) fn holder(self, left: u32) -> Option<Held> {
+        let (share, own) = (self.share(left), self.share(100));
+        if share < own { Some(Held::Live) } else { (own < 100).then_some(Held::Budget) }
+    }
+
     /// Of these percent of the time that live traffic leaves, how many a build may take.
     pub(crate) fn share(self, left: u32) -> u32 {
         u32::from(self.percent.unwrap_or(100)).clamp(1, 100).min(left).max(1)

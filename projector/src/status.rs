@@ -61,6 +61,8 @@ pub struct BuildStatus {
     pub head: Position,
     /// Rows so far.
     pub rows: i64,
+    /// Rows that are in the table.
+    pub copied: i64,
     /// How fast it goes.
     pub events_per_second: i64,
     /// Seconds that are left at that pace; `None` where there is none.
@@ -138,7 +140,8 @@ pub async fn status(pool: &PgPool) -> Result<Vec<ProjectionStatus>, sqlx::Error>
          extract(epoch from b.updated_at - b.began_at)::bigint, \
          (extract(epoch from clock_timestamp() - b.updated_at) * 1000)::bigint, k.streams, k.position, k.error, \
          p.events_per_second, p.percent, \
-         (select greatest(count(*), 1) from projection.parts t where t.name = p.name and t.generation = p.generation) \
+         (select greatest(count(*), 1) from projection.parts t where t.name = p.name and t.generation = p.generation), \
+         b.copied \
          from log.head h cross join projection.projections p join projection.checkpoints c using (name, generation) \
          cross join lateral projection.parking(p.name, p.generation) k \
          left join projection.builds b on b.name = p.name and b.generation = p.generation and b.phase <> 'following' \
@@ -193,6 +196,7 @@ fn build(row: &PgRow) -> Result<Option<BuildStatus>, sqlx::Error> {
         position: Position(position),
         head: Position(head),
         rows: row.try_get(17)?,
+        copied: row.try_get(29)?,
         events_per_second: rate,
         eta_s: (rate > 0).then(|| (head - position).max(0) / rate),
         spills: row.try_get(19)?,

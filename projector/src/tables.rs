@@ -1,6 +1,6 @@
 //! Makes and drops the tables of generations, piece by piece: what is there already is left as it is.
 
-use crate::control::{self, Generation};
+use crate::control::{self, Generation, Place};
 use crate::ddl;
 use kernel::Table;
 use sqlx::postgres::PgConnectOptions;
@@ -115,6 +115,19 @@ pub(crate) async fn add_indexes(
     };
     let (connection, ()) = futures_util::try_join!(here, there)?;
     run(connection, format!("analyze read.\"{}\"", ddl::table_name(generation.name, generation.number))).await
+}
+
+/// Empties a bare table that a copy may have left rows in. `false`: somebody else owns it.
+pub(crate) async fn empty(
+    connection: &mut PgConnection,
+    generation: &Generation,
+    owner_epoch: i64,
+) -> Result<bool, sqlx::Error> {
+    raw_sql("begin").execute(&mut *connection).await?;
+    run(connection, format!("truncate read.\"{}\"", ddl::table_name(generation.name, generation.number))).await?;
+    let holds = control::holds(connection, generation, owner_epoch, Place::BEGINNING).await?;
+    raw_sql(if holds { "commit" } else { "rollback" }).execute(connection).await?;
+    Ok(holds)
 }
 
 /// Empties the table, makes what is missing of it and moves its checkpoint back to the beginning: from now on a row that

@@ -121,6 +121,9 @@ pub(super) fn progress(one: &ProjectionStatus, build: &BuildStatus) -> String {
             let _ = write!(text, ", {eta_s} s left");
         }
     }
+    if build.phase == "writing" && build.copied > 0 {
+        let _ = write!(text, ", {} of {} rows", build.copied, build.rows);
+    }
     match build.held_by.as_deref() {
         Some("budget") => text.push_str(", held back by its budget"),
         Some("live") => text.push_str(", held back by live traffic"),

@@ -4,6 +4,7 @@ mod across;
 mod builds;
 mod codec;
 mod comparing;
+mod copying;
 mod crashes;
 mod fixtures;
 mod folding;
