@@ -72,7 +72,7 @@ pub(crate) struct BareTable {
     pub(crate) table: Table,
     pub(crate) owner_epoch: i64,
     pub(crate) orders: watch::Receiver<Orders>,
-    /// Readers have it before them: they see all of the rows at once, and do not wait.
+    /// Readers have it before them: they see all of the rows at once, and soon, and are not locked out.
     pub(crate) serving: bool,
     /// How many rows are there.
     pub(crate) copied: AtomicUsize,
@@ -101,21 +101,19 @@ impl BareTable {
             if blocks.are_all() {
                 break;
             }
-            if !self.serving && !self.keep(&mut connection, from).await? {
+            if !self.keep(&mut connection, from).await? {
                 return Ok(false);
             }
             let budget = self.orders.borrow().budget;
             if let Some((pause, _)) = pace.pause(0, budget, self.shared.live.left()) {
                 tokio::time::sleep(pause).await;
             }
-            while self.is_paused() {
+            while self.held() == Some(Held::Pause) {
                 tokio::time::sleep(REST).await;
             }
-            if !self.serving {
-                raw_sql("begin").execute(&mut connection).await?;
-                clear::guard(&mut connection, &statements, self.shared.log().vault()).await?;
-                freeze = "";
-            }
+            raw_sql("begin").execute(&mut connection).await?;
+            clear::guard(&mut connection, &statements, self.shared.log().vault()).await?;
+            freeze = "";
         }
         let mut owned = Owned::default();
         owned.push(&self.generation, self.owner_epoch);
@@ -126,17 +124,16 @@ impl BareTable {
         Ok(advanced)
     }
 
-    /// What keeps it from working all the time.
+    /// What keeps it from working all the time; nothing, where readers wait for one transaction.
     pub(crate) fn held(&self) -> Option<Held> {
-        if self.is_paused() {
+        if self.serving {
+            return None;
+        }
+        let orders = self.orders.borrow();
+        if orders.paused {
             return Some(Held::Pause);
         }
-        self.orders.borrow().budget.holder(self.shared.live.left())
-    }
-
-    /// An operator wants it to wait. Not within the one transaction of a table that readers see.
-    fn is_paused(&self) -> bool {
-        !self.serving && self.orders.borrow().paused
+        orders.budget.holder(self.shared.live.left())
     }
 
     fn step(&self) -> usize {
