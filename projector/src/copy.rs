@@ -20,6 +20,7 @@ use crate::runner::Shared;
 use crate::tables;
 use kernel::{Position, Table};
 use sqlx::{PgConnection, raw_sql};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, mpsc as asking};
 use std::thread;
@@ -259,7 +260,9 @@ impl Encoder {
         loop {
             let asked = self.asked.lock().unwrap_or_else(PoisonError::into_inner).recv();
             let Ok(count) = asked else { return };
-            let block = self.block(count);
+            // Somebody waits for it, and the other thread knows nothing of it.
+            let block = catch_unwind(AssertUnwindSafe(|| self.block(count)));
+            let block = block.unwrap_or_else(|_| Err(sqlx::Error::WorkerCrashed.into()));
             let failed = block.is_err();
             if self.made.send(block).is_err() || failed {
                 return;
