@@ -147,6 +147,10 @@ impl Tenure {
                     }
                 },
             };
+            let step = match step {
+                Ok(()) => self.meet().await,
+                end => end,
+            };
             if let Err(end) = step {
                 return end;
             }
@@ -353,6 +357,11 @@ impl Tenure {
         let group = std::mem::take(&mut self.group);
         self.group = self.fold(group, &events).await?;
         self.last_recorded = events.last().map(|event| event.recorded_at);
+        Ok(())
+    }
+
+    /// Takes in whom the group has caught up with, and also where it is empty now: whoever waits for it would wait for ever.
+    async fn meet(&mut self) -> Result<(), End> {
         while let Some(member) = self.met() {
             self.join(member).await?;
         }

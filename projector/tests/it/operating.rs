@@ -10,7 +10,7 @@ use projector::acts::{self, By};
 use projector::operate::{OperateError, Plan};
 use projector::switch::{SwitchError, Switched};
 use projector::{Budget, Operator, Options, Projection, ProjectionStatus, Projector, State, SwitchMode, projection};
-use sqlx::{PgPool, Row, query, query_scalar};
+use sqlx::{PgPool, Row, query, query_scalar, raw_sql};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
@@ -185,6 +185,34 @@ async fn a_build_is_paused_resumed_and_cancelled() {
     // What was cancelled is not in the way of the next.
     let fourth = operator.rebuild(NAME, Plan::default(), by()).await.unwrap();
     until("readers are switched", async || serving(&pool).await == fourth.generation).await;
+    running.stop().await;
+}
+
+/// A build that has come further than those that follow the log waits until they are there, and not for one that was paused
+/// or given to another process meanwhile.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_is_ahead_does_not_wait_for_one_that_was_paused() {
+    let (pool, log, older, operator) = started(300).await;
+    older.stop().await;
+    let options = Options { batch: 10, switch: SwitchMode::Ask, ..Options::default() };
+    let running = Running::start(&log, vec![projection::<Boxes<2>>()], options).await;
+    live(&log, 2).await;
+    let slow = Plan { budget: Budget { events_per_second: Some(300), percent: None }, ..plan(SwitchMode::Ask) };
+    operator.rebuild(NAME, slow, by()).await.unwrap();
+    let build = async || status(&log, 3).await.and_then(|three| three.build);
+    until("the third is being built", async || build().await.is_some_and(|build| build.position > Position::ZERO))
+        .await;
+    // The second cannot write what comes now, the third folds it.
+    let mut held = pool.begin().await.unwrap();
+    raw_sql("lock table read.test_boxes_g2 in share row exclusive mode").execute(&mut *held).await.unwrap();
+    record_some(&pool, &mut Dice::new(2), 100, 100).await;
+    until("the third is there", async || build().await.is_none_or(|build| build.phase == "following")).await;
+    operator.pause(NAME, Some(2), by()).await.unwrap();
+    // What is wanted is looked at once a second: now, when the second has written the batch in hand.
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    held.commit().await.unwrap();
+    live(&log, 3).await;
+    assert!(assert_equal_to_log::<Boxes<2>>(&log, 3).await > 20);
     running.stop().await;
 }
 
