@@ -22,8 +22,8 @@ use projector::operate::Plan as BuildPlan;
 use projector::{Operator, SwitchMode};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::task::{JoinHandle, JoinSet};
 use uuid::Uuid;
@@ -160,9 +160,9 @@ pub(crate) async fn run(bench: &mut Bench, choice: Choice, plan: Plan) -> Result
                 }
                 busy.push(stage.load(Duration::from_secs(2)).await?);
             }
-            let ended = rebuilding.stop().await?;
-            rebuilt += ended.count;
-            phases.extend(ended.phases);
+            let (count, seen) = rebuilding.stop().await?;
+            rebuilt += count;
+            phases.extend(seen);
         } else {
             quiet.push(stage.load(length).await?);
         }
@@ -211,42 +211,31 @@ async fn stage(bench: &Bench, database: &Database, events: i64) -> Result<Stage,
 /// Rebuilds one read model after the other, over and over.
 struct Rebuilding {
     stop: Arc<AtomicBool>,
-    rebuilds: Arc<Rebuilds>,
-    task: JoinHandle<Result<(), Failure>>,
+    /// Rebuilds that have come to their end.
+    count: Arc<AtomicU32>,
+    task: JoinHandle<Result<Phases, Failure>>,
 }
 
-/// What became of them.
-#[derive(Default)]
-struct Rebuilds {
-    /// Those that have come to their end.
-    count: AtomicU32,
-    /// When which phase was seen.
-    phases: Mutex<Vec<(Instant, String)>>,
-}
-
-struct Ended {
-    count: u32,
-    phases: Vec<(Instant, String)>,
-}
+/// When which phase was seen.
+type Phases = Vec<(Instant, String)>;
 
 impl Rebuilding {
     /// Begins with one of them.
     fn start(database: &Arc<Database>, first: usize) -> Self {
-        let (stop, rebuilds) = (Arc::new(AtomicBool::new(false)), Arc::new(Rebuilds::default()));
-        let task = tokio::spawn(rebuild(Arc::clone(database), first, Arc::clone(&stop), Arc::clone(&rebuilds)));
-        Self { stop, rebuilds, task }
+        let (stop, count) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicU32::new(0)));
+        let task = tokio::spawn(rebuild(Arc::clone(database), first, Arc::clone(&stop), Arc::clone(&count)));
+        Self { stop, count, task }
     }
 
     fn count(&self) -> u32 {
-        self.rebuilds.count.load(Ordering::Relaxed)
+        self.count.load(Ordering::Relaxed)
     }
 
     /// What came to its end while there was load; what is under way then is given up.
-    async fn stop(self) -> Result<Ended, Failure> {
+    async fn stop(self) -> Result<(u32, Phases), Failure> {
         self.stop.store(true, Ordering::Relaxed);
-        self.task.await??;
-        let phases = std::mem::take(&mut *self.rebuilds.phases.lock().unwrap_or_else(PoisonError::into_inner));
-        Ok(Ended { count: self.rebuilds.count.load(Ordering::Relaxed), phases })
+        let phases = self.task.await??;
+        Ok((self.count.load(Ordering::Relaxed), phases))
     }
 }
 
@@ -254,8 +243,9 @@ async fn rebuild(
     database: Arc<Database>,
     first: usize,
     stop: Arc<AtomicBool>,
-    rebuilds: Arc<Rebuilds>,
-) -> Result<(), Failure> {
+    count: Arc<AtomicU32>,
+) -> Result<Phases, Failure> {
+    let mut phases = Phases::new();
     let operator = Operator::new(database.pool.clone());
     let by = || By::itself("a benchmark");
     for name in MODELS.into_iter().cycle().skip(first) {
@@ -267,11 +257,10 @@ async fn rebuild(
             let (serving, phase): (bool, String) =
                 sqlx::query_as(state).bind(name).bind(named.generation).fetch_one(&database.pool).await?;
             let phase = if serving { "between" } else { &phase };
-            let phase = (Instant::now(), format!("{name} {phase}"));
-            rebuilds.phases.lock().unwrap_or_else(PoisonError::into_inner).push(phase);
+            phases.push((Instant::now(), format!("{name} {phase}")));
             if serving {
                 operator.retire(name, None, by()).await?;
-                rebuilds.count.fetch_add(1, Ordering::Relaxed);
+                count.fetch_add(1, Ordering::Relaxed);
                 break;
             }
             if stop.load(Ordering::Relaxed) {
@@ -279,14 +268,14 @@ async fn rebuild(
                 if operator.cancel(name, Some(named.generation), by()).await.is_err() {
                     operator.retire(name, None, by()).await?;
                 }
-                return Ok(());
+                return Ok(phases);
             }
         }
         if stop.load(Ordering::Relaxed) {
-            return Ok(());
+            break;
         }
     }
-    Ok(())
+    Ok(phases)
 }
 
 /// How many commands were due in which phase, and how long they took.

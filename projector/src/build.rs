@@ -98,11 +98,17 @@ impl Lane {
             return Ok(());
         }
         let (generation, owner_epoch) = (self.member().generation.clone(), self.member().owner_epoch);
+        let connect = self.shared.connect.clone();
         let emptying = async {
-            let mut connection = tables::open(&self.shared.connect).await?;
+            let mut connection = tables::open(&connect).await?;
             tables::empty(&mut connection, &generation, owner_epoch).await
         };
-        match emptying.await {
+        self.as_owner(emptying).await
+    }
+
+    /// Waits for a transaction that only the owner may commit.
+    async fn as_owner(&mut self, work: impl Future<Output = Result<bool, sqlx::Error>>) -> Result<(), LaneEnd> {
+        match work.await {
             Ok(true) => Ok(()),
             Ok(false) => Err(LaneEnd::Fenced(self.release())),
             Err(error) => Err(LaneEnd::Away(self.release(), error.to_string())),
@@ -119,18 +125,14 @@ impl Lane {
             let mut connection = tables::open(&connect).await?;
             tables::begin_again(&mut connection, &generation, &table, owner_epoch).await
         });
-        match emptying.await.unwrap_or_else(|stopped| Err(sqlx::Error::Io(stopped.into()))) {
-            Ok(true) => {
-                let member = self.member();
-                member.comparing.forget();
-                member.at = Place { epoch: member.at.epoch, ..Place::BEGINNING };
-                member.projection.forget(true);
-                member.aside = Arc::new(member.aside.without_parked());
-                Ok(())
-            }
-            Ok(false) => Err(LaneEnd::Fenced(self.release())),
-            Err(error) => Err(LaneEnd::Away(self.release(), error.to_string())),
-        }
+        let emptied = async { emptying.await.unwrap_or_else(|stopped| Err(sqlx::Error::Io(stopped.into()))) };
+        self.as_owner(emptied).await?;
+        let member = self.member();
+        member.comparing.forget();
+        member.at = Place { epoch: member.at.epoch, ..Place::BEGINNING };
+        member.projection.forget(true);
+        member.aside = Arc::new(member.aside.without_parked());
+        Ok(())
     }
 
     /// Makes a piece of the table, however long that takes.

@@ -88,15 +88,15 @@ impl BareTable {
         let (target, columns) = ddl::copy_target(self.generation.name, self.generation.number, &self.table);
         let mut blocks = Blocks::of(rows, &self.table, &self.shared)?;
         let mut pace = Pace::new();
-        let mut freeze = "";
-        raw_sql("begin").execute(&mut connection).await?;
-        if !self.serving {
-            // Rows of a table that was emptied in the same transaction need no second look, ever.
-            tables::run(&mut connection, format!("truncate {target}")).await?;
-            freeze = ", freeze";
-        }
-        clear::guard(&mut connection, &statements, self.shared.log().vault()).await?;
+        let mut to_empty = !self.serving;
         loop {
+            raw_sql("begin").execute(&mut connection).await?;
+            // Rows of a table that was emptied in the same transaction need no second look, ever.
+            let freeze = if to_empty { ", freeze" } else { "" };
+            if to_empty {
+                tables::run(&mut connection, format!("truncate {target}")).await?;
+            }
+            clear::guard(&mut connection, &statements, self.shared.log().vault()).await?;
             let statement = format!("copy {target} ({columns}) from stdin (format binary{freeze})");
             self.copy(&mut connection, &statement, &mut blocks, &mut pace).await?;
             if blocks.are_all() {
@@ -112,9 +112,7 @@ impl BareTable {
             while self.held() == Some(Held::Pause) {
                 tokio::time::sleep(REST).await;
             }
-            raw_sql("begin").execute(&mut connection).await?;
-            clear::guard(&mut connection, &statements, self.shared.log().vault()).await?;
-            freeze = "";
+            to_empty = false;
         }
         let mut owned = Owned::default();
         owned.push(&self.generation, self.owner_epoch);

@@ -1,15 +1,15 @@
 //! Builds: the log folded in memory and copied, interrupted anywhere, short of memory, slowed down.
 
 use crate::fixtures::{
-    Boxed, Boxes, Dice, Labels, Running, assert_equal_to_log, digest, keep_recording, record_boxed, record_some, until,
-    wait,
+    Boxed, Boxes, Dice, Labels, Running, assert_equal_to_log, digest, keep_recording, live, record_boxed, record_some,
+    until, wait,
 };
 use chrono::{DateTime, Utc};
 use event_store::{Log, Role, Tail};
 use kernel::Position;
 use projector::acts::By;
 use projector::operate::Plan;
-use projector::{Budget, Operator, Options, Projection, Projector, State, SwitchMode, projection};
+use projector::{Budget, Operator, Options, Projection, Projector, SwitchMode, projection};
 use sqlx::{AssertSqlSafe, PgPool, Row, query, query_as, query_scalar};
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -24,14 +24,6 @@ fn by() -> By {
 
 fn both() -> Vec<Box<dyn Projection>> {
     vec![projection::<Boxes<1>>(), projection::<Labels>()]
-}
-
-async fn live(pool: &PgPool, name: &str, generation: i32) {
-    until("the generation is live", async || {
-        let all = projector::status(pool).await.unwrap();
-        all.iter().any(|one| one.name == name && one.generation == generation && one.state == State::Live)
-    })
-    .await;
 }
 
 /// A read model that has folded so many events of so many streams.

@@ -1,6 +1,6 @@
 //! Copies that yield: many transactions, of which each can be the last.
 
-use crate::fixtures::{Boxed, Boxes, Dice, Running, assert_equal_to_log, record, record_some, until, wait};
+use crate::fixtures::{Boxed, Boxes, Dice, Running, assert_equal_to_log, live, record, record_some, until, wait};
 use event_store::Log;
 use kernel::personal::sealing;
 use kernel::{
@@ -9,7 +9,7 @@ use kernel::{
 use projector::acts::By;
 use projector::operate::Plan;
 use projector::status::BuildStatus;
-use projector::{Budget, Operator, Options, Projection, State, SwitchMode, projection};
+use projector::{Budget, Operator, Options, Projection, SwitchMode, projection};
 use serde::{Deserialize, Serialize};
 use sqlx::{AssertSqlSafe, PgPool, query, query_scalar};
 use std::time::{Duration, Instant};
@@ -63,15 +63,7 @@ impl ReadModel for Guests {
     }
 }
 
-async fn live(pool: &PgPool, generation: i32) {
-    until("the generation is live", async || {
-        let all = projector::status(pool).await.unwrap();
-        all.iter().any(|one| one.generation == generation && one.state == State::Live)
-    })
-    .await;
-}
-
-/// A second generation whose rows are being copied, a hundred at a time; at least so many of them are there.
+/// A second generation whose rows are being copied, some at a time; at least so many of them are there.
 async fn copying(
     log: &Log,
     model: Box<dyn Projection>,
@@ -81,7 +73,7 @@ async fn copying(
     let (name, pool) = (model.name(), log.pool().clone());
     let running = Running::start(log, vec![model], Options::default()).await;
     wait(&pool, name, last).await;
-    live(&pool, 1).await;
+    live(&pool, name, 1).await;
     let budget = Budget { events_per_second: None, percent: Some(percent) };
     let plan = Plan { switch: SwitchMode::Ask, budget, memory_mb: None };
     Operator::new(pool.clone()).rebuild(name, plan, By::itself("a test")).await.unwrap();
@@ -131,7 +123,7 @@ async fn what_a_copy_left_behind_is_no_row_of_the_next_fold() {
         record(log.pool(), 3, copied.iter().take(100).map(burnt).collect()).await;
         let options = Options { memory, ..Options::default() };
         let running = Running::start(&log, vec![projection::<Boxes<1>>()], options).await;
-        live(log.pool(), 2).await;
+        live(log.pool(), "test.boxes", 2).await;
         running.stop().await;
         assert!(assert_equal_to_log::<Boxes<1>>(&log, 2).await > 500);
     }
@@ -155,7 +147,7 @@ async fn a_copy_tells_how_far_it_is_and_can_be_paused() {
          clock_timestamp() - interval '400 milliseconds' and query like 'copy%'";
     assert_eq!(query_scalar::<_, i64>(open).fetch_one(log.pool()).await.unwrap(), 0, "no transaction waits with it");
     operator.resume("test.boxes", None, By::itself("a test")).await.unwrap();
-    live(log.pool(), 2).await;
+    live(log.pool(), "test.boxes", 2).await;
     assert!(count(log.pool(), &table).await > then);
     running.stop().await;
     assert!(assert_equal_to_log::<Boxes<1>>(&log, 2).await > 500);
@@ -181,7 +173,7 @@ async fn who_is_taken_over_from_copies_no_more() {
         assert!(Instant::now() < deadline, "nobody has taken over");
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
-    live(log.pool(), 2).await;
+    live(log.pool(), "test.boxes", 2).await;
     running.stop().await;
     assert!(assert_equal_to_log::<Boxes<1>>(&log, 2).await > 500);
 }
@@ -212,7 +204,7 @@ async fn who_is_erased_while_a_copy_rests_is_in_clear_nowhere() {
     assert!((100..1_400).contains(&told), "some are in clear, and others still to come: {told}");
     projector::scrub::scrub(&pool, &erased).await.unwrap();
     operator.resume("test.guests", None, By::itself("a test")).await.unwrap();
-    live(&pool, 2).await;
+    live(&pool, "test.guests", 2).await;
     assert_eq!(count(&pool, &table).await, 1_500);
     assert_eq!(query_scalar::<_, i64>(AssertSqlSafe(clear)).fetch_one(&pool).await.unwrap(), 0);
     running.stop().await;

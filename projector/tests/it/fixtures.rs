@@ -432,6 +432,15 @@ impl Running {
     }
 }
 
+/// Waits until a generation is at the end of the log.
+pub(crate) async fn live(pool: &PgPool, name: &str, generation: i32) {
+    until("the generation is live", async || {
+        let all = projector::status(pool).await.unwrap();
+        all.iter().any(|one| one.name == name && one.generation == generation && one.state == State::Live)
+    })
+    .await;
+}
+
 /// Waits, a minute at most, until `done`.
 pub(crate) async fn until<F: Future<Output = bool>>(what: &str, mut done: impl FnMut() -> F) {
     let begun = std::time::Instant::now();
