@@ -43,6 +43,8 @@ pub(crate) enum LaneEnd {
     Reached(Member),
     /// The member stands right before an event that it cannot fold, and that is not about one stream alone.
     Failed(Member, Poison),
+    /// An operator wants the member to stand still: others may have its lane.
+    Paused(Member),
     /// The lane was told to stop.
     Stopped(Member),
     /// The generation is not wanted any more.
@@ -51,6 +53,20 @@ pub(crate) enum LaneEnd {
     Fenced(Member),
     /// Postgres is away.
     Away(Member, String),
+}
+
+impl LaneEnd {
+    /// The slot of the member.
+    pub(crate) const fn slot(&self) -> usize {
+        let (Self::Reached(member)
+        | Self::Failed(member, _)
+        | Self::Paused(member)
+        | Self::Stopped(member)
+        | Self::Gone(member)
+        | Self::Fenced(member)
+        | Self::Away(member, _)) = self;
+        member.slot
+    }
 }
 
 /// Folds until the member is close to the end of the log; what is missing of its table is made on the way.
@@ -215,7 +231,8 @@ impl Lane {
         }
     }
 
-    /// Waits while an operator wants it to; the end if the generation is not wanted any more.
+    /// A build waits while an operator wants it to, with all that it has in memory; who has a whole table comes back to a lane
+    /// when it may go on. The end if the generation is not wanted any more.
     pub(crate) async fn obey(&mut self, stop: &CancellationToken) -> Option<LaneEnd> {
         let orders = self.orders.borrow_and_update().clone();
         if orders.gone {
@@ -228,6 +245,9 @@ impl Lane {
         self.pace.go_on();
         if let After::End(end) = flushed {
             return Some(*end);
+        }
+        if self.report.is_none() {
+            return Some(LaneEnd::Paused(self.release()));
         }
         self.tell_held(Held::Pause).await;
         tokio::select! {

@@ -232,38 +232,40 @@ impl Tenure {
     }
 
     async fn lane_ended(&mut self, ended: Result<LaneEnd, JoinError>) -> Result<(), End> {
+        let ended = ended.map_err(|error| End::Failed(panicked(error)))?;
+        let slot = ended.slot();
+        self.stop_lane.remove(&slot);
+        let is_given_back = self.given_back.remove(&slot);
         let (member, end) = match ended {
-            Ok(LaneEnd::Reached(member)) => {
-                self.stop_lane.remove(&member.slot);
-                // It was as fast as the wish that it stop.
-                if self.given_back.remove(&member.slot) {
-                    self.asks.give_back(member.slot);
-                    return Ok(());
-                }
+            // It may have been as fast as the wish that it stop.
+            LaneEnd::Reached(_) | LaneEnd::Paused(_) | LaneEnd::Stopped(_) if is_given_back => {
+                self.asks.give_back(slot);
+                return Ok(());
+            }
+            LaneEnd::Reached(member) => {
                 self.admit(member).await?;
                 // What was built is compared at once, not at the next look.
                 self.try_switches().await;
                 return Ok(());
             }
-            Ok(LaneEnd::Gone(member)) => {
-                self.asks.leave(member.slot);
+            LaneEnd::Paused(member) => {
+                self.paused.push(member);
                 return Ok(());
             }
-            Ok(LaneEnd::Stopped(member)) if self.given_back.remove(&member.slot) => {
-                self.asks.give_back(member.slot);
+            LaneEnd::Gone(_) => {
+                self.asks.leave(slot);
                 return Ok(());
             }
-            Ok(LaneEnd::Failed(member, poison)) => {
+            LaneEnd::Failed(member, poison) => {
                 self.fail(member, &poison).await;
                 return Ok(());
             }
-            Ok(LaneEnd::Stopped(member)) => (member, End::Shutdown),
-            Ok(LaneEnd::Fenced(member)) => match self.still_owned(vec![member]).await?.pop() {
+            LaneEnd::Stopped(member) => (member, End::Shutdown),
+            LaneEnd::Fenced(member) => match self.still_owned(vec![member]).await?.pop() {
                 Some(member) => (member, End::Fenced),
                 None => return Ok(()),
             },
-            Ok(LaneEnd::Away(member, reason)) => (member, End::Lost(reason)),
-            Err(error) => return Err(End::Failed(panicked(error))),
+            LaneEnd::Away(member, reason) => (member, End::Lost(reason)),
         };
         self.failed.push(member);
         Err(end)

@@ -1,7 +1,8 @@
 //! What operators do: rebuild, pause, resume, cancel, switch, roll back, retire; under load, and in any order.
 
 use crate::fixtures::{
-    Boxed, Boxes, Colour, Dice, Running, assert_equal_to_log, keep_recording, record, record_some, state, until, wait,
+    Boxed, Boxes, Colour, Dice, Running, assert_equal_to_log, keep_recording, models, record, record_some, state,
+    until, wait,
 };
 use event_store::jetstream::MirrorOptions;
 use event_store::{Log, Relay, Tail};
@@ -214,6 +215,31 @@ async fn who_is_ahead_does_not_wait_for_one_that_was_paused() {
     live(&log, 3).await;
     assert!(assert_equal_to_log::<Boxes<2>>(&log, 3).await > 20);
     running.stop().await;
+}
+
+/// Also after a restart, when all of them have to catch up and there are fewer lanes than read models.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_is_paused_is_in_nobodys_way() {
+    let (_, pool) = test_support::database().await;
+    let (log, operator) = (Log::new(pool.clone()), Operator::new(pool.clone()));
+    let last = record_some(&pool, &mut Dice::new(1), 300, 100).await;
+    let running = Running::start(&log, models(), Options::default()).await;
+    wait(&pool, NAME, last).await;
+    live(&log, 1).await;
+    operator.rebuild(NAME, plan(SwitchMode::Ask), by()).await.unwrap();
+    live(&log, 2).await;
+    operator.pause(NAME, Some(2), by()).await.unwrap();
+    running.stop().await;
+    let last = record_some(&pool, &mut Dice::new(2), 300, 100).await;
+    let running = Running::start(&log, models(), Options { lanes: 1, ..Options::default() }).await;
+    wait(&pool, NAME, last).await;
+    wait(&pool, "test.labels", last).await;
+    let two = status(&log, 2).await.unwrap();
+    assert!(two.paused && two.position < last);
+    operator.resume(NAME, Some(2), by()).await.unwrap();
+    until("it goes on", async || status(&log, 2).await.unwrap().position == last).await;
+    running.stop().await;
+    assert!(assert_equal_to_log::<Boxes<1>>(&log, 2).await > 20);
 }
 
 async fn state_of(pool: &PgPool, generation: i32) -> String {
