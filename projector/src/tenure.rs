@@ -67,7 +67,7 @@ pub(crate) struct Tenure {
     slots: Vec<Slot>,
     /// All at the same place.
     group: Vec<Member>,
-    /// Further than the group: it catches up with them.
+    /// Not behind the group: it catches up with them, and takes them in.
     ahead: Vec<Member>,
     /// Stopped before an event that they cannot fold. A restart tries again; rows by other code are built beside.
     failed: Vec<Member>,
@@ -242,12 +242,7 @@ impl Tenure {
                 self.asks.give_back(slot);
                 return Ok(());
             }
-            LaneEnd::Reached(member) => {
-                self.admit(member).await?;
-                // What was built is compared at once, not at the next look.
-                self.try_switches().await;
-                return Ok(());
-            }
+            LaneEnd::Reached(member) => return self.admit(member).await,
             LaneEnd::Paused(member) => {
                 self.paused.push(member);
                 return Ok(());
@@ -290,38 +285,29 @@ impl Tenure {
         self.failed.push(member);
     }
 
-    /// Brings a member that is close to the end of the log to the group's place, and into the group.
-    async fn admit(&mut self, member: Member) -> Result<(), End> {
+    /// Brings a member that is close to the end of the log to the group's place, where it is met, if it is not there or further.
+    async fn admit(&mut self, mut member: Member) -> Result<(), End> {
         if member.orders.borrow().stands_still(member.at.position) {
             self.paused.push(member);
             return Ok(());
         }
-        let at = self.group.first().map(|first| first.at);
-        let Some(at) = at.filter(|at| at.position != member.at.position) else { return self.join(member).await };
-        if member.at.position > at.position {
-            self.ahead.push(member);
-            return Ok(());
-        }
-        let mut behind = vec![member];
-        while let Some(first) = behind.first() {
-            let gap = usize::try_from(at.position.0 - first.at.position.0).unwrap_or(0);
-            if gap == 0 {
-                break;
-            }
-            let events = self.shared.log().read(first.at.position, gap.min(self.shared.options.batch)).await;
+        let at = self.group.first().map_or(member.at.position, |first| first.at.position);
+        while member.at.position < at {
+            let gap = usize::try_from(at.0 - member.at.position.0).unwrap_or(usize::MAX);
+            let events = self.shared.log().read(member.at.position, gap.min(self.shared.options.batch)).await;
             let events: Vec<Event> = match events {
                 Ok(events) => events.into_iter().map(Arc::new).collect(),
                 Err(error) => {
-                    self.failed.append(&mut behind);
+                    self.failed.push(member);
                     return Err(End::Lost(error.to_string()));
                 }
             };
-            behind = self.fold(behind, &events).await?;
+            // Who cannot fold them is in a lane again.
+            let Some(folded) = self.fold(vec![member], &events).await?.pop() else { return Ok(()) };
+            member = folded;
         }
-        match behind.pop() {
-            Some(member) => self.join(member).await,
-            None => Ok(()),
-        }
+        self.ahead.push(member);
+        Ok(())
     }
 
     /// The member stands where the group stands.

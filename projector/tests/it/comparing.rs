@@ -1,11 +1,11 @@
 //! Two generations compared: every row that differs is found and shown field by field, and nothing else.
 
-use crate::fixtures::{Boxes, Dice, Running, keep_recording, record_some, until, wait};
+use crate::fixtures::{Boxes, Dice, Running, keep_recording, live, record_some, until, wait};
 use event_store::Log;
 use projector::acts::By;
 use projector::compare::{CompareError, compare, kept};
 use projector::operate::Plan;
-use projector::{Operator, Options, Projection, State, SwitchMode, projection};
+use projector::{Operator, Options, Projection, SwitchMode, projection};
 use sqlx::{AssertSqlSafe, PgPool, query, query_scalar};
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -17,14 +17,6 @@ fn by() -> By {
     By::itself("a test")
 }
 
-async fn live(pool: &PgPool, generation: i32) {
-    until("the generation is live", async || {
-        let all = projector::status(pool).await.unwrap();
-        all.iter().any(|one| one.name == NAME && one.generation == generation && one.state == State::Live)
-    })
-    .await;
-}
-
 /// One read model, live, with a second generation of it beside.
 async fn two() -> (PgPool, Log, Running) {
     let (_, pool) = test_support::database().await;
@@ -32,10 +24,10 @@ async fn two() -> (PgPool, Log, Running) {
     let last = record_some(&pool, &mut Dice::new(1), 4_000, 400).await;
     let running = Running::start(&log, vec![projection::<Boxes<1>>()], Options::default()).await;
     wait(&pool, NAME, last).await;
-    live(&pool, 1).await;
+    live(&pool, NAME, 1).await;
     let plan = Plan { switch: SwitchMode::Ask, ..Plan::default() };
     Operator::new(pool.clone()).rebuild(NAME, plan, by()).await.unwrap();
-    live(&pool, 2).await;
+    live(&pool, NAME, 2).await;
     (pool, log, running)
 }
 
@@ -159,7 +151,7 @@ async fn what_a_new_version_changes_is_kept_for_whoever_asks() {
     let both = || -> Vec<Box<dyn Projection>> { vec![projection::<Boxes<2>>(), projection::<Boxes<1>>()] };
     let older = Running::start(&log, vec![projection::<Boxes<1>>()], Options::default()).await;
     wait(&pool, NAME, last).await;
-    live(&pool, 1).await;
+    live(&pool, NAME, 1).await;
     older.stop().await;
     let running = Running::start(&log, both(), Options::default()).await;
     until("readers are switched", async || {

@@ -1,7 +1,7 @@
 //! Generations: declared, built beside, switched, taken up again.
 
 use crate::fixtures::{
-    BoxRow, Boxes, Dice, Labels, Running, assert_equal_to_log, models, record_some, state, until, wait,
+    BoxRow, Boxes, Dice, Labels, Running, assert_equal_to_log, live, models, record_some, state, until, wait,
 };
 use event_store::Log;
 use kernel::{Position, ReadModel};
@@ -83,7 +83,7 @@ async fn a_new_version_is_built_beside_and_shown_while_readers_read() {
     let first = record_some(&pool, &mut Dice::new(1), 3_000, 200).await;
     let running = Running::start(&log, only::<Boxes<1>>(), Options::default()).await;
     wait(&pool, "test.boxes", first).await;
-    until("it is live", async || state(&log, "test.boxes", 1).await == State::Live).await;
+    live(&pool, "test.boxes", 1).await;
     running.stop().await;
 
     let stop = Arc::new(AtomicBool::new(false));

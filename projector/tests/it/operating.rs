@@ -1,8 +1,8 @@
 //! What operators do: rebuild, pause, resume, cancel, switch, roll back, retire; under load, and in any order.
 
 use crate::fixtures::{
-    Boxed, Boxes, Colour, Dice, Running, assert_equal_to_log, keep_recording, models, record, record_some, state,
-    until, wait,
+    self, Boxed, Boxes, Colour, Dice, Running, assert_equal_to_log, keep_recording, models, record, record_some, until,
+    wait,
 };
 use event_store::jetstream::MirrorOptions;
 use event_store::{Log, Relay, Tail};
@@ -47,10 +47,7 @@ async fn serving(pool: &PgPool) -> i32 {
 }
 
 async fn live(log: &Log, generation: i32) {
-    until("the generation is live", async || {
-        status(log, generation).await.is_some_and(|status| status.state == State::Live)
-    })
-    .await;
+    fixtures::live(log.pool(), NAME, generation).await;
 }
 
 async fn table_exists(pool: &PgPool, generation: i32) -> bool {
@@ -444,7 +441,7 @@ async fn with_nats(log: &Log) -> (Running, tokio::task::JoinHandle<()>) {
 async fn a_switch_without_the_lock_loses_an_event_and_is_caught() {
     let (pool, _log, running, operator) = started(500).await;
     let new = operator.rebuild(NAME, plan(SwitchMode::Ask), by()).await.unwrap();
-    until("it is live", async || state(&Log::new(pool.clone()), NAME, new.generation).await == State::Live).await;
+    fixtures::live(&pool, NAME, new.generation).await;
     // The new one stands still, as one does whose process is slow; at this moment both are equal.
     operator.pause(NAME, Some(new.generation), by()).await.unwrap();
     tokio::time::sleep(Duration::from_millis(2_500)).await;

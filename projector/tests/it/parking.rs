@@ -1,8 +1,8 @@
 //! Streams that a read model cannot go on with: set aside in order, and brought back.
 
 use crate::fixtures::{
-    BoxId, Boxed, Boxes, Dice, Labels, MendedBoxes, Running, Unreadable, assert_equal_to_log, digest, models, record,
-    record_boxed, record_some, state, until, wait,
+    self, BoxId, Boxed, Boxes, Dice, Labels, MendedBoxes, Running, Unreadable, assert_equal_to_log, digest, models,
+    record, record_boxed, record_some, state, until, wait,
 };
 use event_store::Log;
 use kernel::{Event, Position};
@@ -88,7 +88,7 @@ async fn one_stream_is_parked_and_everybody_goes_on(bad: impl Event, reason: &st
     wait(&pool, "test.boxes", last).await;
     let more = record_bad(&pool, Boxed::Taken { amount: 2 }).await;
     wait(&pool, "test.boxes", more).await;
-    until("it is live", async || state(&log, "test.boxes", 1).await == State::Live).await;
+    fixtures::live(&pool, "test.boxes", 1).await;
 
     assert_waits(&log, [bad, waits, more], reason).await;
     // What is not set aside is folded, and nothing else.

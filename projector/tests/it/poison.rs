@@ -1,8 +1,8 @@
 //! Events that cannot be folded, and logs that tell another history.
 
 use crate::fixtures::{
-    Boxed, Boxes, Dice, Running, Unreadable, assert_equal_to_log, execute, models, record, record_some, state, until,
-    wait,
+    self, Boxed, Boxes, Dice, Running, Unreadable, assert_equal_to_log, execute, models, record, record_some, state,
+    until, wait,
 };
 use event_store::Log;
 use kernel::{Event, Position};
@@ -51,7 +51,7 @@ async fn an_event_of_an_unknown_type_stops_who_listens_to_it() {
     // With a build that knows it (in a test, by a change of history), it goes on from exactly there.
     query("update log.events set type = 'burnt' where position = $1").bind(bad.0).execute(&pool).await.unwrap();
     let running = Running::start(&log, models(), Options::default()).await;
-    until("it is live again", async || state(&log, "test.boxes", 1).await == State::Live).await;
+    fixtures::live(&pool, "test.boxes", 1).await;
     wait(&pool, "test.boxes", last).await;
     assert!(assert_equal_to_log::<Boxes<1>>(&log, 1).await > 20);
     running.stop().await;
